@@ -1,0 +1,176 @@
+"""What every database adapter offers: a read-only `Source` and a `Target` that is all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
+
+from dbsynth.schema import Loss, Schema, Table, TableName
+from dbsynth.urls import Location
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+RESERVED = "_dbsynth"  # this table holds run id, versions and manifest in every target
+BATCH_ROWS = 50_000  # rows per Arrow batch when reading
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Which database this is, as the server itself says: two URLs of one database are equal."""
+
+    dialect: str
+    server: str  # e.g. system identifier, or server uuid; for files device and inode
+    database: str  # e.g. database oid or name
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """Restrict a read to rows whose `columns` are among `keys` (one Arrow column each, no nulls)."""
+
+    columns: tuple[str, ...]
+    keys: pa.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A source's schema as a target will hold it."""
+
+    schema: Schema  # in the target's dialect: native types, translated or dropped expressions
+    names: Mapping[TableName, TableName]  # source name -> target name
+    losses: tuple[Loss, ...] = ()
+
+
+class Source(Protocol):
+    """One read-only transaction, one snapshot.  Has no way to write."""
+
+    dialect: str
+    server_version: str
+
+    def __enter__(self) -> Self:
+        """Connect and open the snapshot."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Roll back and disconnect."""
+
+    def identity(self) -> Identity:
+        """Which database this is."""
+
+    def introspect(self) -> Schema:
+        """Read the catalogs: every base table of every user schema."""
+
+    def count(self, table: TableName) -> int:
+        """Count a table's rows exactly."""
+
+    def read(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        *,
+        order_by: Sequence[str] = (),
+        keys: KeyFilter | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """
+        Read rows as Arrow batches of at most `BATCH_ROWS` rows, typed by `dbsynth.arrow.arrow_type`.
+
+        Args:
+            table: the table, as `introspect` returned it.
+            columns: which columns, in this order.
+            order_by: columns to sort by, so that equal data give equal batches.
+            keys: only the rows with these keys.
+
+        Raises:
+            PermissionDeniedError: no right to read the table.
+            SourceError: the database failed.
+        """
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT."""
+
+
+class Target(Protocol):
+    """
+    One load, all or nothing: nothing is visible in the target before `commit`.
+
+    Call order: `__enter__`, `check`, `adopt`, `begin`, then `create`, `write` for every table
+    (parents first), `backfill`, `finish`, any number of `query`, and `commit`.  Leaving the
+    context without `commit` leaves the target exactly as it was.
+    """
+
+    dialect: str
+    server_version: str
+
+    def __enter__(self) -> Self:
+        """Connect."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Throw away what was not committed, and disconnect."""
+
+    def identity(self) -> Identity:
+        """Which database this is."""
+
+    def occupants(self) -> tuple[TableName, ...]:
+        """The user tables and views that are there now (without `RESERVED`)."""
+
+    def check(self) -> None:
+        """
+        Find out, before any work, whether this user may create and write here.
+
+        Raises:
+            PermissionDeniedError: the right to create is missing.
+            LockedError: another run is loading this target.
+        """
+
+    def adopt(self, schema: Schema) -> Adoption:
+        """Translate a source's schema into what this target will hold, with all losses."""
+
+    def begin(self, *, replace: bool) -> None:
+        """Start the load; with `replace` the present content goes away at `commit`."""
+
+    def create(self, schema: Schema) -> None:
+        """Create types and tables (the target's own schema, from `adopt`), without indexes."""
+
+    def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+        """
+        Load rows; `table` is the target's, batch columns carry its column names.
+
+        Returns:
+            the number of rows written.
+
+        Raises:
+            TargetError: the database refused the rows; names table and constraint, no value.
+        """
+
+    def backfill(
+        self, table: Table, columns: Sequence[str], batches: Iterable[pa.RecordBatch]
+    ) -> int:
+        """Set `columns` of the rows with these primary keys; batches hold key and columns."""
+
+    def finish(self, schema: Schema) -> None:
+        """Create indexes, uniques, checks and foreign keys; set sequences past the rows; analyze."""
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT against the load in progress."""
+
+    def quote(self, name: TableName) -> str:
+        """The table's name as `query` needs it while the load is in progress."""
+
+    def record(self, manifest: Mapping[str, str]) -> None:
+        """Write the run's manifest into the reserved table (columns key, value)."""
+
+    def commit(self) -> None:
+        """Make the load visible at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """What an entry point of the group `dbsynth.adapters` loads: one database's two sides."""
+
+    source: Callable[[Location], Source]
+    target: Callable[[Location], Target]

@@ -1,0 +1,183 @@
+"""Build the tables of a new DuckDB file from gathered rows, in the order that its keys demand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from dbsynth.adapters import ddl
+from dbsynth.adapters.duckdb_adopt import parents_first
+from dbsynth.adapters.duckdb_catalog import sequence_of, usual_sequence
+from dbsynth.adapters.duckdb_source import RULES, translated
+from dbsynth.errors import TargetError
+from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
+
+if TYPE_CHECKING:
+    import duckdb as driver
+    import numpy as np
+    import numpy.typing as npt
+
+SCRATCH = "dbsynth_rows"  # the attached scratch database
+_REMEDY = "See which rule broke; the old file is as it was."
+
+
+def scratch_name(table: TableName) -> str:
+    """The quoted name under which a table's rows are gathered."""
+    return f"{SCRATCH}.{ddl.quote_table(table, RULES)}"
+
+
+def build(connection: driver.DuckDBPyConnection, schema: Schema) -> None:
+    """
+    Create everything, and fill the tables from the scratch database, parents first.
+
+    Raises:
+        TargetError: rows break a rule; names the table and the rule.
+    """
+    for item in schema.objects:
+        if item.before_tables and item.statement is not None:
+            _run(connection, item.statement, f"{item.kind} {item.name}")
+    tables = [schema.table(name) for name in parents_first(schema.tables)]
+    for name, text in _sequences(connection, schema).items():
+        _run(connection, text, f"sequence {name}")
+    for table in tables:
+        _run(connection, ddl.create_table(_numbered(table), RULES), str(table.name))
+        _fill(connection, table)
+    for table in tables:
+        for index in table.indexes:
+            _run(connection, ddl.create_index(table, index, RULES), f"{table.name}.{index.name}")
+        for unique in table.uniques:
+            if not ddl.is_plain(unique):
+                text = ddl.create_unique_index(table, unique, RULES)
+                _run(connection, text, f"{table.name}.{unique.name}")
+        for text in ddl.comments(table, RULES):
+            _run(connection, text, str(table.name))
+    for item in schema.objects:
+        if not item.before_tables and item.statement is not None:
+            _run(connection, item.statement, f"{item.kind} {item.name}")
+    _run(connection, "ANALYZE", "the statistics")
+
+
+def _run(connection: driver.DuckDBPyConnection, statement: str, what: str) -> None:
+    with translated(TargetError, f"writing {what} failed", _REMEDY):
+        connection.execute(statement)
+
+
+def _numbered(table: Table) -> Table:
+    """Spell out the defaults that number a table's rows."""
+
+    def spelled(column: Column) -> Column:
+        if column.identity is None or column.default is not None:
+            return replace(column, identity=None)
+        name = ddl.quote_table(_sequence_name(table, column), RULES).replace("'", "''")
+        return replace(column, identity=None, default=f"nextval('{name}')")
+
+    return replace(table, columns=tuple(map(spelled, table.columns)))
+
+
+def _sequence_name(table: Table, column: Column) -> TableName:
+    return sequence_of(column.default) or usual_sequence(table.name, column.name)
+
+
+def _sequences(connection: driver.DuckDBPyConnection, schema: Schema) -> dict[TableName, str]:
+    """The statement that makes each sequence, starting behind the rows that use it."""
+    statements = {}
+    users: dict[TableName, list[tuple[Table, Column]]] = {s.name: [] for s in schema.sequences}
+    for table in schema.tables:
+        for column in table.columns:
+            name = sequence_of(column.default)
+            if column.identity is not None:
+                name = _sequence_name(table, column)
+                statements[name] = f"CREATE SEQUENCE {ddl.quote_table(name, RULES)}"
+                users[name] = [(table, column)]
+            elif name in users:
+                users[name].append((table, column))
+    for sequence in schema.sequences:
+        statements[sequence.name] = sequence.native or ""
+    counting_down = {s.name for s in schema.sequences if s.increment < 0}
+    for name, statement in statements.items():
+        extreme, step = ("min", -1) if name in counting_down else ("max", 1)
+        found = [_extreme(connection, extreme, *user) for user in users[name]]
+        reached = [n for n in found if n is not None]
+        if reached:
+            start = (min(reached) if step < 0 else max(reached)) + step
+            statements[name] = f"{statement} START {start if step < 0 else max(start, 1)}"
+    return statements
+
+
+def _extreme(
+    connection: driver.DuckDBPyConnection, function: str, table: Table, column: Column
+) -> int | None:
+    sql = f"SELECT {function}({ddl.quote(column.name, RULES)}) FROM {scratch_name(table.name)}"
+    with translated(TargetError, f"reading {table.name} failed", _REMEDY):
+        ((value,),) = connection.sql(sql).fetchall()
+    return None if value is None else int(value)
+
+
+def _fill(connection: driver.DuckDBPyConnection, table: Table) -> None:
+    """Copy a table's rows; with a key to itself, level by level, as DuckDB checks per statement."""
+    columns = ddl.quote_columns([c.name for c in table.written_columns], RULES)
+    name, rows = ddl.quote_table(table.name, RULES), scratch_name(table.name)
+    copy = f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {rows}"
+    selfish = [k for k in table.foreign_keys if k.is_self and k.is_declared]
+    if not columns:
+        return
+    if not selfish:
+        _run(connection, copy, str(table.name))
+        return
+    import pyarrow as pa
+
+    for level in _levels(connection, table, selfish):
+        connection.register("dbsynth_level", pa.table({"row": level}))
+        _run(
+            connection,
+            f'{copy} WHERE rowid IN (SELECT "row" FROM dbsynth_level)',
+            str(table.name),
+        )
+        connection.unregister("dbsynth_level")
+
+
+def _levels(
+    connection: driver.DuckDBPyConnection, table: Table, keys: list[ForeignKey]
+) -> list[npt.NDArray[np.int64]]:
+    """Row numbers in groups: each row's parents are in groups before its own."""
+    import numpy as np
+
+    parents = [_parent_rows(connection, table, key) for key in keys]
+    rows, _ = parents[0]
+    positions = [np.searchsorted(rows, found) for _, found in parents]
+    nobody = len(rows)
+    for position, (_, found) in zip(positions, parents, strict=True):
+        position[found < 0] = nobody
+    placed = np.zeros(nobody + 1, dtype=bool)
+    placed[nobody] = True
+    levels, left = [], np.arange(nobody)
+    while len(left):
+        is_ready = np.logical_and.reduce([placed[p[left]] for p in positions])
+        if not is_ready.any():
+            raise TargetError(
+                f"{len(left)} rows of {table.name} refer to each other in a circle",
+                "Remove the circle in the source, or clone to another database.",
+            )
+        levels.append(rows[left[is_ready]])
+        placed[left[is_ready]] = True
+        left = left[~is_ready]
+    return levels
+
+
+def _parent_rows(
+    connection: driver.DuckDBPyConnection, table: Table, key: ForeignKey
+) -> tuple[Any, Any]:
+    """Every row's number, ascending, and its parent's, -1 where there is none."""
+    pairs = zip(key.columns, key.parent_columns, strict=True)
+    match = " AND ".join(
+        f"child.{ddl.quote(a, RULES)} = parent.{ddl.quote(b, RULES)}" for a, b in pairs
+    )
+    rows = scratch_name(table.name)
+    sql = (
+        "SELECT child.rowid AS child, coalesce(any_value(parent.rowid), -1) AS parent"
+        f" FROM {rows} AS child LEFT JOIN {rows} AS parent ON {match}"
+        " GROUP BY child.rowid ORDER BY child.rowid"
+    )
+    with translated(TargetError, f"reading {table.name} failed", _REMEDY):
+        found = connection.sql(sql).fetchnumpy()
+    return found["child"], found["parent"]

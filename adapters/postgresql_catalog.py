@@ -1,0 +1,247 @@
+"""Read PostgreSQL's catalogs into a `Schema`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from dbsynth.adapters.base import RESERVED
+from dbsynth.adapters.postgresql_connection import DIALECT, Connection, fetch, server_version
+from dbsynth.errors import PermissionDeniedError
+from dbsynth.schema import (
+    Check,
+    Column,
+    EnumType,
+    ForeignKey,
+    Index,
+    NativeObject,
+    Schema,
+    SqlType,
+    Table,
+    TableName,
+    TypeKind,
+    Unique,
+)
+from dbsynth.schema import Sequence as SqlSequence
+
+Row = dict[str, Any]
+RowsByTable = dict[int, list[Row]]
+
+_INTEGERS = {"int2": 16, "int4": 32, "int8": 64}
+_FLOATS = {"float4": 32, "float8": 64}
+_KINDS: dict[str, TypeKind] = {
+    "bool": "boolean", "text": "string", "varchar": "string", "bpchar": "string",
+    "name": "string", "citext": "string", "uuid": "uuid", "json": "json", "jsonb": "json",
+    "bytea": "bytes", "date": "date", "time": "time", "timestamp": "timestamp",
+    "timestamptz": "timestamptz",
+}  # fmt: skip
+_ACTIONS = {
+    "a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT",
+}  # fmt: skip
+_MOST_DIGITS = 76  # what an Arrow decimal holds
+
+
+def introspect(connection: Connection) -> Schema:
+    """
+    Read every base table of every user schema, with all that belongs to it.
+
+    Raises:
+        PermissionDeniedError: a table may not be read, wholly or row by row; all are named.
+    """
+    # With an empty search path the server prints every name with its schema.
+    with connection.transaction(force_rollback=True):
+        connection.execute("SELECT pg_catalog.set_config('search_path', '', true)")
+        tables = fetch(connection, "tables", reserved=RESERVED)
+        _refuse_unreadable(tables)
+        oids = [t["oid"] for t in tables]
+        parts = {
+            name: _by_table(fetch(connection, name, tables=oids))
+            for name in ("columns", "indexes", "foreign_keys", "checks")
+        }
+        objects = [NativeObject(**row) for row in fetch(connection, "objects", tables=oids)]
+        sequences = fetch(connection, "sequences")
+        enums = fetch(connection, "enums")
+    names = {t["oid"]: TableName(t["schema"], t["name"]) for t in tables}
+    return Schema(
+        dialect=DIALECT,
+        server_version=server_version(connection),
+        tables=tuple(sorted((_table(t, parts, names) for t in tables), key=lambda t: t.name)),
+        enums=tuple(
+            EnumType(name=TableName(e["schema"], e["name"]), labels=tuple(e["labels"] or ()))
+            for e in enums
+        ),
+        sequences=tuple(
+            SqlSequence(
+                name=TableName(s["schema"], s["name"]),
+                start=s["start"],
+                increment=s["increment"],
+                native=s["statement"],
+            )
+            for s in sequences
+        ),
+        objects=(*objects, *_uncarried(tables, parts, names)),
+    )
+
+
+def _refuse_unreadable(tables: Iterable[Row]) -> None:
+    denied = [t for t in tables if not t["is_readable"]]
+    filtered = [t for t in tables if t["is_readable"] and t["is_filtered"]]
+    if not denied and not filtered:
+        return
+    problems = [f"no right to read {t['schema']}.{t['name']}" for t in denied]
+    problems += [f"row-level security hides rows of {t['schema']}.{t['name']}" for t in filtered]
+    raise PermissionDeniedError(
+        f"{len(problems)} tables cannot be read whole: {'; '.join(problems)}",
+        "Grant USAGE on the schemas and SELECT on these tables (BYPASSRLS where rows are hidden).",
+        problems,
+    )
+
+
+def _by_table(rows: Iterable[Row]) -> RowsByTable:
+    grouped: RowsByTable = defaultdict(list)
+    for row in rows:
+        grouped[row["oid"]].append(row)
+    return grouped
+
+
+def _table(table: Row, parts: dict[str, RowsByTable], names: dict[int, TableName]) -> Table:
+    oid = table["oid"]
+    indexes = parts["indexes"][oid]
+    primary = next((i for i in indexes if i["is_primary"]), None)
+    return Table(
+        name=names[oid],
+        columns=tuple(_column(c) for c in parts["columns"][oid]),
+        primary_key=tuple(primary["columns"]) if primary else (),
+        primary_key_name=primary["constraint_name"] if primary else None,
+        foreign_keys=tuple(
+            _foreign_key(k, names) for k in parts["foreign_keys"][oid] if k["parent"] in names
+        ),
+        uniques=tuple(_unique(i) for i in indexes if _is_unique(i)),
+        checks=tuple(
+            Check(name=c["name"], expression=c["expression"], columns=tuple(c["columns"] or ()))
+            for c in parts["checks"][oid]
+        ),
+        indexes=tuple(_index(i) for i in indexes if not i["is_primary"] and not _is_unique(i)),
+        comment=table["comment"],
+    )
+
+
+def _column(row: Row) -> Column:
+    is_generated = row["generated"] != ""
+    identity = {"a": "always", "d": "by default"}.get(row["identity"])
+    is_serial = row["owned_sequence"] and "nextval(" in (row["expression"] or "")
+    return Column(
+        name=row["name"],
+        type=_type(row),
+        is_nullable=row["is_nullable"],
+        default=None if is_generated else row["expression"],
+        identity="serial" if is_serial else identity,  # type: ignore[arg-type]
+        generated=row["expression"] if is_generated else None,
+        is_stored=row["generated"] != "v",
+        collation=row["collation"],
+        comment=row["comment"],
+    )
+
+
+def _type(row: Row) -> SqlType:
+    """Read a type; `typmod` is the server's packed width, -1 without one."""
+    native, name, typmod = row["native"], row["type"], row["typmod"]
+    if row["type_class"] == "e":
+        return SqlType(
+            kind="enum",
+            native=native,
+            labels=tuple(row["labels"] or ()),
+            enum_name=TableName(row["type_schema"], name),
+        )
+    if name in _INTEGERS:
+        return SqlType(kind="integer", native=native, bits=_INTEGERS[name])
+    if name in _FLOATS:
+        return SqlType(kind="float", native=native, bits=_FLOATS[name])
+    if name == "numeric":
+        precision, scale = _digits(typmod)
+        return SqlType(kind="decimal", native=native, precision=precision, scale=scale)
+    if name in ("varchar", "bpchar"):
+        length = typmod - 4 if typmod > 4 else None
+        is_fixed = name == "bpchar" and length is not None
+        return SqlType(kind="string", native=native, length=length, fixed=is_fixed)
+    return SqlType(kind=_KINDS.get(name, "other"), native=native)
+
+
+def _digits(typmod: int) -> tuple[int | None, int | None]:
+    """Unpack numeric(precision, scale), widened until the scale is neither negative nor larger."""
+    if typmod < 4:
+        return None, None
+    precision, scale = (typmod - 4) >> 16, (((typmod - 4) & 2047) ^ 1024) - 1024
+    if scale < 0:
+        precision, scale = precision - scale, 0
+    precision = max(precision, scale)
+    return (precision, scale) if precision <= _MOST_DIGITS else (None, None)
+
+
+def _foreign_key(row: Row, names: dict[int, TableName]) -> ForeignKey:
+    return ForeignKey(
+        name=row["name"],
+        child=names[row["oid"]],
+        columns=tuple(row["columns"]),
+        parent=names[row["parent"]],
+        parent_columns=tuple(row["parent_columns"]),
+        on_delete=_ACTIONS[row["on_delete"]],
+        on_update=_ACTIONS[row["on_update"]],
+        is_deferrable=row["is_deferrable"],
+        is_initially_deferred=row["is_initially_deferred"],
+        match_full=row["match_full"],
+    )
+
+
+def _is_unique(index: Row) -> bool:
+    """Whether an index is a `Unique`: over plain columns, and not the primary key's."""
+    return index["is_unique"] and not index["is_primary"] and None not in index["columns"]
+
+
+def _unique(index: Row) -> Unique:
+    return Unique(
+        name=index["name"],
+        columns=tuple(index["columns"]),
+        nulls_not_distinct=index["nulls_not_distinct"],
+        is_constraint=index["constraint_name"] is not None,
+        predicate=index["predicate"],
+    )
+
+
+def _index(index: Row) -> Index:
+    return Index(
+        name=index["name"],
+        columns=() if None in index["columns"] else tuple(index["columns"]),
+        is_unique=index["is_unique"],
+        definition=index["definition"],
+    )
+
+
+def _uncarried(
+    tables: Sequence[Row], parts: dict[str, RowsByTable], names: dict[int, TableName]
+) -> list[NativeObject]:
+    """List what belongs to a table and has no place in `Table`."""
+    found = []
+    for table in tables:
+        name = names[table["oid"]]
+        found += [
+            NativeObject(kind=kind, name=str(name))
+            for kind, column in (
+                ("partitioning of", "is_partitioned"),
+                ("inheritance of", "is_inheriting"),
+                ("UNLOGGED of", "is_unlogged"),
+            )
+            if table[column]
+        ]
+        found += [
+            NativeObject(kind="deferrability, INCLUDE or ordering of", name=f"{name}.{i['name']}")
+            for i in parts["indexes"][table["oid"]]
+            if i["has_details"] and (i["is_primary"] or _is_unique(i))
+        ]
+        found += [
+            NativeObject(kind="foreign key to a partition", name=f"{name}.{k['name']}")
+            for k in parts["foreign_keys"][table["oid"]]
+            if k["parent"] not in names
+        ]
+    return found

@@ -1,0 +1,97 @@
+"""Load Arrow batches into a PostgreSQL table by COPY: binary where that is exact, else CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pgpq
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbsynth.adapters.ddl import DialectRules, quote_columns
+from dbsynth.adapters.postgresql_connection import Connection
+from dbsynth.adapters.postgresql_values import from_hex, to_csv, without_zeros
+from dbsynth.arrow import arrow_type
+from dbsynth.schema import Column
+
+_BINARY_KINDS = frozenset(
+    {"integer", "float", "boolean", "string", "enum", "uuid", "bytes", "date", "time",
+     "timestamp", "timestamptz"}
+)  # fmt: skip
+_MOST_BINARY_DIGITS = 38
+_UUID = pa.binary(16)
+
+
+def copy_rows(
+    connection: Connection,
+    target: str,
+    columns: Sequence[Column],
+    batches: Iterable[pa.RecordBatch],
+    rules: DialectRules,
+) -> int:
+    """
+    Load batches whose columns are `columns`, in order, into the table quoted as `target`.
+
+    Returns:
+        the number of rows sent.
+    """
+    is_binary = all(_is_binary(c) for c in columns)
+    form = "BINARY" if is_binary else "CSV"
+    statement = f"COPY {target} ({quote_columns([c.name for c in columns], rules)}) FROM STDIN"
+    rows = 0
+
+    def counted() -> Iterator[pa.RecordBatch]:
+        nonlocal rows
+        for batch in batches:
+            rows += batch.num_rows
+            yield _typed(batch, columns)
+
+    pieces = _as_binary(counted(), columns) if is_binary else map(to_csv, counted())
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"{statement} WITH (FORMAT {form})".encode()) as copy,
+    ):
+        for piece in pieces:
+            copy.write(piece)
+    return rows
+
+
+def _is_binary(column: Column) -> bool:
+    """Whether the server's binary form of this type is what the encoder writes."""
+    sql = column.type
+    if sql.kind == "decimal":
+        return sql.precision is not None and sql.precision <= _MOST_BINARY_DIGITS
+    return sql.kind in _BINARY_KINDS or sql.native == "json"
+
+
+def _typed(batch: pa.RecordBatch, columns: Sequence[Column]) -> pa.RecordBatch:
+    """Select the columns, in exactly the widths that the table has."""
+    arrays = []
+    for column in columns:
+        array = pc.cast(batch.column(column.name), arrow_type(column.type))
+        is_free = column.type.kind == "decimal" and column.type.precision is None
+        arrays.append(without_zeros(array) if is_free else array)
+    return pa.record_batch(arrays, names=[c.name for c in columns])
+
+
+def _as_binary(batches: Iterable[pa.RecordBatch], columns: Sequence[Column]) -> Iterator[bytes]:
+    kinds = [_UUID if c.type.kind == "uuid" else arrow_type(c.type) for c in columns]
+    schema = pa.schema([pa.field(str(i), kind) for i, kind in enumerate(kinds)])
+    encoder = pgpq.ArrowToPostgresBinaryEncoder(schema)
+    yield encoder.write_header()
+    for batch in batches:
+        arrays = [
+            _uuids(a) if kind == _UUID else a for a, kind in zip(batch.columns, kinds, strict=True)
+        ]
+        yield encoder.write_batch(pa.record_batch(arrays, schema=schema))
+    yield encoder.finish()
+
+
+def _uuids(texts: pa.Array) -> pa.Array:
+    """Turn the 36 characters of each UUID into its 16 bytes."""
+    digits = pc.replace_substring(pc.utf8_lower(texts), "-", "")
+    if pc.any(pc.not_equal(pc.binary_length(digits), 32)).as_py():
+        raise pa.ArrowInvalid("a UUID is not 32 hexadecimal digits long")
+    packed = from_hex(pc.fill_null(digits, "0" * 32).cast(pa.binary()))
+    flat = pa.Array.from_buffers(_UUID, len(texts), [None, packed.buffers()[2]])
+    return pc.if_else(pc.is_valid(texts), flat, pa.scalar(None, _UUID))

@@ -1,0 +1,150 @@
+"""Read a PostgreSQL database in one read-only snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import psycopg
+from psycopg import sql
+
+from dbsynth.adapters.base import BATCH_ROWS, Identity, KeyFilter
+from dbsynth.adapters.ddl import quote, quote_table
+from dbsynth.adapters.postgresql_catalog import introspect
+from dbsynth.adapters.postgresql_connection import (
+    DIALECT,
+    Connection,
+    connect,
+    fetch,
+    identity,
+    server_version,
+    translated,
+)
+from dbsynth.adapters.postgresql_types import RULES
+from dbsynth.errors import SourceError
+from dbsynth.schema import Schema, Table, TableName
+from dbsynth.urls import Location
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BATCH_BYTES = 32 * 1024 * 1024  # of CSV: bounds the memory that wide rows take
+_REMEDY = "Read the server's log for the cause, and try again."
+
+
+class PostgresSource:
+    """The `Source` of a PostgreSQL database."""
+
+    dialect = DIALECT
+
+    def __init__(self, location: Location) -> None:
+        """Remember where the database is."""
+        self._location = location
+        self._partitioned: frozenset[TableName] | None = None
+        self._connection: Connection
+        self.server_version = ""
+
+    def __enter__(self) -> Self:
+        """Connect and open the snapshot."""
+        self._connection = connect(self._location)
+        self._connection.autocommit = False
+        self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self._connection.read_only = True
+        self.server_version = server_version(self._connection)
+        with translated(SourceError, f"cannot open a snapshot of {self._location}", _REMEDY):
+            self._connection.execute("SELECT pg_catalog.pg_current_snapshot()")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Roll back and disconnect."""
+        self._connection.close()
+
+    def identity(self) -> Identity:
+        """Which database this is."""
+        with translated(SourceError, "cannot identify the source", _REMEDY):
+            return identity(self._connection)
+
+    def introspect(self) -> Schema:
+        """
+        Read the catalogs: every base table of every user schema.
+
+        Raises:
+            PermissionDeniedError: a table may not be read, wholly or row by row; all are named.
+        """
+        with translated(SourceError, "cannot read the source's catalogs", _REMEDY):
+            return introspect(self._connection)
+
+    def count(self, table: TableName) -> int:
+        """Count a table's rows exactly."""
+        statement = f"SELECT count(*) FROM {self._from(table)}"
+        with translated(SourceError, f"cannot count the rows of {table}", _REMEDY):
+            return int(self._connection.execute(statement.encode()).fetchall()[0][0])
+
+    def read(
+        self,
+        table: Table,
+        columns: Sequence[str],
+        *,
+        order_by: Sequence[str] = (),
+        keys: KeyFilter | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Read rows as Arrow batches; see `Source.read`, and `postgresql_values` for the values."""
+        from dbsynth.adapters.postgresql_values import parse, select_item
+
+        wanted = [table.column(name) for name in columns]
+        items = ", ".join(select_item(c, RULES) for c in wanted)
+        statement = f"SELECT {items} FROM {self._from(table.name)}"
+        if keys is not None:
+            statement += _condition(table, keys)
+        if order_by:
+            statement += " ORDER BY " + ", ".join(quote(c, RULES) for c in order_by)
+        with translated(SourceError, f"cannot read {table.name}", _REMEDY):
+            for data in self._copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)"):
+                yield parse(data, wanted)
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT."""
+        from dbsynth.adapters.postgresql_query import run
+
+        with translated(SourceError, "the query failed", "Check the statement."):
+            return run(self._connection, sql)
+
+    def _copy(self, statement: str) -> Iterator[bytes]:
+        """Collect what COPY sends, one message a row, into pieces of bounded size."""
+        rows: list[bytes] = []
+        size = 0
+        with self._connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for row in copy:
+                rows.append(bytes(row))
+                size += len(row)
+                if len(rows) == BATCH_ROWS or size >= _BATCH_BYTES:
+                    yield b"".join(rows)
+                    rows, size = [], 0
+        if rows:
+            yield b"".join(rows)
+
+    def _from(self, table: TableName) -> str:
+        """Name a table without the rows of those that inherit from it; they are tables too."""
+        if self._partitioned is None:
+            rows = fetch(self._connection, "tables", reserved="")
+            names = (TableName(r["schema"], r["name"]) for r in rows if r["is_partitioned"])
+            self._partitioned = frozenset(names)
+        name = quote_table(table, RULES)
+        return name if table in self._partitioned else f"ONLY {name}"
+
+
+def _condition(table: Table, keys: KeyFilter) -> str:
+    """Write `WHERE (columns) IN (keys)`, the keys as one array literal for each column."""
+    from dbsynth.adapters.postgresql_values import key_list
+
+    columns = ", ".join(quote(c, RULES) for c in keys.columns)
+    casts = ", ".join(f"k{i}::{table.column(c).type.native}" for i, c in enumerate(keys.columns))
+    names = ", ".join(f"k{i}" for i in range(len(keys.columns)))
+    lists = ", ".join(
+        f"pg_catalog.unnest({sql.Literal(key_list(keys.keys.column(c))).as_string(None)}::text[])"
+        for c in keys.columns
+    )
+    return f" WHERE ({columns}) IN (SELECT {casts} FROM ROWS FROM ({lists}) AS k ({names}))"

@@ -1,0 +1,162 @@
+"""
+PostgreSQL's COPY text to Arrow and back: the same values, exactly typed, no object per cell.
+
+Some PostgreSQL values have no place in Arrow or in other databases.  They are read as follows:
+dates and timestamps outside the years 1 to 9999, both infinities included, as the nearest end of
+that range; the time 24:00 as the last microsecond of the day; numbers that are NaN or infinite,
+or too large for 28 digits before the point in a column without a precision, as NULL.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyarrow import csv
+
+from dbsynth.adapters.ddl import DialectRules, quote
+from dbsynth.arrow import arrow_type
+from dbsynth.schema import Column
+
+_CLAMPS = {
+    "date": ("0001-01-01", "9999-12-31"),
+    "timestamp": ("0001-01-01", "9999-12-31 23:59:59.999999"),
+    "timestamptz": ("0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"),
+    "time": ("00:00", "23:59:59.999999"),
+}
+_PARSE = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+_HEX = np.full(256, 0, np.uint8)
+_HEX[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
+
+
+def select_item(column: Column, rules: DialectRules) -> str:
+    """Write a column as COPY selects it: in a form that `parse` reads without loss."""
+    name, kind = quote(column.name, rules), column.type.kind
+    if kind == "bytes":
+        return f"pg_catalog.encode({name}, 'hex')"
+    if kind in _CLAMPS:
+        low, high = _CLAMPS[kind]
+        return (
+            f"CASE WHEN {name} < {kind} '{low}' THEN {kind} '{low}' "
+            f"WHEN {name} > {kind} '{high}' THEN {kind} '{high}' ELSE {name} END"
+        )
+    if kind == "decimal" and column.type.precision is None:
+        return f"CASE WHEN abs({name}) < 1e28 THEN round({name}, 10) END"
+    if kind == "decimal":
+        return f"nullif({name}, 'NaN')"
+    return name
+
+
+def parse(data: bytes, columns: Sequence[Column]) -> pa.RecordBatch:
+    """Parse CSV as COPY writes it (NULL is empty, '' is quoted) into one batch."""
+    wanted = [arrow_type(c.type) for c in columns]
+    places = [str(i) for i in range(len(columns))]
+    # The reader has no wide decimals: they come as text first.
+    direct = [pa.string() if pa.types.is_decimal256(t) else t for t in wanted]
+    read = csv.read_csv(
+        io.BytesIO(data),
+        csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=places),
+        _PARSE,
+        csv.ConvertOptions(
+            check_utf8=False,
+            column_types=dict(zip(places, direct, strict=True)),
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    arrays = [
+        from_hex(a) if pa.types.is_binary(t) else pc.cast(a, t)
+        for a, t in zip(map(_whole, read.columns), wanted, strict=True)
+    ]
+    fields = [
+        pa.field(c.name, t, nullable=c.is_nullable) for c, t in zip(columns, wanted, strict=True)
+    ]
+    return pa.record_batch(arrays, schema=pa.schema(fields))
+
+
+def key_list(keys: pa.ChunkedArray) -> str:
+    """Write a column of keys as the text of a PostgreSQL text[]."""
+    text = as_text(_whole(keys))
+    text = pc.replace_substring(pc.replace_substring(text, "\\", "\\\\"), '"', '\\"')
+    quoted = pc.binary_join_element_wise('"', text, '"', "")
+    joined = pc.binary_join(pa.ListArray.from_arrays([0, len(quoted)], quoted), ",")
+    return "{" + str(joined[0].as_py()) + "}"
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """Spell values as PostgreSQL parses them."""
+    if pa.types.is_binary(array.type):
+        return _to_hex(array)
+    text = pc.cast(array, pa.string())
+    if pa.types.is_decimal(array.type):  # a small one is spelled 0E-10
+        text = pc.replace_substring_regex(text, r"^0E-\d+$", "0")
+    return text
+
+
+def without_zeros(array: pa.Array) -> pa.Array:
+    """Spell decimals without the zeros at their end; their column keeps what it is given."""
+    return pc.replace_substring_regex(as_text(array), r"^(-?\d+)(?:\.0*|(\.\d*?)0+)$", r"\1\2")
+
+
+def to_csv(batch: pa.RecordBatch) -> bytes:
+    """Write a batch as COPY reads it: NULL is empty, every text is quoted."""
+    arrays = [as_text(a) if _needs_text(a.type) else a for a in batch.columns]
+    sink = io.BytesIO()
+    csv.write_csv(
+        pa.record_batch(arrays, names=[str(i) for i in range(len(arrays))]),
+        sink,
+        csv.WriteOptions(include_header=False, quoting_style="needed"),
+    )
+    return sink.getvalue()
+
+
+def _needs_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_time(kind)
+        or pa.types.is_floating(kind)
+    )
+
+
+def _whole(array: pa.ChunkedArray) -> pa.Array:
+    combined = array.combine_chunks()
+    return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+
+
+def from_hex(array: pa.Array) -> pa.Array:
+    """Turn pairs of hexadecimal digits into bytes, for the whole column at once."""
+    flat = pc.fill_null(array, b"") if array.null_count else array
+    offsets, digits = _laid_out(flat)
+    values = (_HEX[digits[0::2]] << 4) | _HEX[digits[1::2]]
+    buffers = [None, pa.py_buffer((offsets // 2).tobytes()), pa.py_buffer(values.tobytes())]
+    packed = pa.Array.from_buffers(pa.binary(), len(flat), buffers)
+    return pc.if_else(pc.is_valid(array), packed, pa.scalar(None, pa.binary()))
+
+
+def _to_hex(array: pa.Array) -> pa.Array:
+    """Spell bytes as PostgreSQL does: a backslash, an x, and hexadecimal digits."""
+    flat = pc.fill_null(array, b"") if array.null_count else array
+    offsets, raw = _laid_out(flat)
+    digits = raw.tobytes().hex().encode()
+    buffers = [None, pa.py_buffer((offsets * 2).tobytes()), pa.py_buffer(digits)]
+    text = pa.Array.from_buffers(pa.string(), len(flat), buffers)
+    spelled = pc.binary_join_element_wise("\\x", text, "")
+    return pc.if_else(pc.is_valid(array), spelled, pa.scalar(None, pa.string()))
+
+
+def _laid_out(array: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Give the offsets, from zero, and the bytes of a binary column."""
+    if not len(array):
+        return np.zeros(1, np.int32), np.zeros(0, np.uint8)
+    _, starts, data = array.buffers()
+    offsets = np.frombuffer(starts, np.int32)[array.offset :][: len(array) + 1]
+    held = np.frombuffer(data or b"", np.uint8)[offsets[0] : offsets[-1]]
+    return (offsets - offsets[0]).astype(np.int32), held

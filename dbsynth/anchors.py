@@ -1,0 +1,105 @@
+"""What a date is measured from: the sibling before, an earlier date of the row, or an ancestor's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from dbsynth.conditions import Siblings
+from dbsynth.encode import DAY, DatetimeColumn, Floats, Ints, NumberCodec
+from dbsynth.release import MIN_ENTITIES, Release
+from dbsynth.rows import distance
+
+HOLDS = 0.999  # share of rows in which an order must hold
+TIGHTER = 0.5  # a distance is learned where it spreads at most so much as the date itself
+SHORT = 2 * DAY  # distances that are mostly shorter are learned in seconds
+
+
+def fit_datetime(
+    statistic: str,
+    name: str,
+    values: Floats,
+    entities: Ints,
+    release: Release,
+    anchors: Mapping[str, Floats],
+    *,
+    siblings: Siblings | None,
+    is_strict: bool,
+    is_date: bool,
+) -> DatetimeColumn:
+    """
+    Fit a date column.
+
+    Args:
+        statistic: prefix of the names of its statistics.
+        name: the column.
+        values: (n,) seconds since 1970, NaN for NULL.
+        entities: (n,).
+        release: the protection in force.
+        anchors: dates of the same row and of its ancestors, by name, (n,) seconds.
+        siblings: given if this column orders the rows of one owner.
+        is_strict: siblings may not share a value.
+        is_date: there is no time of day.
+    """
+    known = np.isfinite(values)
+    times = np.where(known, values % DAY, np.nan)
+    at_midnight = is_date or not np.nanmax(np.where(known, times, 0.0), initial=0.0) > 0
+    learn = NumberCodec.fit
+    anchor = _anchor(values, anchors)
+    gaps = _gaps(values, siblings) if siblings is not None else None
+    distances = [d for d in (gaps, _from(values, anchors, anchor)) if d is not None]
+    unit = "day" if at_midnight or not distances or not _is_short(distances[0]) else "second"
+    delta = gap = None
+    if anchor:
+        spread = distance(values, anchors[anchor], unit)
+        delta = learn(f"{statistic}.delta", spread, entities, release)
+    if gaps is not None and siblings is not None:
+        before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
+        gap = learn(f"{statistic}.gap", distance(values, before, unit), entities, release)
+    return DatetimeColumn(
+        name=name,
+        day=learn(statistic, np.floor(values / DAY), entities, release),
+        time=None if at_midnight else learn(f"{statistic}.time", times, entities, release),
+        anchor=anchor,
+        delta=delta,
+        gap=gap,
+        unit=unit,  # type: ignore[arg-type]
+        is_strict=is_strict,
+    )
+
+
+def _anchor(values: Floats, anchors: Mapping[str, Floats]) -> str:
+    """The date after which this one always comes, and closest; "" if there is none."""
+    own = _spread(values)
+    best, closest = "", TIGHTER * own
+    for name, earlier in anchors.items():
+        both = np.isfinite(values) & np.isfinite(earlier)
+        if both.sum() < MIN_ENTITIES or both.sum() < HOLDS * np.isfinite(values).sum():
+            continue
+        apart = (values - earlier)[both]
+        if np.mean(apart >= 0) >= HOLDS and _spread(apart) < closest:
+            best, closest = name, _spread(apart)
+    return best
+
+
+def _from(values: Floats, anchors: Mapping[str, Floats], anchor: str) -> Floats | None:
+    return values - anchors[anchor] if anchor else None
+
+
+def _gaps(values: Floats, siblings: Siblings) -> Floats:
+    before = values[np.maximum(siblings.previous, 0)]
+    return np.where(siblings.index > 0, values - before, np.nan)
+
+
+def _is_short(apart: Floats) -> bool:
+    known = apart[np.isfinite(apart)]
+    return bool(len(known) and np.median(known) < SHORT)
+
+
+def _spread(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return 0.0
+    low, high = np.quantile(known, [0.1, 0.9])
+    return float(high - low)

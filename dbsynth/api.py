@@ -1,0 +1,66 @@
+"""The Python API: keyword arguments in, a `Run` out; the same pipeline as the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dbsynth import run
+from dbsynth.config import Config, Quality, load
+from dbsynth.frames import read_frames
+from dbsynth.progress import Progress, silent
+from dbsynth.report import Run
+
+__all__ = ["clone", "read_frames"]
+
+
+def clone(
+    source: str,
+    target: str,
+    *,
+    seed: int | None = None,
+    scale: float = 1.0,
+    rows: Mapping[str, int] | None = None,
+    tables: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    engine: str | None = None,
+    quality: Quality | None = None,
+    replace: bool = False,
+    plan: Path | str | None = None,
+    config: Path | str | None = None,
+    progress: Progress = silent,
+) -> Run:
+    """
+    Read a source and write a synthetic copy of it to a target, all or nothing.
+
+    Args:
+        source: URL, file, env:NAME or @name of the database to read.
+        target: the same for the database to write.
+        seed: same seed, same rows.
+        scale: rows to make, times what the plan says.
+        rows: rows of single tables, whatever the scale.
+        tables: globs of the tables to clone; none: all.
+        exclude: globs of tables to leave out.
+        engine: argn (default), marginal, or a plug-in's name.
+        quality: how much to learn; default balanced.
+        replace: whether everything that the target holds may go away.
+        plan: a plan that `dbsynth plan -o` saved.
+        config: a dbsynth.yaml; unlike the command line, none is searched for.
+        progress: told about every step.
+
+    Raises:
+        DbsynthError: see `dbsynth.errors`; the target was left as it was.
+    """
+    options = run.Options(
+        seed=seed,
+        scale=scale,
+        rows=rows or {},
+        tables=tuple(tables),
+        exclude=tuple(exclude),
+        engine=engine,
+        quality=quality,
+        replace=replace,
+        plan_file=None if plan is None else Path(plan),
+        config=Config() if config is None else load(Path(config)),
+    )
+    return run.clone(source, target, options, progress=progress)

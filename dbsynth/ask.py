@@ -1,0 +1,74 @@
+"""Ask a database one question at a time: what verification needs of it, whatever opened it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dbsynth import queries
+from dbsynth.schema import TableName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dbsynth.adapters.base import Source
+
+_TEXT = {"mysql": "char", "duckdb": "varchar"}
+_QUOTED = re.compile(r'"((?:[^"]|"")+)"|`((?:[^`]|``)+)`|([^."`]+)')
+
+
+class Queryable(Protocol):
+    """A load in progress, or a committed database: something that answers a SELECT."""
+
+    dialect: str
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT."""
+
+    def quote(self, name: TableName) -> str:
+        """Spell a table's name as `query` needs it."""
+
+
+class Committed:
+    """A database behind a read-only `Source`, for whoever only wants to ask."""
+
+    def __init__(self, source: Source) -> None:
+        """Ask this source, which is entered already."""
+        self._source = source
+        self.dialect = source.dialect
+
+    def query(self, sql: str) -> pa.Table:
+        """Run one SELECT."""
+        return self._source.query(sql)
+
+    def quote(self, name: TableName) -> str:
+        """Quote schema and name as the dialect wants."""
+        return ".".join(queries.identifier(self.dialect, part) for part in name if part)
+
+
+def one_row(target: Queryable, sql: str) -> dict[str, Any]:
+    """Run a SELECT that gives one row, and return it by lower-case column name."""
+    result = target.query(sql)
+    if result.num_rows != 1:
+        raise AssertionError(f"expected one row, got {result.num_rows}")
+    return {name.lower(): value for name, value in result.to_pylist()[0].items()}
+
+
+def name_parts(target: Queryable, table: TableName) -> tuple[str, ...]:
+    """
+    Take apart what a target calls a table at present: database or schema, if any, then name.
+
+    While a load is in progress this may differ from the table's own name.
+    """
+    return split_name(target.quote(table))
+
+
+def split_name(text: str) -> tuple[str, ...]:
+    """Take a name with dots and quotes apart, and take the quotes off."""
+    found = _QUOTED.findall(text)
+    return tuple(a.replace('""', '"') or b.replace("``", "`") or c for a, b, c in found)
+
+
+def as_text(dialect: str, column: str) -> str:
+    """Write the expression that makes text of a quoted column."""
+    return f"CAST({column} AS {_TEXT.get(dialect, 'text')})"

@@ -1,0 +1,488 @@
+"""The command line: words to `Options`, one pipeline function a command, results to stdout."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from dbsynth import __version__
+from dbsynth.config import QUALITIES, Config, Quality, load, near
+from dbsynth.console import Watcher, put, put_json, report_error, say
+from dbsynth.errors import UsageError, VerifyFailedError
+
+# The stages, and whatever they import, load inside the commands: `--help` must be quick.
+if TYPE_CHECKING:
+    from dbsynth.report import Run
+
+SIGINT_CODE = 130
+SIGTERM_CODE = 143
+
+
+@dataclass(slots=True)
+class Session:
+    """What `main` needs to know of the command when it fails."""
+
+    is_verbose: bool = False
+    is_terminated: bool = False
+
+
+def _set_verbose(context: typer.Context, is_verbose: bool) -> bool:
+    if isinstance(context.obj, Session):
+        context.obj.is_verbose = is_verbose or context.obj.is_verbose
+    return is_verbose
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        put(f"dbsynth {__version__}")
+        raise typer.Exit
+
+
+Source = Annotated[
+    str, typer.Argument(metavar="SOURCE", help="Database to read: URL, file, env:NAME or @name.")
+]
+Target = Annotated[
+    str, typer.Argument(metavar="TARGET", help="Database to write: URL, file, env:NAME or @name.")
+]
+ModelPath = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Model file that `dbsynth fit` wrote.")
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Same seed, same rows. Default: 0.")
+]
+Scale = Annotated[
+    float, typer.Option("--scale", min=0, help="Rows to make, times what the plan says.")
+]
+Rows = Annotated[
+    list[str], typer.Option("--rows", metavar="TABLE=N", help="Rows of one table; repeatable.")
+]
+Tables = Annotated[
+    list[str], typer.Option("--tables", "-t", metavar="GLOB", help="Only these; repeatable.")
+]
+Exclude = Annotated[
+    list[str], typer.Option("--exclude", "-T", metavar="GLOB", help="Not these; repeatable.")
+]
+Engine = Annotated[
+    str | None, typer.Option("--engine", help="argn (learned, default) or marginal (instant).")
+]
+QualityName = Annotated[
+    str | None, typer.Option("--quality", help="fast, balanced (default) or max.")
+]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace everything that the target holds.")
+]
+PlanPath = Annotated[
+    Path | None, typer.Option("--plan", metavar="FILE", help="Follow this saved plan.")
+]
+ConfigPath = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Project file. Default: nearest dbsynth.yaml."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no hints.")]
+Verbose = Annotated[
+    bool, typer.Option("-v", "--verbose", callback=_set_verbose, help="Tracebacks on errors.")
+]
+Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print version.")
+]
+
+app = typer.Typer(
+    name="dbsynth",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def dbsynth(version: Version = False) -> None:
+    """
+    Clone a database's shape and behaviour, not its people.
+
+    \b
+    dbsynth demo                              try it, without a server
+    dbsynth clone $PROD qa.duckdb             the whole way in one command
+    dbsynth plan $PROD -o plan.yaml           see and edit what would be done
+
+    Databases: postgresql://, mysql://, mariadb://, sqlite:/// and duckdb:/// URLs, or files that
+    end in .db, .sqlite or .duckdb. Keep passwords out of sight with env:NAME, file:PATH,
+    cmd:COMMAND or an @name from dbsynth.yaml.
+    """
+
+
+@app.command()
+def clone(
+    source: Source,
+    target: Target,
+    seed: Seed = None,
+    scale: Scale = 1.0,
+    rows: Rows = [],
+    tables: Tables = [],
+    exclude: Exclude = [],
+    engine: Engine = None,
+    quality: QualityName = None,
+    replace: Replace = False,
+    plan: PlanPath = None,
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Read SOURCE, write a synthetic copy of it to TARGET.
+
+    \b
+    dbsynth clone postgresql://reader@db1/shop qa.duckdb
+    dbsynth clone env:PROD env:STAGING --replace --seed 42
+    dbsynth clone shop.db small.db --scale 0.1 --rows orders=500
+    dbsynth clone @prod @staging --plan plan.yaml
+
+    SOURCE is only read, in one snapshot. TARGET must be empty, or --replace is given; it changes
+    at once at the very end, after its keys and rules were verified, or not at all.
+    """
+    from dbsynth import run
+
+    settings = load(config)
+    options = run.Options(
+        seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
+        engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
+        config=settings,
+    )  # fmt: skip
+    with Watcher(is_quiet=quiet) as watch:
+        done = run.clone(source, target, options, progress=watch)
+    _show_run(done, as_json=json)
+    _next(quiet, f"dbsynth verify {target} --like {source}")
+
+
+@app.command()
+def plan(
+    source: Source,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write the plan here, not to stdout.")
+    ] = None,
+    seed: Seed = None,
+    tables: Tables = [],
+    exclude: Exclude = [],
+    engine: Engine = None,
+    quality: QualityName = None,
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Show what a clone of SOURCE would do: tables, rows, keys, and each column's treatment.
+
+    \b
+    dbsynth plan postgresql://reader@db1/shop -o plan.yaml
+    dbsynth plan shop.db --tables 'order*' --json
+
+    The plan holds no row of the source. Edit it, keep it in git, and hand it to
+    `dbsynth clone --plan`; a source that has changed its schema since is refused.
+    """
+    from dbsynth import planfile, run
+
+    options = run.Options(
+        seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
+        quality=_quality(quality), config=load(config),
+    )  # fmt: skip
+    with Watcher(is_quiet=quiet) as watch:
+        made = run.plan(source, options, progress=watch)
+    text = planfile.to_yaml(made)
+    if output is not None:
+        _write(output, text)
+    if json:
+        put_json(planfile.to_json(made)["plan"])
+    elif output is None:
+        put(text)
+    _next(quiet, f"dbsynth clone {source} TARGET --plan {output or 'FILE'}")
+
+
+@app.command()
+def inspect(
+    source: Source,
+    tables: Tables = [],
+    exclude: Exclude = [],
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Show SOURCE's tables, rows, keys and cycles.
+
+    \b
+    dbsynth inspect shop.db
+    dbsynth inspect @prod --json
+    """
+    from dbsynth import run
+
+    options = run.Options(tables=tuple(tables), exclude=tuple(exclude), config=load(config))
+    with Watcher(is_quiet=True) as watch:
+        seen = run.inspect(source, options, progress=watch)
+    if json:
+        put_json(seen.to_json())
+    else:
+        put(seen.to_text())
+    _next(quiet, f"dbsynth plan {source}")
+
+
+@app.command()
+def fit(
+    source: Source,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The model file to write.")],
+    seed: Seed = None,
+    tables: Tables = [],
+    exclude: Exclude = [],
+    engine: Engine = None,
+    quality: QualityName = None,
+    plan: PlanPath = None,
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Learn from SOURCE and write a model file that can travel without it.
+
+    \b
+    dbsynth fit @prod -o shop.dbsynth
+    dbsynth fit shop.db -o shop.dbsynth --plan plan.yaml --quality fast
+    """
+    from dbsynth import modelfile, run
+
+    options = run.Options(
+        seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
+        quality=_quality(quality), plan_file=plan, config=load(config),
+    )  # fmt: skip
+    with Watcher(is_quiet=quiet) as watch:
+        model = run.fit(source, options, progress=watch)
+    modelfile.save(model, output)
+    if json:
+        put_json({"model": str(output), "tables": [str(n) for n in model.plan.tables]})
+    else:
+        put(str(output))
+    _next(quiet, f"dbsynth generate {output} TARGET")
+
+
+@app.command()
+def generate(
+    model: ModelPath,
+    target: Target,
+    seed: Seed = None,
+    scale: Scale = 1.0,
+    rows: Rows = [],
+    replace: Replace = False,
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Write synthetic rows from a model file to TARGET; the source is not needed.
+
+    \b
+    dbsynth generate shop.dbsynth qa.duckdb
+    dbsynth generate shop.dbsynth postgresql:///staging --scale 10 --seed 7 --replace
+    """
+    from dbsynth import modelfile, run
+
+    options = run.Options(
+        seed=seed, scale=scale, rows=_rows(rows), replace=replace, config=load(config)
+    )
+    with Watcher(is_quiet=quiet) as watch:
+        done = run.generate(modelfile.load(model), target, options, progress=watch)
+    _show_run(done, as_json=json)
+    _next(quiet, f"dbsynth verify {target}")
+
+
+@app.command()
+def verify(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="Database to check: URL, file, env:NAME, @name.")
+    ],
+    like: Annotated[
+        str | None, typer.Option("--like", metavar="SOURCE", help="Compare with the original.")
+    ] = None,
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Check every key and rule of TARGET by asking TARGET itself; leaves with 4 if one is broken.
+
+    \b
+    dbsynth verify qa.duckdb
+    dbsynth verify @staging --like @prod
+
+    With --like, the values that must not leave the original are looked for, too.
+    """
+    from dbsynth import run
+
+    options = run.Options(config=load(config))
+    found = run.verify(target, like, options)
+    if json:
+        put_json(found.to_json())
+    else:
+        checks = sum(found.made.values())
+        put(f"{checks:,} checks, {len(found.errors)} errors, {len(found.warnings)} warnings")
+    if not found.is_sound:
+        raise VerifyFailedError(
+            f"{target} breaks {len(found.errors)} rules",
+            "Do not use it; clone it again.",
+            [str(f) for f in (*found.errors, *found.warnings)],
+        )
+    if not json:
+        for finding in found.warnings:
+            put(str(finding))
+    _next(quiet, f"dbsynth inspect {target}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put the files.")] = Path(
+        "demo"
+    ),
+    seed: Seed = None,
+    quality: QualityName = "fast",
+    sql: Annotated[
+        bool, typer.Option("--sql", help="Only print the sample shop as PostgreSQL, and stop.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Build a sample shop and clone it to DuckDB; needs no server.
+
+    \b
+    dbsynth demo
+    dbsynth demo /tmp/shop --seed 7
+    dbsynth demo --sql | psql shop
+    """
+    from dbsynth import demo as sample
+    from dbsynth import run
+
+    if sql:
+        put(sample.to_sql())
+        return
+    source, target = sample.build(folder), folder / "shop-synthetic.duckdb"
+    say(f"built      {source}")
+    options = run.Options(seed=seed, quality=_quality(quality), replace=True, config=Config())
+    with Watcher(is_quiet=quiet) as watch:
+        done = run.clone(str(source), str(target), options, progress=watch)
+    _show_run(done, as_json=json)
+    _next(quiet, f"dbsynth plan {source}")
+
+
+@app.command()
+def doctor(
+    urls: Annotated[list[str], typer.Argument(metavar="[URL]...", help="Databases to try.")] = [],
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Check the installation, and whether databases can be read and written.
+
+    \b
+    dbsynth doctor
+    dbsynth doctor env:PROD env:STAGING
+    """
+    from dbsynth import doctor as checks
+
+    lines = list(checks.examine(urls, load(config)))
+    if json:
+        put_json([line.to_json() for line in lines])
+    else:
+        for line in lines:
+            put(str(line))
+    if any(line.status == "fail" for line in lines):
+        raise typer.Exit(1)
+    _next(quiet, "dbsynth clone SOURCE TARGET" if urls else "dbsynth doctor URL")
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with the documented exit code."""
+    session = Session()
+    _unwind_on_sigterm(session)
+    try:
+        code = app(prog_name="dbsynth", standalone_mode=False, obj=session) or 0
+    except (KeyboardInterrupt, typer.Abort):
+        code = SIGINT_CODE
+    except typer.TyperException as exc:
+        say(f"error: {exc.format_message()}")
+        say("hint: Run `dbsynth --help`, or `dbsynth COMMAND --help`.")
+        code = exc.exit_code
+    except Exception as exc:  # noqa: BLE001 - the last door: nothing unredacted may leave
+        code = report_error(exc, is_verbose=session.is_verbose)
+    if code == SIGINT_CODE:  # typer turns KeyboardInterrupt into it
+        code = SIGTERM_CODE if session.is_terminated else SIGINT_CODE
+        word = "terminated" if session.is_terminated else "interrupted"
+        say(f"error: {word}; the target was left as it was")
+    sys.exit(code)
+
+
+def _unwind_on_sigterm(session: Session) -> None:
+    """Let SIGTERM unwind as ^C does: drivers cancel what runs, contexts roll the target back."""
+
+    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # roll back in peace
+        session.is_terminated = True
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _rows(words: list[str]) -> dict[str, int]:
+    """Parse `--rows table=N`, all at once."""
+    parsed, wrong = {}, []
+    for word in words:
+        table, _, number = word.rpartition("=")
+        if table and number.isascii() and number.isdigit():
+            parsed[table] = int(number)
+        else:
+            wrong.append(f"--rows {word}")
+    if wrong:
+        raise UsageError("--rows needs TABLE=N", "Write for example --rows orders=500.", wrong)
+    return parsed
+
+
+def _quality(word: str | None) -> Quality | None:
+    for known in QUALITIES:
+        if word == known:
+            return known
+    if word is None:
+        return None
+    raise UsageError(
+        f"quality {word!r} is unknown{near(word, QUALITIES)}", "Use fast, balanced or max."
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as exc:
+        raise UsageError(f"cannot write {path}", "Check the folder and its rights.") from exc
+
+
+def _show_run(done: Run, *, as_json: bool) -> None:
+    if as_json:
+        put_json(done.to_json())
+    else:
+        put(done.to_text())
+
+
+def _next(is_quiet: bool, command: str) -> None:
+    if not is_quiet:
+        say(f"Next: {command}")

@@ -1,0 +1,153 @@
+"""What a row hangs on, as networks see it: ancestors, chosen parents, siblings; same in fit and generate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from dbsynth.encode import Features, Floats, Ints
+from dbsynth.plan import Plan, TablePlan
+from dbsynth.rows import Layout, Values, position, running_means
+from dbsynth.sample import owner_key
+from dbsynth.schema import TableName
+
+
+@dataclass
+class Known:
+    """Rows that exist already, real ones in fit and synthetic ones in generate."""
+
+    features: dict[TableName, Features] = field(default_factory=dict)
+    dates: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # seconds
+    pointers: dict[TableName, dict[str, Ints]] = field(default_factory=dict)  # key -> parent row
+    codes: dict[TableName, Ints] = field(default_factory=dict)  # cluster of each row
+
+
+@dataclass(frozen=True, slots=True)
+class Siblings:
+    """Where (n,) rows stand among the rows of the same owner; siblings lie together."""
+
+    index: Ints  # how many came before
+    count: Ints  # how many there are
+
+    @property
+    def previous(self) -> Ints:
+        """Row number of the sibling before, -1 for the first."""
+        rows = np.arange(len(self.index))
+        return np.where(self.index > 0, rows - 1, -1)
+
+    @property
+    def first(self) -> Ints:
+        """Row number of the first sibling."""
+        return np.arange(len(self.index)) - self.index
+
+    def part(self, start: int, stop: int) -> Siblings:
+        """The siblings among rows start..stop, which must not tear a group apart."""
+        return Siblings(self.index[start:stop], self.count[start:stop])
+
+
+def siblings_of(owners: Ints | None, rows: int) -> Siblings:
+    """
+    Find where rows stand among their siblings.
+
+    Args:
+        owners: (n,) owner row of each row, ascending, -1 for none; None if the table has no owner.
+        rows: n.
+    """
+    if owners is None:
+        return Siblings(np.zeros(rows, np.int64), np.ones(rows, np.int64))
+    alone = owners < 0
+    starts = np.ones(rows, bool)
+    starts[1:] = (owners[1:] != owners[:-1]) | alone[1:]
+    first = np.maximum.accumulate(np.where(starts, np.arange(rows), 0))
+    index = np.arange(rows) - first
+    group = np.cumsum(starts) - 1
+    count = np.bincount(group)[group] if rows else np.zeros(0, np.int64)
+    return Siblings(index.astype(np.int64), count.astype(np.int64))
+
+
+def ancestors(plan: Plan, planned: TablePlan, owners: Ints | None, known: Known) -> Features:
+    """
+    What rows inherit: the features of owner, owner's owner, … up to the root.
+
+    Args:
+        plan: for the owners of the owners.
+        planned: the table whose rows these are.
+        owners: (n,) owner rows, -1 for none; None if the table has no owner.
+        known: the tables above.
+    """
+    owner = owner_key(planned)
+    if owner is None or owners is None:
+        return Features.empty(0 if owners is None else len(owners))
+    parts = [_flag(owners)]
+    pointers, name = owners, owner.parent
+    while True:
+        parts.append(known.features[name].take(pointers))
+        above = owner_key(plan.tables[name])
+        if above is None:
+            return Features.join(parts, len(owners))
+        pointers = climb(pointers, known.pointers[name][above.name])
+        name = above.parent
+
+
+def climb(pointers: Ints, above: Ints) -> Ints:
+    """Follow (n,) pointers one key further; -1 stays -1."""
+    if len(above) == 0:
+        return np.full(len(pointers), -1, np.int64)
+    return np.where(pointers >= 0, above[np.maximum(pointers, 0)], -1)
+
+
+def chosen_parents(planned: TablePlan, pointers: Mapping[str, Ints], known: Known) -> Features:
+    """The features of all other parents that were chosen: reference and token keys."""
+    keys = [k for k in planned.keys if k.role in ("reference", "token")]
+    parts = [known.features[k.parent].take(pointers[k.name]) for k in keys]
+    rows = len(pointers[keys[0].name]) if keys else 0
+    return Features.join(parts, rows)
+
+
+def anchor_values(
+    plan: Plan, planned: TablePlan, owners: Ints | None, values: Values, known: Known
+) -> dict[str, Floats]:
+    """Every date that a date of these rows may be measured from, by anchor name, in seconds."""
+    found = {n: v.astype(np.float64) for n, v in values.items()}
+    found |= ancestor_dates(plan, planned, owners, known)
+    return found
+
+
+def ancestor_dates(
+    plan: Plan, planned: TablePlan, owners: Ints | None, known: Known
+) -> dict[str, Floats]:
+    """The dates of owner, owner's owner, … of (n,) rows; named "key/key/column"."""
+    owner, path, found = owner_key(planned), "", {}
+    pointers, name = owners, planned.name
+    while owner is not None and pointers is not None:
+        path += f"{owner.name}/"
+        name = owner.parent
+        for column, seconds in known.dates.get(name, {}).items():
+            here = seconds[np.maximum(pointers, 0)] if len(seconds) else np.zeros(len(pointers))
+            found[path + column] = np.where(pointers >= 0, here, np.nan)
+        owner = owner_key(plan.tables[name])
+        if owner is not None:
+            pointers = climb(pointers, known.pointers[name][owner.name])
+    return found
+
+
+def sibling_state(layout: Layout, values: Values, siblings: Siblings) -> Features:
+    """What whole rows know of the siblings before them: the last one, and running means."""
+    rows = layout.features(values, len(siblings.index))
+    means = running_means(rows, siblings.first)
+    return Features.join(
+        [
+            rows.take(siblings.previous),
+            Features(np.zeros((len(means), 0), np.int32), means, ()),
+            position(siblings.index, siblings.count),
+        ],
+        len(means),
+    )
+
+
+def _flag(pointers: Ints) -> Features:
+    """Whether there is a parent at all."""
+    codes = (pointers >= 0).astype(np.int32)[:, None]
+    return Features(codes, np.zeros((len(pointers), 0), np.float32), (2,))

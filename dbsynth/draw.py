@@ -1,0 +1,181 @@
+"""Draw rows from a fitted layout: siblings one after another, all owners of a chunk at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dbsynth.conditions import Siblings
+from dbsynth.encode import (
+    NULL,
+    CategoryColumn,
+    DatetimeColumn,
+    Features,
+    Floats,
+    Head,
+    Ints,
+    ModelledColumn,
+    NumberColumn,
+)
+from dbsynth.keys import stratified
+from dbsynth.model.base import Session
+from dbsynth.rows import Slot, place_day, place_number, place_time, position
+from dbsynth.tablemodel import RowsModel
+
+SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
+BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
+MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 65_536, 256, 8_192
+
+
+def chunks(owners: Ints | None, rows: int) -> list[tuple[int, int]]:
+    """
+    Cut (n,) rows into chunks that never tear siblings apart; the same whatever the machine.
+
+    Args:
+        owners: (n,) owner rows, siblings together, -1 for none; None if there is no owner.
+        rows: n.
+    """
+    if rows == 0:
+        return []
+    if owners is None:
+        return [(s, min(s + MAX_CHUNK_OWNERS, rows)) for s in range(0, rows, MAX_CHUNK_OWNERS)]
+    changes = (owners[1:] != owners[:-1]) | (owners[1:] < 0)
+    starts = np.concatenate([[0], np.flatnonzero(changes) + 1, [rows]])
+    found, begin = [], 0
+    while begin < len(starts) - 1:
+        enough = int(np.searchsorted(starts, starts[begin] + MIN_CHUNK_ROWS))
+        end = int(np.clip(enough, begin + MIN_CHUNK_OWNERS, begin + MAX_CHUNK_OWNERS))
+        end = min(end, len(starts) - 1)
+        found.append((int(starts[begin]), int(starts[end])))
+        begin = end
+    return found
+
+
+@dataclass
+class Drawing:
+    """The rows of one chunk in the making."""
+
+    part: RowsModel
+    condition: Features  # (n, ...) without the siblings
+    siblings: Siblings
+    has_siblings: bool  # whether the condition of fit had a sibling part
+    anchors: Mapping[str, Floats]  # dates of ancestors
+    required: frozenset[str]  # columns that may not be NULL
+    rng: np.random.Generator
+
+    def draw(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
+        """Draw every column; returns (n,) working values by column name."""
+        layout = self.part.layout
+        rows = len(self.siblings.index)
+        self.values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {
+            c.name: np.full(rows, np.nan)
+            if isinstance(c, NumberColumn | DatetimeColumn)
+            else np.zeros(rows, np.int64)
+            for c in layout.columns
+        }
+        shape = layout.shape
+        self.features = Features.empty(rows, shape.cards, shape.floats.shape[1])
+        self.sums = np.zeros(self.features.floats.shape)  # per first sibling
+        self.slots = layout.slots
+        self.offsets = self._offsets()
+        for step in _steps(self.siblings):
+            self._draw_step(step)
+        return self.values
+
+    def _offsets(self) -> list[tuple[int, int]]:
+        """Where each slot's codes and floats start in a row's features."""
+        nothing = {n: v[:0] for n, v in self.values.items()}
+        found, codes, floats = [], 0, 0
+        for slot in self.slots:
+            found.append((codes, floats))
+            shape = self.part.layout.slot_features(slot, nothing)
+            codes += len(shape.cards)
+            floats += shape.floats.shape[1]
+        return found
+
+    def _draw_step(self, rows: Ints) -> None:
+        first = self.siblings.first[rows]
+        index = self.siblings.index[rows]
+        # In a block of several siblings all of them see the last one before the block.
+        before = np.where(index > 0, first + index.min() - 1, -1)
+        session = self.part.model.begin(self._condition(rows, first, before, index))
+        phase = "first" if index.max() == 0 else "later"
+        head = 0
+        for number, slot in enumerate(self.slots):
+            for candidate in slot.heads:
+                if candidate.phase in ("any", phase):
+                    self._draw_head(session, head, slot, candidate, rows, before)
+                head += 1
+            self._show(session, number, slot, rows)
+        np.add.at(self.sums, first, self.features.floats[rows])
+
+    def _condition(self, rows: Ints, first: Ints, before: Ints, index: Ints) -> Features:
+        parts = [self.condition.take(rows)]
+        if self.has_siblings:
+            seen = np.maximum(index.min(), 1)
+            means = np.where((before >= 0)[:, None], self.sums[first] / seen, 0.0)
+            parts.append(self.features.take(before))
+            nothing = np.zeros((len(rows), 0), np.int32)
+            parts.append(Features(nothing, means.astype(np.float32), ()))
+            parts.append(position(index, self.siblings.count[rows]))
+        return Features.join(parts, len(rows))
+
+    def _draw_head(
+        self, session: Session, number: int, slot: Slot, head: Head, rows: Ints, before: Ints
+    ) -> None:
+        column = self.part.layout.columns[slot.column]
+        banned = self._banned(column, slot)
+        tokens = session.draw(number, stratified(self.rng, len(rows)), banned)
+        inside = self.rng.random(len(rows))
+        data = self.values[column.name]
+        earlier = data[np.maximum(before, 0)]
+        if isinstance(column, NumberColumn):
+            data[rows] = place_number(column, head, tokens, inside, earlier)
+        elif not isinstance(column, DatetimeColumn):
+            data[rows] = tokens
+        elif slot.part == "time":
+            data[rows] = place_time(column, data[rows], tokens, inside)
+        else:
+            start = earlier if head.phase == "later" else self._anchor(column, rows)
+            data[rows] = place_day(column, head, tokens, inside, start)
+
+    def _anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
+        if column.delta is None:
+            return np.zeros(len(rows))
+        if column.anchor in self.values:
+            return self.values[column.anchor][rows].astype(np.float64)
+        return self.anchors[column.anchor][rows]
+
+    def _banned(self, column: ModelledColumn, slot: Slot) -> tuple[int, ...]:
+        """Tokens that may not be drawn: rare labels always, NULL where it is not allowed."""
+        required = column.name in self.required or slot.part == "time"
+        nulls = (NULL,) if required else ()
+        return (*nulls, column.codec.rare) if isinstance(column, CategoryColumn) else nulls
+
+    def _show(self, session: Session, number: int, slot: Slot, rows: Ints) -> None:
+        """Tell the session what a slot became, and keep it for the siblings."""
+        column = self.part.layout.columns[slot.column]
+        drawn = {column.name: self.values[column.name][rows]}
+        seen = self.part.layout.slot_features(slot, drawn)
+        session.see(number, seen)
+        codes, floats = self.offsets[number]
+        self.features.codes[rows, codes : codes + len(seen.cards)] = seen.codes
+        self.features.floats[rows, floats : floats + seen.floats.shape[1]] = seen.floats
+
+
+def _steps(siblings: Siblings) -> Iterator[Ints]:
+    """Rows of one step each: all first siblings, all second ones, …, then growing blocks."""
+    if len(siblings.index) == 0:
+        return
+    order = np.argsort(siblings.index, kind="stable")
+    ordered = siblings.index[order]
+    start, most = 0, int(ordered[-1])
+    while start <= most:
+        width = 1 if start < SINGLE_STEPS else start // BLOCK_GROWTH
+        low, high = np.searchsorted(ordered, [start, start + width])
+        if high > low:
+            yield order[low:high]
+        start += width

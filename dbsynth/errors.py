@@ -1,0 +1,114 @@
+"""
+Every error that dbsynth raises on purpose, as one tree.
+
+DbsynthError                    1  something failed while running
+├── UsageError                  2  an argument, a file or a setting is wrong
+│   ├── PlanFileError           2  a plan or configuration file cannot be used
+│   ├── ModelFileError          2  a model file is corrupt, or newer than this dbsynth
+│   └── MissingDriverError      2  the Python driver of that database is not installed
+├── UnsupportedSchemaError      2  the source cannot be cloned as it is (lists every problem)
+├── RefusedError                3  refused for safety; nothing was touched
+│   ├── SameDatabaseError       3  source and target are one database
+│   └── TargetNotEmptyError     3  the target holds tables and --replace was not given
+├── VerifyFailedError           4  the target breaks a rule; it was not swapped in
+├── ConnectError                5  no connection to a database
+├── PermissionDeniedError       5  connected, but a right is missing
+├── LockedError                 7  another run is writing to this target
+├── FitError                    1  a generator could not be trained
+├── SourceError                 1  reading the source failed
+└── TargetError                 1  writing the target failed; what was there before is still there
+
+The number is the process's exit code.  Interrupts leave with 130 (SIGINT) and 143 (SIGTERM).
+A message names tables, columns and counts, never a value of the source and never a password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DbsynthError(Exception):
+    """Something failed; `remedy` is one imperative sentence on what to do."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, remedy: str, problems: Sequence[str] = ()) -> None:
+        """Keep what went wrong, what to do about it, and all single problems found."""
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.problems = tuple(problems)
+
+
+class UsageError(DbsynthError):
+    """An argument, a file or a setting is wrong."""
+
+    exit_code = 2
+
+
+class PlanFileError(UsageError):
+    """A plan or configuration file cannot be used."""
+
+
+class ModelFileError(UsageError):
+    """A model file is corrupt, or was written by a newer dbsynth."""
+
+
+class MissingDriverError(UsageError):
+    """The Python driver of that database is not installed."""
+
+
+class UnsupportedSchemaError(DbsynthError):
+    """The source cannot be cloned as it is; `problems` lists everything found."""
+
+    exit_code = 2
+
+
+class RefusedError(DbsynthError):
+    """Refused for safety; nothing was touched."""
+
+    exit_code = 3
+
+
+class SameDatabaseError(RefusedError):
+    """Source and target are one database."""
+
+
+class TargetNotEmptyError(RefusedError):
+    """The target holds tables and may not be replaced."""
+
+
+class VerifyFailedError(DbsynthError):
+    """The target breaks a rule; it was not swapped in."""
+
+    exit_code = 4
+
+
+class ConnectError(DbsynthError):
+    """No connection to a database."""
+
+    exit_code = 5
+
+
+class PermissionDeniedError(DbsynthError):
+    """Connected, but a right is missing."""
+
+    exit_code = 5
+
+
+class LockedError(DbsynthError):
+    """Another run is writing to this target."""
+
+    exit_code = 7
+
+
+class FitError(DbsynthError):
+    """A generator could not be trained."""
+
+
+class SourceError(DbsynthError):
+    """Reading the source failed."""
+
+
+class TargetError(DbsynthError):
+    """Writing the target failed; what was there before is still there."""

@@ -1,0 +1,430 @@
+"""Fit: learn one generator a table from a sample of entities, parents first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dbsynth.anchors import fit_datetime
+from dbsynth.clusters import fit_clusters
+from dbsynth.conditions import (
+    Known,
+    Siblings,
+    ancestor_dates,
+    ancestors,
+    anchor_values,
+    chosen_parents,
+    sibling_state,
+    siblings_of,
+)
+from dbsynth.encode import (
+    CategoryCodec,
+    CategoryColumn,
+    Features,
+    Floats,
+    Ints,
+    ModelledColumn,
+    NumberCodec,
+    NumberColumn,
+    PresenceColumn,
+    to_floats,
+)
+from dbsynth.makers import fit_makers
+from dbsynth.model import find_engine
+from dbsynth.model.base import FitTask, stable_seed
+from dbsynth.plan import KeyPlan, Plan, TablePlan
+from dbsynth.progress import Event, Progress, silent
+from dbsynth.release import Release
+from dbsynth.rows import Layout, Values
+from dbsynth.sample import Sample, foreign_key, owner_key, read_sample
+from dbsynth.schema import Column, Table
+from dbsynth.tablemodel import Model, RowsModel, TableModel, edge_name
+
+if TYPE_CHECKING:
+    from dbsynth.adapters.base import Source
+
+
+def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
+    """
+    Learn every table's generator.
+
+    Args:
+        plan: what to do; nothing is decided here that it leaves open.
+        source: read in its own snapshot; a bounded number of entities.
+        progress: told about rows read and row visits trained.
+    """
+    sample = read_sample(plan, source, progress)
+    release = Release(plan.seed, plan.is_protected)
+    known = Known()
+    tables = {}
+    for planned in plan.tables.values():
+        tables[planned.name] = _TableFit(plan, planned, sample, release, known, progress).model()
+    return Model(plan, tables)
+
+
+@dataclass(frozen=True)
+class _TableFit:
+    """One table's turn; adds the table to `known` for those below it."""
+
+    plan: Plan
+    planned: TablePlan
+    sample: Sample
+    release: Release
+    known: Known
+    progress: Progress
+
+    @property
+    def table(self) -> Table:
+        return self.plan.schema.table(self.planned.name)
+
+    @property
+    def rows(self) -> pa.Table:
+        return self.sample.rows[self.planned.name]
+
+    @property
+    def entities(self) -> Ints:
+        return self.sample.entities[self.planned.name]
+
+    @property
+    def engine(self) -> str:
+        """Tables with too few entities to learn from get independent columns."""
+        if self.planned.mode == "invent" or not self.release.is_enough(self.entities):
+            return "marginal"
+        return self.planned.engine or self.plan.engine
+
+    def model(self) -> TableModel:
+        name = self.planned.name
+        if self.planned.mode == "empty":
+            return TableModel(name)
+        if self.planned.mode == "copy":
+            # The rows themselves are released, so nothing about them needs protection.
+            return replace(self, release=Release(self.plan.seed, is_protected=False))._copied()
+        owners, siblings = self._owners()
+        structure = self._structure(owners, siblings)
+        content = self._content(owners, siblings, structure)
+        counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
+        return TableModel(
+            name=name,
+            structure=structure,
+            content=content,
+            clusters=self._cluster(),
+            makers=fit_makers(
+                self.table, self.planned, self.rows, self.entities, self.release, _drawn(content)
+            ),
+            counts=counts,
+            ownerless=self._ownerless(owners),
+            agreements=self._agreements(),
+        )
+
+    def _copied(self) -> TableModel:
+        """A reference table: its rows, and what the tables below may condition on."""
+        layout = Layout(tuple(self._attribute(c) for c in self._learned() if self._plain(c)))
+        values = {c.name: c.values(self._column(c.name)) for c in layout.columns}
+        self._remember(layout, values, layout.features(values, len(self.rows)))
+        counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
+        content = RowsModel(layout, "marginal", find_engine("marginal").load({"heads": 0}, {}))
+        return TableModel(
+            self.planned.name,
+            rows=self.rows,
+            counts=counts,
+            content=content,
+            clusters=self._cluster(),
+            agreements=self._agreements(),
+        )
+
+    def _plain(self, column: Column) -> bool:
+        return self.planned.columns[column.name].kind in ("category", "number")
+
+    def _column(self, name: str) -> pa.Array:
+        return self.rows.column(name).combine_chunks()
+
+    def _owners(self) -> tuple[Ints | None, Siblings]:
+        owner = owner_key(self.planned)
+        pointers = self.sample.parents.get((self.planned.name, owner.name)) if owner else None
+        self.known.pointers[self.planned.name] = {
+            k.name: self.sample.parents[self.planned.name, k.name]
+            for k in self.planned.keys
+            if (self.planned.name, k.name) in self.sample.parents
+        }
+        return pointers, siblings_of(pointers, len(self.rows))
+
+    def _ownerless(self, owners: Ints | None) -> int:
+        """How many rows of the source have no owner (counted in the sample, then scaled)."""
+        if owners is None or len(owners) == 0:
+            return 0
+        share = self.sample.shares[self.planned.name]
+        return int((owners < 0).sum()) if share >= 1.0 else 0
+
+    # ---- structure: the keys other than the owner's ------------------------------------------
+
+    def _structure(self, owners: Ints | None, siblings: Siblings) -> RowsModel | None:
+        keys = [k for k in self.planned.keys if k.role in ("reference", "token")]
+        if not keys:
+            return None
+        columns, values = [], {}
+        for key in keys:
+            column, data = self._choice(key)
+            columns.append(column)
+            values[key.name] = data
+        layout = Layout(tuple(columns))
+        condition = self._condition(owners, siblings, layout, values)
+        model = self._train("structure", layout, values, condition, siblings, {})
+        return RowsModel(layout, self.engine, model)
+
+    def _choice(self, key: KeyPlan) -> tuple[CategoryColumn, Ints]:
+        """The codes by which a key's parent is chosen: its row, or its kind."""
+        pointers = self.sample.parents[self.planned.name, key.name]
+        valid = np.ones(len(self.rows), bool)
+        for name in key.columns:
+            valid &= np.asarray(self.rows.column(name).is_valid())
+        if key.role == "reference":
+            chosen = pa.array(pointers, pa.int64(), mask=pointers < 0)
+            statistic = f"{self.planned.name}.{key.name}"
+            codec = CategoryCodec.fit(statistic, chosen, self.entities, self.release)
+            if not codec.labels:
+                codec = CategoryCodec(tuple(range(len(self.sample.rows[key.parent]))))
+            tokens = codec.encode(chosen)
+        else:
+            codes = self.known.codes[key.parent]
+            kinds = int(codes.max()) + 1 if len(codes) else 1
+            codec = CategoryCodec(tuple(range(max(kinds, 1))))
+            tokens = np.where(pointers >= 0, codes[np.maximum(pointers, 0)] + 1 if len(codes) else 1, 0)
+        lost = valid & (pointers < 0)
+        return CategoryColumn(key.name, codec), np.where(lost, codec.rare, tokens)
+
+    # ---- content: attributes, then how many children -------------------------------------------
+
+    def _content(
+        self, owners: Ints | None, siblings: Siblings, structure: RowsModel | None
+    ) -> RowsModel:
+        dates = ancestor_dates(self.plan, self.planned, owners, self.known)
+        columns: list[ModelledColumn] = []
+        values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
+        for column in self._learned():
+            fitted = self._attribute(column, siblings, columns, values, dates)
+            columns.append(fitted)
+            values[column.name] = fitted.values(self._column(column.name))
+        for key in self.planned.keys:
+            if key.role in ("self", "backfill"):
+                columns.append(PresenceColumn(key.name))
+                values[key.name] = self._presence(key)
+        for name, counts in self._fanouts().items():
+            fanout = counts.astype(np.float64)
+            columns.append(self._count_column(name, fanout))
+            values[name] = fanout
+        layout = Layout(tuple(columns))
+        chosen = self._chosen(structure)
+        condition = Features.join(
+            [chosen, self._condition(owners, siblings, layout, values)], len(self.rows)
+        )
+        anchors = anchor_values(self.plan, self.planned, owners, values, self.known)
+        model = self._train("content", layout, values, condition, siblings, anchors)
+        own = layout.features(values, len(self.rows))
+        self._remember(layout, values, Features.join([self._codes(structure), own], len(own)))
+        return RowsModel(layout, self.engine, model)
+
+    def _codes(self, structure: RowsModel | None) -> Features:
+        """The features of the keys that were chosen."""
+        if structure is None:
+            return Features.empty(len(self.rows))
+        values = {
+            k.name: self._choice(k)[1]
+            for k in self.planned.keys
+            if k.role in ("reference", "token")
+        }
+        return structure.layout.features(values, len(self.rows))
+
+    def _chosen(self, structure: RowsModel | None) -> Features:
+        """The keys that were chosen, and the rows that they lead to."""
+        if structure is None:
+            return Features.empty(len(self.rows))
+        pointers = self.known.pointers[self.planned.name]
+        parents = chosen_parents(self.planned, pointers, self.known)
+        return Features.join([self._codes(structure), parents], len(self.rows))
+
+    def _learned(self) -> list[Column]:
+        """The columns of which the network draws something, the sorting one first."""
+        kinds = self.planned.columns
+        found = [
+            c
+            for c in self.table.written_columns
+            if kinds[c.name].kind in ("category", "number", "datetime")
+            or (kinds[c.name].kind != "foreign key" and self._has_nulls(c))
+        ]
+        return sorted(found, key=lambda c: c.name != self.planned.order_by)
+
+    def _has_nulls(self, column: Column) -> bool:
+        return column.is_nullable and self.rows.column(column.name).null_count > 0
+
+    def _attribute(
+        self,
+        column: Column,
+        siblings: Siblings | None = None,
+        earlier: list[ModelledColumn] | None = None,
+        values: Values | None = None,
+        dates: Mapping[str, Floats] | None = None,
+    ) -> ModelledColumn:
+        """Fit one column's codec."""
+        statistic = f"{self.planned.name}.{column.name}"
+        data = self._column(column.name)
+        kind = self.planned.columns[column.name].kind
+        ordered = siblings if column.name == self.planned.order_by else None
+        if kind == "category":
+            codec = self._category(statistic, column, data)
+            return CategoryColumn(column.name, codec) if codec.labels else PresenceColumn(column.name)
+        if kind == "number" or (kind == "datetime" and column.type.kind == "time"):
+            return self._number(statistic, column, to_floats(data), ordered)
+        if kind == "datetime":
+            # A strict order is needed only where the column is all that tells siblings apart.
+            anchors = dict(dates or {}) | _moments(earlier or [], values or {})
+            return fit_datetime(
+                statistic, column.name, to_floats(data), self.entities, self.release, anchors,
+                siblings=ordered, is_strict=self._is_strict(column.name),
+                is_date=column.type.kind == "date",
+            )  # fmt: skip
+        return PresenceColumn(column.name)
+
+    def _is_strict(self, column: str) -> bool:
+        owner = owner_key(self.planned)
+        wanted = {*(owner.columns if owner else ()), column}
+        return any(set(u) <= wanted for u in self.table.unique_sets)
+
+    def _category(self, statistic: str, column: Column, data: pa.Array) -> CategoryCodec:
+        codec = CategoryCodec.fit(statistic, data, self.entities, self.release)
+        if codec.labels:
+            return codec
+        if column.type.kind == "boolean":
+            return CategoryCodec((False, True))
+        return CategoryCodec(column.type.labels)  # an enum's labels are part of the schema
+
+    def _number(
+        self, statistic: str, column: Column, values: Floats, siblings: Siblings | None
+    ) -> NumberColumn:
+        codec = NumberCodec.fit(statistic, values, self.entities, self.release)
+        if siblings is None:
+            return NumberColumn(column.name, codec)
+        later = siblings.index > 0
+        gaps = np.where(later, values - values[np.maximum(siblings.previous, 0)], np.nan)
+        gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
+        return NumberColumn(column.name, codec, gap, self._is_strict(column.name))
+
+    def _count_column(self, name: str, counts: Floats) -> NumberColumn:
+        return NumberColumn(name, NumberCodec.fit(name, counts, self.entities, self.release))
+
+    def _presence(self, key: KeyPlan) -> Ints:
+        present = np.ones(len(self.rows), bool)
+        for name in key.columns:
+            present &= np.asarray(self.rows.column(name).is_valid())
+        return present.astype(np.int64)
+
+    def _fanouts(self) -> dict[str, Ints]:
+        """How many child rows every row has, along each key that is generated by count."""
+        found = {}
+        for child in self.plan.tables.values():
+            for key in child.keys:
+                if key.parent != self.planned.name or key.role not in ("owner", "token", "self"):
+                    continue
+                pointers = self.sample.parents.get((child.name, key.name))
+                if pointers is None:
+                    continue
+                counts = np.bincount(pointers[pointers >= 0], minlength=len(self.rows))
+                found[edge_name(child.name, key.name)] = counts.astype(np.int64)
+        return found
+
+    # ---- training ----------------------------------------------------------------------------
+
+    def _condition(
+        self, owners: Ints | None, siblings: Siblings, layout: Layout, values: Values
+    ) -> Features:
+        if owners is None:
+            return Features.empty(len(self.rows))
+        above = ancestors(self.plan, self.planned, owners, self.known)
+        state = sibling_state(layout, values, siblings)
+        return Features.join([above, state], len(self.rows))
+
+    def _train(
+        self,
+        part: str,
+        layout: Layout,
+        values: Values,
+        condition: Features,
+        siblings: Siblings,
+        anchors: Mapping[str, Floats],
+    ):  # type: ignore[no-untyped-def]
+        slots = layout.slots
+        name = f"{self.planned.name}"
+        task = FitTask(
+            name=f"{name}/{part}",
+            condition=condition,
+            slots=[layout.slot_features(s, values) for s in slots],
+            heads=[(i, h.tokens) for i, s in enumerate(slots) for h in s.heads],
+            targets=layout.targets(values, anchors, siblings.previous),
+            held_out=self.sample.held_out[self.planned.name],
+            seed=stable_seed(self.plan.seed, name, part),
+            quality=self.plan.quality,
+        )
+        engine = self.engine if task.heads and len(self.rows) else "marginal"
+        return find_engine(engine).fit(
+            task, lambda done, total: self.progress(Event("fit", name, done, total, part))
+        )
+
+    def _remember(self, layout: Layout, values: Values, features: Features) -> None:
+        name = self.planned.name
+        self.known.features[name] = features
+        self.known.dates[name] = _moments(list(layout.columns), values)
+        self.known.pointers.setdefault(name, {})
+
+    def _cluster(self):  # type: ignore[no-untyped-def]
+        """Kinds of these rows, if another table chooses among them."""
+        name = self.planned.name
+        wanted = any(
+            k.parent == name and k.role == "token" for t in self.plan.tables.values() for k in t.keys
+        )
+        if not wanted:
+            return None
+        features = self.known.features[name]
+        seed = stable_seed(self.plan.seed, name, "kinds")
+        clusters = fit_clusters(str(name), features, self.entities, self.release, seed)
+        self.known.codes[name] = (
+            clusters.assign(features) if clusters else np.zeros(len(self.rows), np.int64)
+        )
+        return clusters
+
+    def _agreements(self) -> dict[str, float]:
+        """How often a key that closes a cycle leads to a row that points back."""
+        found = {}
+        for key in self.planned.keys:
+            if key.role != "backfill":
+                continue
+            pointers = self.sample.parents[self.planned.name, key.name]
+            own = np.flatnonzero(pointers >= 0)
+            back = [
+                self.sample.parents[key.parent, k.name]
+                for k in self.plan.tables[key.parent].keys
+                if k.parent == self.planned.name and k.role in ("owner", "reference", "token")
+            ]
+            if len(own) and back:
+                found[key.name] = float(np.mean(back[0][pointers[own]] == own))
+        return found
+
+
+def _drawn(content: RowsModel) -> set[str]:
+    """The columns whose values, not only their presence, a network draws."""
+    return {c.name for c in content.layout.columns if not isinstance(c, PresenceColumn)}
+
+
+def _moments(columns: list[ModelledColumn], values: Values) -> dict[str, Floats]:
+    """The dates among some columns, in seconds."""
+    from dbsynth.encode import DatetimeColumn
+
+    return {
+        c.name: values[c.name].astype(np.float64)
+        for c in columns
+        if isinstance(c, DatetimeColumn)
+    }

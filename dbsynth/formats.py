@@ -1,0 +1,352 @@
+"""Learned string formats: which shapes a column's codes have, and new codes of the same shapes."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dbsynth.errors import FitError
+from dbsynth.patterns import Pattern, assemble, layout, shares
+from dbsynth.permute import Words, key_of, mix, permute
+from dbsynth.release import Release
+from dbsynth.shapes import (
+    ALNUM,
+    DIGITS,
+    LOWER,
+    UPPER,
+    Shapes,
+    alphabets_of,
+    signature_of,
+    wide_alphabet,
+)  # fmt: skip
+from dbsynth.unused import Space, free_space
+
+MAX_LENGTH = 64  # longer strings have no format
+_MAX_PATTERNS = 64
+_FEW_PATTERNS = 24  # more of them hint at letters and digits that mix freely
+_MAX_OVERFLOW = 12
+_MAX_SPACE = 1 << 60
+_ENOUGH = 0.6  # share of the rows that the released patterns of a level must carry
+_UUID = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
+_HEX = DIGITS + "abcdef"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatModel:
+    """
+    The shapes of a column's strings; holds no source value.
+
+    `overflow` takes over where unique values outnumber what `patterns` can give.
+    """
+
+    patterns: tuple[Pattern, ...]
+    overflow: tuple[Pattern, ...]
+    key: int
+    covered: float  # share of the source's rows that the released patterns carry; 0: generic
+
+    @property
+    def may_collide(self) -> bool:
+        """Whether a generated string may by chance equal a source value."""
+        return any(p.space.may_collide for p in self.patterns)
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into plain values; `from_json` is the inverse."""
+        return {
+            "patterns": [p.to_json() for p in self.patterns],
+            "overflow": [p.to_json() for p in self.overflow],
+            "key": self.key,
+            "covered": self.covered,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FormatModel:
+        """Rebuild from `to_json`'s value."""
+        return cls(
+            patterns=tuple(Pattern.from_json(p) for p in data["patterns"]),
+            overflow=tuple(Pattern.from_json(p) for p in data["overflow"]),
+            key=data["key"],
+            covered=data["covered"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The alphabets of a pattern, the signature they were released under, and its rows."""
+
+    alphabets: tuple[str, ...]
+    signature: str
+    weight: int = 1
+
+    @property
+    def kind(self) -> str:
+        """What tells templates apart where case is ignored: equal kinds may share strings."""
+        return "".join("#" if c in "XxHhZ" else c for c in self.signature).lower()
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether letters and digits have positions of their own."""
+        return not set(self.signature) & set("XxHhZ?")
+
+
+def fit_format(
+    statistic: str,
+    values: pa.Array,
+    entities: NDArray[np.int64],
+    release: Release,
+    *,
+    max_length: int | None = None,
+) -> FormatModel:
+    """
+    Learn the formats of a column of strings.
+
+    Patterns of character classes are released if enough entities carry them, coarser classes
+    being tried until the released patterns carry most rows.  Where nothing can be released the
+    format is a generic code that fits into `max_length`.
+
+    Args:
+        statistic: the column's name, e.g. "orders.code"; decides thresholds and permutations.
+        values: (n,) strings; nulls are ignored.
+        entities: (n,) which entity each row belongs to.
+        release: the protection in force.
+        max_length: characters that the column can hold; None: unlimited.
+
+    """
+    present = pc.is_valid(values)
+    strings, owners = values.filter(present), entities[np.asarray(present)]
+    shapes = Shapes.of(strings, min(MAX_LENGTH, max_length or MAX_LENGTH))
+    key = key_of("format", release.seed, statistic)
+    if shapes.all_match(_UUID):
+        return _model([Template(_uuid(), _UUID)], shapes, key, max_length, 1.0)
+    best: tuple[float, int, list[str], list[int]] = (0.0, 0, [], [])
+    if release.is_enough(owners):
+        for level in range(Shapes.LEVELS):
+            labels, counts = release.labels(statistic, shapes.signatures(level), owners)
+            share = float(counts.sum()) / max(len(strings), 1)
+            if share > best[0]:
+                best = (share, level, labels[:_MAX_PATTERNS], counts[:_MAX_PATTERNS].tolist())
+            if share >= _ENOUGH and len(labels) <= _FEW_PATTERNS:
+                break
+    share, level, labels, weights = best
+    templates = [
+        Template(
+            alphabets_of(f"{statistic}.{i}", label, level, shapes, owners, release), label, weight
+        )
+        for i, (label, weight) in enumerate(zip(labels, weights, strict=True))
+    ]
+    generic = Template(_generic(max_length), "X")
+    return _model(templates or [generic], shapes, key, max_length, share)
+
+
+def fit_template(
+    statistic: str,
+    alphabets: Sequence[str],
+    values: pa.Array,
+    release: Release,
+    *,
+    max_length: int | None = None,
+) -> FormatModel:
+    """
+    Make a format from given alphabets; of the source only the free part of its space is learned.
+
+    Args:
+        statistic: the column's name.
+        alphabets: the characters of each position.
+        values: (n,) the source's strings, which must not be generated.
+        release: the protection in force; gives the seed.
+        max_length: characters that the column can hold; None: unlimited.
+
+    """
+    shapes = Shapes.of(values.drop_null(), MAX_LENGTH)
+    key = key_of("template", release.seed, statistic)
+    template = Template(tuple(alphabets), "X", max(1, len(values)))
+    return _model([template], shapes, key, max_length, 0.0, may_widen=False)
+
+
+def sample_format(
+    model: FormatModel,
+    rng: np.random.Generator,
+    rows: int,
+    *,
+    unique_offset: int | None = None,
+    seed: int = 0,
+) -> pa.Array:
+    """
+    Make strings of the learned formats.
+
+    Args:
+        model: from `fit_format`.
+        rng: where the strings come from if they need not be unique.
+        rows: how many.
+        unique_offset: the first row's number in its table; strings of different row numbers then
+            differ (ignoring case, too) and depend on nothing but the row number, model and seed.
+        seed: the run's, for unique strings.
+
+    Raises:
+        FitError: there are not enough different strings of the allowed length.
+
+    """
+    if unique_offset is None:
+        choice = rng.choice(len(model.patterns), rows, p=shares(model.patterns))
+        index = rng.integers(0, 1 << 62, rows).astype(np.uint64)
+        caps = np.array([p.space.capacity for p in model.patterns], np.uint64)[choice]
+        return assemble(model.patterns, choice, index % caps, model.key ^ seed)
+    numbers = np.arange(unique_offset, unique_offset + rows, dtype=np.uint64)
+    return unique_strings(model, numbers, seed)
+
+
+def draw_strings(model: FormatModel, numbers: Words, seed: int) -> pa.Array:
+    """Make a string for each row number, not necessarily unique; (n,) -> (n,)."""
+    ends = np.cumsum(shares(model.patterns))[:-1]
+    unit = mix(numbers, model.key ^ seed ^ 1).astype(np.float64) / 2.0**64
+    choice = np.searchsorted(ends, unit, side="right")
+    caps = np.array([p.space.capacity for p in model.patterns], np.uint64)[choice]
+    return assemble(model.patterns, choice, mix(numbers, model.key ^ seed) % caps, model.key)
+
+
+def unique_strings(model: FormatModel, numbers: Words, seed: int) -> pa.Array:
+    """
+    Make a string of its own for each row number; (n,) -> (n,).
+
+    Raises:
+        FitError: there are not enough different strings of the allowed length.
+
+    """
+    key = model.key ^ seed
+    slots, turn, counts = layout(model.patterns)
+    slot = (numbers % np.uint64(len(slots))).astype(np.int64)
+    choice = slots[slot]
+    index = numbers // np.uint64(len(slots)) * counts[choice] + turn[slot]
+    caps = np.array([p.space.capacity for p in model.patterns], np.uint64)[choice]
+    is_over = index >= caps
+    for i, pattern in enumerate(model.patterns):
+        mine = np.flatnonzero((choice == i) & ~is_over)
+        index[mine] = permute(index[mine], pattern.space.capacity, key)
+    if not is_over.any():
+        return assemble(model.patterns, choice, index, key)
+    extra = numbers[is_over]
+    ends = np.cumsum([p.space.capacity for p in model.overflow], dtype=np.float64)
+    place = np.searchsorted(ends, extra.astype(np.float64), side="right")
+    if len(ends) == 0 or int(place.max()) >= len(ends):
+        raise FitError(
+            f"a unique column has no room for {int(extra.max()) + 1} different values",
+            "Widen the column, lower --scale, or set another treatment for it.",
+        )
+    starts = np.concatenate([[0], ends[:-1]]).astype(np.uint64)
+    index[is_over] = extra - starts[place]
+    choice[is_over] = place + len(model.patterns)
+    return assemble((*model.patterns, *model.overflow), choice, index, key)
+
+
+def _model(
+    templates: Sequence[Template],
+    shapes: Shapes,
+    key: int,
+    max_length: int | None,
+    covered: float,
+    may_widen: bool = True,
+) -> FormatModel:
+    """Find the free part of each template's space, widening alphabets where it is too small."""
+    kinds: dict[str, Template] = {}
+    for template in templates:
+        # The first, most frequent one stays: others of its kind could write the same strings.
+        kinds.setdefault(template.kind, template)
+    patterns = tuple(_pattern(t, shapes, key, may_widen) for t in kinds.values())
+    is_fine = all(t.is_fine for t in templates)
+    overflow = _overflow(patterns, shapes, max_length, is_fine)
+    return FormatModel(patterns=patterns, overflow=overflow, key=key, covered=covered)
+
+
+def _pattern(template: Template, shapes: Shapes, key: int, may_widen: bool) -> Pattern:
+    """Make a pattern of the narrowest alphabets that have room for new strings."""
+    alphabets, weight = template.alphabets, template.weight
+    is_mixed = any(UPPER[0] in a and LOWER[0] in a for a in alphabets)
+    if is_mixed:
+        alphabets = tuple("".join(dict.fromkeys(a.lower())) for a in alphabets)
+    narrow = Pattern(alphabets=alphabets, weight=weight, space=Space(size=1))
+    candidates = [alphabets]
+    if may_widen:
+        digits = tuple(wide_alphabet(a) if a[0] in DIGITS else a for a in alphabets)
+        candidates += [digits, tuple(wide_alphabet(a) for a in digits)]
+    for candidate in dict.fromkeys(candidates):
+        size = _size(candidate)
+        ranks = shapes.ranks(candidate, _tail(candidate), is_mixed)
+        space = free_space(ranks, size, max(weight, 1), key)
+        narrow = Pattern(alphabets=candidate, weight=weight, space=space, is_mixed_case=is_mixed)
+        if not space.may_collide and space.capacity >= weight:
+            return narrow
+    return narrow
+
+
+def _tail(alphabets: Sequence[str]) -> int:
+    """The first position of those that tell strings apart."""
+    size = 1
+    for i in range(len(alphabets) - 1, -1, -1):
+        if size * len(alphabets[i]) > _MAX_SPACE:
+            return i + 1
+        size *= len(alphabets[i])
+    return 0
+
+
+def _size(alphabets: Sequence[str]) -> int:
+    size = 1
+    for alphabet in alphabets[_tail(alphabets) :]:
+        size *= len(alphabet)
+    return size
+
+
+def _overflow(
+    patterns: Sequence[Pattern], shapes: Shapes, max_length: int | None, is_fine: bool
+) -> tuple[Pattern, ...]:
+    """Find further patterns, disjoint from all others, for unique values beyond the capacity."""
+    main = patterns[0]
+    taken = {*shapes.lengths, *(len(p.alphabets) for p in patterns)}
+    shortest = len(main.alphabets)
+    found = [
+        (*main.alphabets, *(DIGITS,) * (length - shortest))
+        for length in range(shortest + 1, (max_length or MAX_LENGTH) + 1)
+        if length not in taken
+    ]
+    found = found[:_MAX_OVERFLOW]
+    if is_fine and len(found) < _MAX_OVERFLOW:
+        letters = LOWER if any(a[0] in LOWER for a in main.alphabets) else UPPER
+        known = {signature_of(p.alphabets) for p in patterns} | shapes.distinct_signatures()
+        found += _substitutes(main.alphabets, letters, {k.lower() for k in known})
+    return tuple(
+        Pattern(alphabets=a, weight=1, space=Space(size=_size(a)), is_mixed_case=main.is_mixed_case)
+        for a in found
+    )
+
+
+def _substitutes(
+    alphabets: tuple[str, ...], letters: str, known: set[str]
+) -> list[tuple[str, ...]]:
+    """Swap letters and digits at some positions so that no known signature results."""
+    free = [i for i, a in enumerate(alphabets) if set(a) <= set(ALNUM)][-6:]
+    found = []
+    for bits in range(1 << len(free)):
+        candidate = list(alphabets)
+        for j, i in enumerate(free):
+            candidate[i] = letters if bits >> j & 1 else DIGITS
+        if signature_of(candidate).lower() not in known:
+            found.append(tuple(candidate))
+    return found
+
+
+def _uuid() -> tuple[str, ...]:
+    """The alphabets of a random (version 4) UUID."""
+    kinds = {"h": _HEX}
+    template = [kinds.get(c, c) for c in _UUID]
+    template[14], template[19] = "4", "89ab"
+    return tuple(template)
+
+
+def _generic(max_length: int | None) -> tuple[str, ...]:
+    """The alphabets of a code about which only the column's limit is known."""
+    return (string.ascii_uppercase + DIGITS,) * max(1, min(max_length or 10, 10))

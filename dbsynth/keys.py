@@ -1,0 +1,233 @@
+"""Who belongs to whom: fan-outs, choice of parents with exact in-degrees, trees, distinct pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dbsynth.encode import Floats, Ints
+
+ROUNDS = 30  # of swapping before a duplicate pair is drawn anew, and again before it is dropped
+
+
+def stratified(rng: np.random.Generator, rows: int) -> Floats:
+    """(n,) uniforms, one in each n-th of (0, 1), in random order: less noise than independent."""
+    return (rng.permutation(rows) + rng.random(rows)) / max(rows, 1)
+
+
+def rake(drawn: Floats, released: Ints, total: int, rng: np.random.Generator) -> Ints:
+    """
+    Give (n,) drawn fan-outs the distribution of the released ones, keeping who has more than whom.
+
+    Args:
+        drawn: (n,) what the network drew.
+        released: (m,) fan-outs of the source, ascending.
+        total: what the result must add up to, as nearly as the largest fan-out of 1 allows.
+        rng: breaks ties.
+
+    Returns:
+        (n,) counts.
+    """
+    if len(drawn) == 0 or len(released) == 0:
+        return np.zeros(len(drawn), np.int64)
+    place = ((np.arange(len(drawn)) + 0.5) * len(released) / len(drawn)).astype(np.int64)
+    wanted = released[np.minimum(place, len(released) - 1)].astype(np.float64)
+    if wanted.sum() > 0 and released.max() > 1:
+        wanted *= total / wanted.sum()
+    whole = np.floor(wanted + rng.random(len(wanted))).astype(np.int64)
+    order = np.lexsort((rng.random(len(drawn)), np.nan_to_num(drawn)))
+    counts = np.empty(len(drawn), np.int64)
+    counts[order] = np.sort(whole)
+    return to_total(counts, total, rng, limit=1 if released.max() <= 1 else None)
+
+
+def to_total(
+    counts: Ints, total: int, rng: np.random.Generator, limit: int | None = None
+) -> Ints:
+    """
+    Add or take single units at random until (n,) counts add up to `total`.
+
+    Units go to rows in proportion to what they have; with a `limit` no row gets more than that.
+    """
+    counts = counts.copy()
+    surplus = int(counts.sum()) - total
+    if surplus > 0:
+        units = np.repeat(np.arange(len(counts)), counts)
+        taken = rng.choice(len(units), surplus, replace=False)
+        return counts - np.bincount(units[taken], minlength=len(counts))
+    if surplus < 0 and limit is not None:
+        free = np.flatnonzero(counts < limit)
+        counts[rng.permutation(free)[:-surplus]] += 1
+        return counts
+    if surplus < 0:
+        weights = counts / counts.sum() if counts.sum() else np.full(len(counts), 1 / len(counts))
+        return counts + rng.multinomial(-surplus, weights)
+    return counts
+
+
+def choose_parents(
+    kinds: Ints,
+    places: Ints,
+    parent_kinds: Ints,
+    parent_places: Ints,
+    capacity: Ints,
+    rng: np.random.Generator,
+) -> Ints:
+    """
+    Give every row a parent of the kind it asked for, using up every parent's capacity.
+
+    Args:
+        kinds: (n,) the kind each row asks for, -1 for no parent at all.
+        places: (n,) a code that row and parent must share (from key columns that the row already
+            has), -1 where nothing must be shared.
+        parent_kinds, parent_places: (m,) the same of the parents.
+        capacity: (m,) how many rows each parent wants.
+        rng: breaks ties.
+
+    Returns:
+        (n,) parent rows, -1 where none was asked for (or none is in that place).
+    """
+    pointers = np.full(len(kinds), -1, np.int64)
+    open_rows = rng.permutation(np.flatnonzero(kinds >= 0))
+    if len(open_rows) == 0 or len(capacity) == 0:
+        return pointers
+    capacity = to_total(capacity, len(open_rows), rng)
+    tokens = rng.permutation(np.repeat(np.arange(len(capacity)), capacity))
+    many = int(max(parent_kinds.max(initial=0), kinds.max(initial=0))) + 2
+    exact = (places * many + kinds, parent_places * many + parent_kinds)
+    for wanted, offered in (exact, (places, parent_places)):
+        left, right = _pair(wanted[open_rows], offered[tokens])
+        pointers[open_rows[left]] = tokens[right]
+        open_rows = np.delete(open_rows, left)
+        tokens = np.delete(tokens, right)
+    return _anywhere(pointers, open_rows, places, parent_places, rng)
+
+
+def _pair(wanted: Ints, offered: Ints) -> tuple[Ints, Ints]:
+    """Pair equal codes one to one; returns positions on both sides."""
+    if len(wanted) == 0 or len(offered) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    codes = np.unique(np.concatenate([wanted, offered]), return_inverse=True)[1]
+    left, right = codes[: len(wanted)], codes[len(wanted) :]
+    size = max(len(wanted), len(offered)) + 1
+    left_key = left * size + _rank_within(left)
+    right_key = right * size + _rank_within(right)
+    _, here, there = np.intersect1d(left_key, right_key, assume_unique=True, return_indices=True)
+    return here.astype(np.int64), there.astype(np.int64)
+
+
+def _rank_within(codes: Ints) -> Ints:
+    """Number equal codes 0, 1, 2 … in order of appearance."""
+    order = np.argsort(codes, kind="stable")
+    ordered = codes[order]
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    ranks = np.empty(len(codes), np.int64)
+    ranks[order] = np.arange(len(codes)) - np.repeat(starts, np.diff([*starts, len(codes)]))
+    return ranks
+
+
+def _anywhere(
+    pointers: Ints, rows: Ints, places: Ints, parent_places: Ints, rng: np.random.Generator
+) -> Ints:
+    """Rows that found no free parent take any parent of their place, beyond its capacity."""
+    order = np.argsort(parent_places, kind="stable")
+    ordered = parent_places[order]
+    low = np.searchsorted(ordered, places[rows], "left")
+    high = np.searchsorted(ordered, places[rows], "right")
+    some = high > low
+    pick = low + (rng.random(len(rows)) * (high - low)).astype(np.int64)
+    pointers[rows[some]] = order[pick[some]]
+    return pointers
+
+
+def duplicates(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.bool_]:
+    """Mark (n,) rows whose combination of codes stood there before; codes < 0 never match."""
+    rows = np.stack(list(columns), axis=1)
+    missing = (rows < 0).any(axis=1)
+    rows = np.concatenate([rows, np.where(missing, np.arange(len(rows)) + 1, 0)[:, None]], axis=1)
+    _, first = np.unique(rows, axis=0, return_index=True)
+    repeated = np.ones(len(rows), bool)
+    repeated[first] = False
+    return repeated
+
+
+def make_distinct(
+    fixed: Sequence[Ints], chosen: Ints, parents: Ints, places: Ints, parent_places: Ints,
+    rng: np.random.Generator,
+) -> tuple[Ints, NDArray[np.bool_]]:  # fmt: skip
+    """
+    Change chosen parents until no combination of parents repeats.
+
+    First rows swap their parents (in-degrees stay), then they draw others.
+
+    Args:
+        fixed: the other key parts, (n,) codes each.
+        chosen: (n,) parent rows that may change.
+        parents: which parent rows may be drawn.
+        places, parent_places: as in `choose_parents`; parent_places by parent row.
+        rng: draws partners.
+
+    Returns:
+        (n,) parents, and which rows repeat all the same.
+    """
+    chosen = chosen.copy()
+    for attempt in range(2 * ROUNDS):
+        repeated = duplicates([*fixed, chosen])
+        rows = np.flatnonzero(repeated)
+        if len(rows) == 0:
+            return chosen, repeated
+        if attempt < ROUNDS:
+            others = rng.integers(0, len(chosen), len(rows))
+            fits = (chosen[others] >= 0) & (places[others] == places[rows])
+            for row, other in zip(rows[fits], others[fits], strict=True):
+                chosen[row], chosen[other] = chosen[other], chosen[row]
+        else:
+            drawn = parents[rng.integers(0, len(parents), len(rows))]
+            fits = (places[rows] < 0) | (parent_places[drawn] == places[rows])
+            chosen[rows[fits]] = drawn[fits]
+    return chosen, duplicates([*fixed, chosen])
+
+
+def grow_tree(
+    has_parent: NDArray[np.bool_], capacity: Ints, groups: Ints, rng: np.random.Generator
+) -> Ints:
+    """
+    Hang the rows of a table under each other, level by level, so that no cycle can arise.
+
+    Args:
+        has_parent: (n,) False for the roots.
+        capacity: (n,) how many rows each one wants below it.
+        groups: (n,) codes; parent and child share them.
+        rng: decides who hangs where.
+
+    Returns:
+        (n,) parent rows, -1 for roots.  The first row of a group without a root becomes one.
+    """
+    pointers = np.full(len(has_parent), -1, np.int64)
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        pointers[rows] = _grow(rows, has_parent[rows], capacity[rows], rng)
+    return pointers
+
+
+def _grow(
+    rows: Ints, has_parent: NDArray[np.bool_], capacity: Ints, rng: np.random.Generator
+) -> Ints:
+    below = np.full(len(rows), -1, np.int64)
+    placed = np.flatnonzero(~has_parent)
+    if len(placed) == 0:
+        placed = np.array([int(np.argmax(capacity))])
+    waiting = np.setdiff1d(np.arange(len(rows)), placed)
+    # Rows that want children come first, so that the tree can go on growing.
+    waiting = waiting[np.lexsort((rng.random(len(waiting)), -(capacity[waiting] > 0)))]
+    level = placed
+    while len(waiting):
+        tokens = rng.permutation(np.repeat(level, capacity[level]))[: len(waiting)]
+        if len(tokens) == 0:
+            tokens = rng.choice(placed, len(waiting))
+        level, waiting = waiting[: len(tokens)], waiting[len(tokens) :]
+        below[level] = rows[tokens]
+        placed = np.concatenate([placed, level])
+    return below

@@ -1,0 +1,210 @@
+"""Look for values of the source that came through into the target, and count them; show none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal
+
+from dbsynth import queries
+from dbsynth.ask import Committed, Queryable, as_text, one_row
+from dbsynth.findings import Finding, Findings
+from dbsynth.schema import Schema, SqlType, TableName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dbsynth.adapters.base import Adoption, Source
+    from dbsynth.plan import Plan
+    from dbsynth.treatments import Treatment
+
+Expected = Literal["none", "short", "any"]
+
+# Personal data of which one value points to one person.  Names and places recur by chance.
+IDENTIFYING = frozenset({
+    "email", "user_name", "phone", "national_id", "passport", "driver_license", "license_plate",
+    "iban", "bank_account", "card_number", "ip", "ipv6", "mac_address", "url", "password_hash",
+    "token",
+})  # fmt: skip
+SHORT = 8  # characters; longer values do not meet by chance
+_COMPARED = ("string", "uuid", "json", "other")
+_CHUNK = 500_000  # source values that are looked up at once
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnPair:
+    """A column of the source, and the one that stands for it in the target."""
+
+    source: TableName
+    source_column: str
+    target: TableName
+    target_column: str
+    # Which source values may turn up by chance: none, short ones, or any (names, places).
+    expected: Expected = "short"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    """How many different values of one column are in source and target both; 0: none."""
+
+    expected: Expected
+    source_values: int  # different ones
+    target_values: int
+    leaked: int
+    leaked_long: int  # of them, those of more than `SHORT` characters
+
+    @property
+    def share(self) -> float:
+        """The part of the target's different values that the source has, too."""
+        return self.leaked / self.target_values if self.target_values else 0.0
+
+
+def expectation(treatment: str) -> Expected:
+    """Tell which source values a column may repeat, from `describe(treatment)`."""
+    kind, _, semantic = treatment.partition(" ")
+    if kind != "personal":
+        return "short"
+    return "none" if semantic in IDENTIFYING else "any"
+
+
+def describe(treatment: Treatment) -> str:
+    """Write a treatment in a few words, as reports and manifests keep it."""
+    return f"{treatment.kind} {treatment.semantic}".rstrip()
+
+
+def planned_pairs(plan: Plan, adoption: Adoption) -> Iterator[ColumnPair]:
+    """Pair the columns to compare after a run: none of copied tables, no foreign keys."""
+    for name, table_plan in plan.tables.items():
+        if table_plan.mode in ("copy", "empty"):
+            continue
+        source = plan.schema.table(name)
+        target = adoption.schema.table(adoption.names[name])
+        for column, adopted in zip(source.columns, target.columns, strict=True):
+            treatment = table_plan.columns.get(column.name)
+            if column.is_written and treatment and treatment.kind != "foreign key":
+                yield ColumnPair(
+                    source=name,
+                    source_column=column.name,
+                    target=target.name,
+                    target_column=adopted.name,
+                    expected=expectation(describe(treatment)),
+                )
+
+
+def leaked_values(
+    source: Source, target: Queryable, schema: Schema, pairs: Iterable[ColumnPair]
+) -> dict[tuple[TableName, str], Leak]:
+    """
+    Count, per column, the different source values that the target holds.
+
+    Compared are text-like columns of which more than half of the source's values are different,
+    and identifying ones in any case.  Surrounding blanks do not count, nor do empty texts.
+
+    Args:
+        source: the original, entered.
+        target: the load in progress, or a committed database.
+        schema: the source's.
+        pairs: which columns stand for which; others than text-like ones are skipped.
+
+    Returns:
+        a leak for every compared column, by the target's table and column; most say 0.
+    """
+    textual = [p for p in pairs if _type(schema, p).kind in _COMPARED]
+    found = {}
+    for name, group in groupby(textual, key=lambda p: p.source):
+        for pair in _mostly_distinct(source, name, list(group)):
+            found[pair.target, pair.target_column] = _compare(source, target, schema, pair)
+    return found
+
+
+def leak_findings(leaks: Mapping[tuple[TableName, str], Leak]) -> Findings:
+    """Judge leaks: what may happen by chance is a warning, everything else an error."""
+    found = []
+    for (table, column), leak in leaks.items():
+        if not leak.leaked:
+            continue
+        surely = {"none": leak.leaked, "short": leak.leaked_long, "any": 0}[leak.expected]
+        found.append(
+            Finding(
+                check="leaked values",
+                table=table,
+                columns=(column,),
+                count=leak.leaked,
+                severity="error" if surely else "warning",
+                detail=f"different values are the source's, {leak.share:.2%} of the target's",
+            )
+        )
+    return Findings.of(["leaked values"] * len(leaks), found)
+
+
+def _mostly_distinct(
+    source: Source, name: TableName, pairs: list[ColumnPair]
+) -> Iterator[ColumnPair]:
+    """Keep the pairs whose source column is mostly distinct or identifying; one scan."""
+    asked, measures = Committed(source), []
+    for i, pair in enumerate(pairs):
+        column = queries.identifier(source.dialect, pair.source_column)
+        text = as_text(source.dialect, column)
+        measures += [f"count({column}) AS n{i}", f"count(DISTINCT {text}) AS d{i}"]
+    slots = {"measures": ",\n       ".join(measures), "table": asked.quote(name)}
+    row = one_row(asked, queries.render(queries.get("verify", "distinct_counts"), slots))
+    for i, pair in enumerate(pairs):
+        if row[f"d{i}"] * 2 > row[f"n{i}"] or (pair.expected == "none" and row[f"n{i}"]):
+            yield pair
+
+
+def _compare(source: Source, target: Queryable, schema: Schema, pair: ColumnPair) -> Leak:
+    """Look the source's values up among the target's, chunk by chunk."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = queries.identifier(target.dialect, pair.target_column)
+    slots = {
+        "text": as_text(target.dialect, column),
+        "table": target.quote(pair.target),
+        "column": column,
+    }
+    sql = queries.render(queries.get("verify", "distinct_values"), slots)
+    held = _normal(target.query(sql).column(0).cast(pa.string()))
+    leaked, seen = [pa.array([], pa.string())], 0
+    for chunk in _chunks(source, schema, pair):
+        values = _normal(chunk)
+        seen += len(values)
+        leaked.append(values.filter(pc.is_in(values, value_set=held)))
+    hits = pc.unique(pa.concat_arrays(leaked))
+    return Leak(
+        expected=pair.expected,
+        source_values=seen,
+        target_values=len(held),
+        leaked=len(hits),
+        leaked_long=pc.sum(pc.greater(pc.utf8_length(hits), SHORT)).as_py() or 0,
+    )
+
+
+def _chunks(source: Source, schema: Schema, pair: ColumnPair) -> Iterator[pa.ChunkedArray]:
+    """Read one source column in pieces of about `_CHUNK` values."""
+    import pyarrow as pa
+
+    held: list[pa.Array] = []
+    for batch in source.read(schema.table(pair.source), [pair.source_column]):
+        held.append(batch.column(0).cast(pa.string()))
+        if sum(map(len, held)) >= _CHUNK:
+            yield pa.chunked_array(held)
+            held = []
+    if held:
+        yield pa.chunked_array(held)
+
+
+def _normal(values: pa.ChunkedArray) -> pa.Array:
+    """Keep the different texts, without surrounding blanks, empty ones and NULLs."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.unique(pc.utf8_trim_whitespace(values.drop_null()))
+    trimmed = trimmed.filter(pc.not_equal(trimmed, pa.scalar("", trimmed.type)))
+    return trimmed.combine_chunks() if isinstance(trimmed, pa.ChunkedArray) else trimmed
+
+
+def _type(schema: Schema, pair: ColumnPair) -> SqlType:
+    return schema.table(pair.source).column(pair.source_column).type

@@ -1,0 +1,215 @@
+"""The default engine: train one `RowNet` a table, early stopped on held-out entities; draw from it."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from dbsynth.encode import Features, Ints
+from dbsynth.model.base import Engine, FitTask, Quality, Tensors
+from dbsynth.model.net import NetShape, RowNet
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Sizes of one quality level; time is rows and steps, never seconds."""
+
+    units: int
+    visits: int  # row visits at most
+    epochs: int  # over small tables, at most
+    patience: int  # evaluations without gain before the rate is halved
+
+
+BUDGETS: Mapping[Quality, Budget] = {
+    "fast": Budget(units=48, visits=400_000, epochs=12, patience=1),
+    "balanced": Budget(units=96, visits=1_500_000, epochs=40, patience=2),
+    "max": Budget(units=160, visits=6_000_000, epochs=100, patience=4),
+}
+RATE, LAST_RATE = 3e-3, 2e-4
+DROPOUT = 0.1
+EVALUATED_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class ArgnModel:
+    """A trained network."""
+
+    net: RowNet
+
+    def begin(self, condition: Features) -> ArgnSession:
+        """Start drawing as many rows as the condition has."""
+        return ArgnSession(self.net, condition)
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Shape as JSON, weights as arrays."""
+        arrays = {k: v.numpy() for k, v in self.net.state_dict().items()}
+        return dataclasses.asdict(self.net.shape), arrays
+
+
+class ArgnSession:
+    """Drawing n rows from a network, slot after slot."""
+
+    def __init__(self, net: RowNet, condition: Features) -> None:
+        """Work out what the condition alone says."""
+        self.net = net
+        with torch.inference_mode():
+            self.hidden = net.hidden(*_tensors(condition))
+
+    def draw(self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int] = ()) -> Ints:
+        """Draw (n,) tokens of one head by inverse CDF."""
+        with torch.inference_mode():
+            logits = self.net.logits(self.hidden, head)
+            if banned:
+                logits[:, list(banned)] = -torch.inf
+            shares = torch.softmax(logits.double(), dim=1).cumsum(dim=1)  # (n, tokens)
+            wanted = torch.from_numpy(uniforms).unsqueeze(1) * shares[:, -1:]
+            tokens = torch.searchsorted(shares, wanted, right=True).squeeze(1)
+            return tokens.clamp(max=shares.shape[1] - 1).numpy().astype(np.int64)
+
+    def see(self, slot: int, features: Features) -> None:
+        """Let later heads know what a slot became."""
+        with torch.inference_mode():
+            self.net.add_slot(self.hidden, slot, *_tensors(features))
+
+
+def fit(task: FitTask, report: Report) -> ArgnModel:
+    """
+    Train a network on the rows of entities that are not held out.
+
+    Source: early stopping on held-out entities, dp.md section 5; AdamW (Loshchilov and Hutter,
+    ICLR 2019).
+    """
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(task.seed)
+        budget = BUDGETS[task.quality]
+        net = RowNet(
+            NetShape(
+                condition_cards=task.condition.cards,
+                condition_floats=task.condition.floats.shape[1],
+                slot_cards=tuple(s.cards for s in task.slots),
+                slot_floats=tuple(s.floats.shape[1] for s in task.slots),
+                heads=tuple(task.heads),
+                units=budget.units,
+            )
+        )
+        _start_at_marginals(net, task)
+        _train(net, task, budget, report)
+    net.eval()
+    return ArgnModel(net)
+
+
+def load(data: Mapping[str, Any], tensors: Tensors) -> ArgnModel:
+    """
+    Rebuild from `saved`.
+
+    Raises:
+        KeyError, TypeError, RuntimeError: shape and weights do not fit each other.
+    """
+    torch.set_num_threads(1)
+    shape = NetShape(**{k: _tuple(v) for k, v in data.items()})
+    net = RowNet(shape)
+    net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
+    net.eval()
+    return ArgnModel(net)
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(_tuple(v) for v in value) if isinstance(value, list | tuple) else value
+
+
+def _tensors(features: Features) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(features.codes), torch.from_numpy(features.floats)
+
+
+def _start_at_marginals(net: RowNet, task: FitTask) -> None:
+    """Set the output biases to the log frequencies, so that training starts at the marginals."""
+    with torch.no_grad():
+        for out, (_, tokens), target in zip(net.out, task.heads, task.targets, strict=True):
+            used = target[(target >= 0) & ~task.held_out]
+            counted = np.bincount(used, minlength=tokens) + 0.1
+            out.bias.copy_(torch.from_numpy(np.log(counted / counted.sum())))  # type: ignore[operator, union-attr]
+            out.weight.mul_(0.1)  # type: ignore[operator, union-attr]
+
+
+@dataclass(frozen=True, slots=True)
+class _Data:
+    condition: tuple[Tensor, Tensor]
+    slots: Sequence[tuple[Tensor, Tensor]]
+    targets: Tensor  # (n, heads)
+
+    def loss(self, net: RowNet, rows: Tensor, dropout: float = 0.0) -> Tensor:
+        """Negative log-likelihood of some rows, summed over heads, mean over rows."""
+        condition = (self.condition[0][rows], self.condition[1][rows])
+        slots = [(c[rows], f[rows]) for c, f in self.slots]
+        logits = net(condition, slots, dropout)
+        wanted = self.targets[rows]
+        total = sum(
+            functional.cross_entropy(l, wanted[:, h], ignore_index=-1, reduction="sum")
+            for h, l in enumerate(logits)
+        )
+        return total / len(rows)  # type: ignore[return-value, operator]
+
+
+def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
+    """Go through shuffled rows until the held-out loss stops falling or the budget is spent."""
+    data = _Data(
+        _tensors(task.condition),
+        [_tensors(s) for s in task.slots],
+        torch.from_numpy(np.stack(list(task.targets), axis=1)),
+    )
+    learned = torch.from_numpy(np.flatnonzero(~task.held_out))
+    held_out = torch.from_numpy(np.flatnonzero(task.held_out))
+    if len(held_out) > EVALUATED_ROWS:
+        held_out = held_out[torch.randperm(len(held_out))[:EVALUATED_ROWS]]
+    size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / 60))), 32, 512))
+    total = min(budget.visits, budget.epochs * len(learned))
+    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=1e-3, fused=True)
+    best, weights, stale, seen = float("inf"), None, 0, 0
+    while seen < total and optimizer.param_groups[0]["lr"] > LAST_RATE:
+        for rows in torch.randperm(len(learned)).split(size):
+            if len(rows) < min(8, size, len(learned)) and seen:
+                continue
+            loss = data.loss(net, learned[rows], DROPOUT)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+            optimizer.step()
+            seen += len(rows)
+        report(min(seen, total), total)
+        # Without held-out rows there is nothing to compare: the whole budget is used.
+        score = _evaluate(net, data, held_out) if len(held_out) else -float(seen)
+        if score < best - 1e-4:
+            best, weights, stale = score, copy.deepcopy(net.state_dict()), 0
+            continue
+        stale += 1
+        if stale >= budget.patience:
+            optimizer.param_groups[0]["lr"] /= 2.5
+            stale = 0
+            if weights is not None:
+                net.load_state_dict(weights)
+    if weights is not None:
+        net.load_state_dict(weights)
+    report(total, total)
+
+
+def _evaluate(net: RowNet, data: _Data, rows: Tensor) -> float:
+    """Held-out loss; rows must not be empty."""
+    with torch.inference_mode():
+        parts = [float(data.loss(net, part)) * len(part) for part in rows.split(4096)]
+    return sum(parts) / len(rows)
+
+
+ENGINE = Engine("argn", fit, load)

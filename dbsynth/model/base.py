@@ -1,0 +1,66 @@
+"""What an engine is: something that learns rows of tokens under a condition, and draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dbsynth.encode import Features, Ints
+
+Quality = Literal["fast", "balanced", "max"]
+Tensors = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitTask:
+    """One table's rows, ready to learn from: n rows, their condition and their tokens."""
+
+    name: str
+    condition: Features  # (n, ...)
+    slots: Sequence[Features]  # per slot (n, ...)
+    heads: Sequence[tuple[int, int]]  # (slot, tokens) per head
+    targets: Sequence[Ints]  # per head (n,); -1: does not count
+    held_out: NDArray[np.bool_]  # (n,) rows of held-out entities: early stop only
+    seed: int
+    quality: Quality
+
+
+class Session(Protocol):
+    """Drawing n rows, slot after slot."""
+
+    def draw(self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int] = ()) -> Ints:
+        """Draw (n,) tokens of one head by (n,) uniforms, never a banned one."""
+
+    def see(self, slot: int, features: Features) -> None:
+        """Let later heads know what a slot became; (n, ...)."""
+
+
+class RowModel(Protocol):
+    """A fitted engine."""
+
+    def begin(self, condition: Features) -> Session:
+        """Start drawing as many rows as the condition has."""
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """JSON and arrays from which `Engine.load` rebuilds the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An engine plug-in (entry point group `dbsynth.engines`)."""
+
+    name: str
+    fit: Callable[[FitTask, Callable[[int, int], None]], RowModel]  # (task, report(done, total))
+    load: Callable[[Mapping[str, Any], Tensors], RowModel]
+
+
+def stable_seed(*parts: object) -> int:
+    """A 63-bit seed from names and numbers, the same on every machine."""
+    import hashlib
+
+    text = "/".join(str(p) for p in parts)
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest()) >> 1

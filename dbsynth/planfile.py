@@ -1,0 +1,273 @@
+"""The plan as a YAML file that people read, edit, compare and keep in git; and as JSON in models."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, get_args
+
+from dbsynth.errors import PlanFileError, RefusedError
+from dbsynth.plan import FORMAT_VERSION, KeyPlan, KeyRole, Plan, TableMode, TablePlan
+from dbsynth.schema import Schema, TableName
+from dbsynth.treatments import KINDS, Treatment
+
+_HEADER = """\
+# A dbsynth plan: what will be done with every table and column, and why.
+# Edit it and give it back with --plan.  `source` must stay the fingerprint of the schema it was
+# made for.  Modes: generate, invent, copy, empty.  Treatments: {kinds}.
+"""
+
+
+def to_json(plan: Plan) -> dict[str, Any]:
+    """Turn a plan, schema included, into plain values; `from_json` is the inverse."""
+    return {"schema": plan.schema.to_json(), "plan": _to_data(plan)}
+
+
+def from_json(data: Mapping[str, Any]) -> Plan:
+    """
+    Rebuild a plan from `to_json`'s value.
+
+    Raises:
+        PlanFileError: the data are not a plan's.
+        KeyError, TypeError: the data hold no schema.
+    """
+    return _from_data(data["plan"], Schema.from_json(data["schema"]))
+
+
+def to_yaml(plan: Plan) -> str:
+    """Write a plan for people; the same plan gives the same text."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width = 100
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    text = io.StringIO()
+    yaml.dump(_to_data(plan), text)
+    return _HEADER.format(kinds=", ".join(KINDS)) + text.getvalue()
+
+
+def from_yaml(text: str, schema: Schema) -> Plan:
+    """
+    Read an edited plan.
+
+    Args:
+        text: the file.
+        schema: the source's, as it is now.
+
+    Raises:
+        PlanFileError: the file is broken; lists every problem.
+        RefusedError: the source's schema is not the one that the plan was made for.
+    """
+    return _from_data(_parse(text), schema)
+
+
+def planned_tables(text: str) -> frozenset[TableName]:
+    """
+    Name the tables that a plan is about, before it is compared with a source.
+
+    Raises:
+        PlanFileError: the text is no plan.
+    """
+    entries = [e for e in _parse(text).get("tables") or [] if isinstance(e, dict)]
+    return frozenset(TableName(str(e.get("schema") or ""), str(e.get("table"))) for e in entries)
+
+
+def fingerprint(plan: Plan) -> str:
+    """A short hash of everything that the plan says, its schema included."""
+    text = json.dumps(to_json(plan), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _parse(text: str) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        data = YAML(typ="safe", pure=True).load(text)
+    except YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise PlanFileError(f"the plan is not YAML{where}", "Mend the file or make it anew.") from exc
+    if not isinstance(data, dict):
+        raise PlanFileError("the plan is empty", "Make it with `dbsynth plan SOURCE -o plan.yaml`.")
+    return data
+
+
+def _to_data(plan: Plan) -> dict[str, Any]:
+    return {
+        "version": FORMAT_VERSION,
+        "source": plan.schema.fingerprint(),
+        "seed": plan.seed,
+        "engine": plan.engine,
+        "quality": plan.quality,
+        "protected": plan.is_protected,
+        "notes": list(plan.notes),
+        "tables": [_table_data(t) for t in plan.tables.values()],
+    }
+
+
+def _table_data(table: TablePlan) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "schema": table.name.schema,
+        "table": table.name.name,
+        "mode": table.mode,
+        "why": table.why,
+        "wave": table.wave,
+        "source_rows": table.source_rows,
+        "rows": table.target_rows,
+        "root": list(table.root),
+    }
+    if table.order_by:
+        data["order_by"] = table.order_by
+    if table.engine:
+        data["engine"] = table.engine
+    data["keys"] = [_key_data(k) for k in table.keys]
+    data["columns"] = {n: _treatment_data(t) for n, t in table.columns.items()}
+    return data
+
+
+def _key_data(key: KeyPlan) -> dict[str, Any]:
+    data = asdict(key)
+    data["columns"], data["parent"], data["via"] = list(key.columns), list(key.parent), list(key.via)
+    return {k: v for k, v in data.items() if v not in ("", [])}
+
+
+def _treatment_data(treatment: Treatment) -> dict[str, Any]:
+    data: dict[str, Any] = {"treatment": treatment.kind}
+    if treatment.semantic:
+        data["semantic"] = treatment.semantic
+    if treatment.is_unique:
+        data["unique"] = True
+    data["evidence"] = treatment.evidence
+    return data
+
+
+def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
+    version = data.get("version")
+    if not isinstance(version, int) or version > FORMAT_VERSION:
+        raise PlanFileError(
+            f"the plan has format version {version!r}, this dbsynth reads up to {FORMAT_VERSION}",
+            "Update dbsynth, or make the plan anew.",
+        )
+    if data.get("source") != schema.fingerprint():
+        raise RefusedError(
+            "the source's schema is not the one that this plan was made for",
+            "Make the plan anew with `dbsynth plan SOURCE -o plan.yaml` and repeat your edits.",
+        )
+    problems: list[str] = []
+    tables: dict[TableName, TablePlan] = {}
+    for entry in data.get("tables") or []:
+        table = _table(entry, schema, problems)
+        if table is not None:
+            tables[table.name] = table
+    problems += [f"table {n} is missing" for n in schema.by_name if n not in tables]
+    if data.get("quality") not in ("fast", "balanced", "max"):
+        problems.append("quality must be fast, balanced or max")
+    if problems:
+        raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
+    return Plan(
+        schema=schema,
+        tables=tables,
+        seed=int(data.get("seed", 0)),
+        engine=str(data.get("engine", "argn")),
+        quality=data["quality"],
+        is_protected=bool(data.get("protected", True)),
+        notes=tuple(data.get("notes") or ()),
+    )
+
+
+def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
+    if not isinstance(entry, dict) or "table" not in entry:
+        problems.append("an entry under tables has no `table`")
+        return None
+    name = TableName(str(entry.get("schema") or ""), str(entry["table"]))
+    if name not in schema.by_name:
+        problems.append(f"table {name} is not in the source{_hint(str(name), map(str, schema.by_name))}")
+        return None
+    _check(f"{name}: mode", entry.get("mode"), get_args(TableMode), problems)
+    for count in ("source_rows", "rows", "wave"):
+        if not isinstance(entry.get(count), int) or entry[count] < 0:
+            problems.append(f"{name}: {count} must be a whole number, 0 or more")
+            entry = {**entry, count: 0}
+    table = schema.table(name)
+    columns = {}
+    for column in table.written_columns:
+        given = (entry.get("columns") or {}).get(column.name)
+        if not isinstance(given, dict):
+            problems.append(f"{name}.{column.name}: has no treatment")
+            continue
+        columns[column.name] = _treatment(f"{name}.{column.name}", given, problems)
+    known = {c.name for c in table.columns}
+    for extra in (entry.get("columns") or {}):
+        if extra not in known:
+            problems.append(f"{name}.{extra}: no such column{_hint(str(extra), known)}")
+    return TablePlan(
+        name=name,
+        mode=entry.get("mode", "generate"),
+        source_rows=entry["source_rows"],
+        target_rows=entry["rows"],
+        wave=entry["wave"],
+        root=TableName(*entry.get("root", name)),
+        why=str(entry.get("why", "")),
+        keys=tuple(_keys(name, entry, schema, problems)),
+        order_by=str(entry.get("order_by", "")),
+        engine=str(entry.get("engine", "")),
+        columns=columns,
+    )
+
+
+def _keys(
+    name: TableName, entry: Mapping[str, Any], schema: Schema, problems: list[str]
+) -> list[KeyPlan]:
+    declared = {k.name: k for k in schema.table(name).foreign_keys}
+    found = []
+    for data in entry.get("keys") or []:
+        key = declared.get(data.get("name"))
+        if key is None:
+            problems.append(f"{name}: no foreign key {data.get('name')!r}{_hint(str(data.get('name')), declared)}")  # fmt: skip
+            continue
+        _check(f"{name}.{key.name}: role", data.get("role"), get_args(KeyRole), problems)
+        found.append(
+            KeyPlan(
+                name=key.name,
+                columns=key.columns,
+                parent=key.parent,
+                role=data.get("role", "token"),
+                via=tuple(data.get("via") or ()),
+                why=str(data.get("why", "")),
+            )
+        )
+    planned = {k.name for k in found}
+    problems += [
+        f"{name}: foreign key {k} is missing"
+        for k, key in declared.items()
+        if k not in planned and key.parent in schema.by_name
+    ]
+    return found
+
+
+def _treatment(where: str, data: Mapping[str, Any], problems: list[str]) -> Treatment:
+    kind = data.get("treatment")
+    _check(f"{where}: treatment", kind, KINDS, problems)
+    return Treatment(
+        kind=kind if kind in KINDS else "void",
+        semantic=str(data.get("semantic", "")),
+        evidence=str(data.get("evidence", "")),
+        is_unique=bool(data.get("unique", False)),
+    )
+
+
+def _check(where: str, value: Any, allowed: tuple[str, ...], problems: list[str]) -> None:
+    if value not in allowed:
+        problems.append(f"{where} {value!r} is unknown{_hint(str(value), allowed)}")
+
+
+def _hint(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+

@@ -1,0 +1,384 @@
+"""Make the plan: who owns whom, which tables are reference tables, how every key gets its values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from dbsynth.classify import has_personal_data
+from dbsynth.encode import Ints
+from dbsynth.graph import KeyId, cut_keys, waves
+from dbsynth.matching import row_pointers
+from dbsynth.plan import KeyPlan, KeyRole, Plan, TableMode, TablePlan
+from dbsynth.release import MIN_ENTITIES
+from dbsynth.schema import ForeignKey, Schema, Table, TableName
+from dbsynth.treatments import Treatment, Treatments
+
+REFERENCE_ROWS = 2_000  # a table with more rows is never a reference table
+LOOKUP_PARENTS = 100  # up to so many parents, each with many children, are a list of values
+LOOKUP_FANOUT = 10
+AGREEMENT = 0.999  # share of rows in which two ways to one table must meet
+BOOKKEEPING = frozenset({
+    "alembic_version", "django_migrations", "schema_migrations", "ar_internal_metadata",
+    "flyway_schema_history", "databasechangelog", "databasechangeloglock", "knex_migrations",
+    "knex_migrations_lock", "__efmigrationshistory", "goose_db_version", "_prisma_migrations",
+    "sequelizemeta", "typeorm_metadata", "phinxlog", "migrations",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TableWish:
+    """What the user wants of one table; None: as the planner sees fit."""
+
+    mode: TableMode | None = None
+    rows: int | None = None
+    scale: float | None = None
+    owner: str | None = None  # name of the owning foreign key; "" for none
+    engine: str | None = None
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What the planner knows of the source."""
+
+    schema: Schema
+    treatments: Treatments
+    counts: Mapping[TableName, int]
+    profile: Mapping[TableName, pa.Table]
+    pointers: Mapping[KeyId, Ints]  # within the profile
+    cut: frozenset[KeyId]
+    wishes: Mapping[TableName, TableWish]
+
+    def is_person(self, name: TableName) -> bool:
+        """Whether a table describes people."""
+        return has_personal_data(self.treatments[name])
+
+    def wish(self, name: TableName) -> TableWish:
+        """What the user wants of a table."""
+        return self.wishes.get(name, TableWish())
+
+
+def build_plan(
+    schema: Schema,
+    treatments: Treatments,
+    counts: Mapping[TableName, int],
+    profile: Mapping[TableName, pa.Table],
+    *,
+    seed: int = 0,
+    engine: str = "argn",
+    quality: Literal["fast", "balanced", "max"] = "balanced",
+    is_protected: bool = True,
+    wishes: Mapping[TableName, TableWish] | None = None,
+) -> Plan:
+    """
+    Decide everything that can be decided before training.
+
+    Args:
+        schema: the source's.
+        treatments: per column, from `classify`.
+        counts: exact rows per table.
+        profile: the first rows of every table; only shares of them enter the plan.
+        seed, engine, quality, is_protected: the run's.
+        wishes: what the user wants of single tables.
+    """
+    pointers = {
+        (t.name, k.name): row_pointers(profile[t.name], k, profile[k.parent])
+        for t in schema.tables
+        for k in t.foreign_keys
+        if k.parent in schema.by_name
+    }
+    cut = frozenset(cut_keys(schema))
+    facts = _Facts(schema, treatments, counts, profile, pointers, cut, wishes or {})
+    numbered = waves(schema, cut)
+    order = sorted(numbered, key=lambda n: (numbered[n], n))
+    owners = _owners(facts, order)
+    roots = _roots(order, owners)
+    modes = _modes(facts, order, owners, roots)
+    tables = {
+        name: TablePlan(
+            name=name,
+            mode=modes[name][0],
+            source_rows=counts[name],
+            target_rows=_target_rows(facts, name),
+            wave=numbered[name],
+            root=roots[name],
+            why=modes[name][1],
+            keys=_keys(facts, schema.table(name), owners.get(name), modes),
+            order_by=_order_by(facts, schema.table(name), owners.get(name)),
+            engine=facts.wish(name).engine or "",
+            columns=dict(treatments[name]),
+        )
+        for name in order
+    }
+    notes = tuple(f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut))
+    return Plan(
+        schema=schema, tables=tables, seed=seed, engine=engine, quality=quality,
+        is_protected=is_protected, notes=notes,
+    )  # fmt: skip
+
+
+def _target_rows(facts: _Facts, name: TableName) -> int:
+    wish = facts.wish(name)
+    if wish.rows is not None:
+        return wish.rows
+    return round(facts.counts[name] * (wish.scale if wish.scale is not None else 1.0))
+
+
+def _owners(facts: _Facts, order: list[TableName]) -> dict[TableName, ForeignKey]:
+    """Choose the key along which each table's rows are generated, parents first."""
+    owners: dict[TableName, ForeignKey] = {}
+    personal: dict[TableName, bool] = {}
+    for name in order:
+        table = facts.schema.table(name)
+        key = _owner(facts, table, personal)
+        if key is not None:
+            owners[name] = key
+        inherited = key is not None and personal[key.parent]
+        personal[name] = inherited or facts.is_person(name)
+    return owners
+
+
+def _owner(
+    facts: _Facts, table: Table, personal: Mapping[TableName, bool]
+) -> ForeignKey | None:
+    wish = facts.wish(table.name).owner
+    if wish is not None:
+        return next((k for k in table.foreign_keys if k.name == wish), None)
+    if facts.wish(table.name).mode == "copy" or table.name.name.lower() in BOOKKEEPING:
+        return None
+    scored = []
+    for key in table.foreign_keys:
+        if key.is_self or (table.name, key.name) in facts.cut or key.parent not in personal:
+            continue
+        if _may_own(facts, table, key):
+            scored.append((_ownership(facts, table, key, personal), key))
+    return max(scored, key=lambda s: (s[0], s[1].name))[1] if scored else None
+
+
+def _is_identifying(table: Table, key: ForeignKey) -> bool:
+    return set(key.columns) <= set(table.primary_key)
+
+
+def _is_one_to_one(table: Table, key: ForeignKey) -> bool:
+    return any(set(unique) <= set(key.columns) for unique in table.unique_sets)
+
+
+def _may_own(facts: _Facts, table: Table, key: ForeignKey) -> bool:
+    """Whether a parent is a thing that has these rows, not a value that these rows have."""
+    if facts.wish(key.parent).mode in ("copy", "empty"):
+        return False
+    tied = _is_identifying(table, key) or _is_one_to_one(table, key)
+    if facts.is_person(table.name) and not tied:
+        return False
+    pointers = facts.pointers[table.name, key.name]
+    used = np.unique(pointers[pointers >= 0])
+    parents = facts.counts[key.parent]
+    if len(used) == 0:
+        return parents >= MIN_ENTITIES or tied
+    fanout = len(pointers) / len(used)
+    crowded = len(used) <= LOOKUP_PARENTS and fanout >= LOOKUP_FANOUT
+    if tied and 2 * len(used) > parents:
+        crowded = False
+    small = parents < MIN_ENTITIES and not facts.is_person(key.parent)
+    return not crowded and not small and not _is_label_table(facts, key.parent)
+
+
+def _is_label_table(facts: _Facts, name: TableName) -> bool:
+    """A short code with its name, and nothing measured: a list of values."""
+    table = facts.schema.table(name)
+    if facts.counts[name] > REFERENCE_ROWS or facts.is_person(name) or len(table.primary_key) != 1:
+        return False
+    key = table.column(table.primary_key[0]).type
+    short = key.kind == "string" and key.length is not None and key.length <= 8
+    kinds = {t.kind for t in facts.treatments[name].values()}
+    return short and not kinds & {"number", "datetime", "text", "binary"}
+
+
+def _ownership(
+    facts: _Facts, table: Table, key: ForeignKey, personal: Mapping[TableName, bool]
+) -> float:
+    """How much a parent looks like the owner: higher is better."""
+    pointers = facts.pointers[table.name, key.name]
+    complete = bool(np.mean(pointers >= 0) > 0.999) if len(pointers) else False
+    parent = facts.schema.table(key.parent)
+    is_strong = not any(_is_identifying(parent, k) for k in parent.foreign_keys)
+    identifying = _is_identifying(table, key) or _is_one_to_one(table, key)
+    score = 4.0 * personal[key.parent] + 3.0 * identifying + 1.0 * complete
+    score += 1.5 * is_strong
+    return score + 0.3 * float(np.log10(max(1, facts.counts[key.parent])))
+
+
+def _roots(
+    order: list[TableName], owners: Mapping[TableName, ForeignKey]
+) -> dict[TableName, TableName]:
+    roots: dict[TableName, TableName] = {}
+    for name in order:
+        roots[name] = roots[owners[name].parent] if name in owners else name
+    return roots
+
+
+def _modes(
+    facts: _Facts,
+    order: list[TableName],
+    owners: Mapping[TableName, ForeignKey],
+    roots: Mapping[TableName, TableName],
+) -> dict[TableName, tuple[TableMode, str]]:
+    owning = {k.parent for k in owners.values()}
+    return {
+        name: _mode(facts, name, owners.get(name), name in owning, roots[name]) for name in order
+    }
+
+
+def _mode(
+    facts: _Facts, name: TableName, owner: ForeignKey | None, owns: bool, root: TableName
+) -> tuple[TableMode, str]:
+    rows = facts.counts[name]
+    wish = facts.wish(name).mode
+    if wish is not None:
+        return wish, "as configured"
+    if rows == 0:
+        return "empty", "no rows in the source"
+    if name.name.lower() in BOOKKEEPING:
+        return "copy", "migration bookkeeping, without which the application does not start"
+    if owner is not None:
+        if facts.counts[root] < MIN_ENTITIES:
+            return "invent", f"owned by {root}, which has fewer than {MIN_ENTITIES} rows"
+        return "generate", f"owned by {owner.parent} through {owner.name}"
+    personal = facts.is_person(name)
+    if personal or owns or rows > REFERENCE_ROWS:
+        reason = "describes people" if personal else "owns other rows" if owns else "many rows"
+        if rows < MIN_ENTITIES:
+            return "invent", f"{reason}, but fewer than {MIN_ENTITIES} of them"
+        return "generate", f"entities: {reason}"
+    return "copy", f"reference table: at most {REFERENCE_ROWS} rows, no personal data, owns nothing"
+
+
+def _keys(
+    facts: _Facts,
+    table: Table,
+    owner: ForeignKey | None,
+    modes: Mapping[TableName, tuple[TableMode, str]],
+) -> tuple[KeyPlan, ...]:
+    """Give every key its role; the owner first, then longer keys before shorter ones."""
+    plans: list[KeyPlan] = []
+    ordered = sorted(
+        table.foreign_keys, key=lambda k: (k is not owner, k.is_self, -len(k.columns), k.name)
+    )
+    for key in ordered:
+        if key.parent not in facts.schema.by_name:
+            continue
+        role, via, why = _role(facts, table, key, owner, modes, plans)
+        plans.append(
+            KeyPlan(name=key.name, columns=key.columns, parent=key.parent, role=role, via=via, why=why)
+        )
+    return tuple(plans)
+
+
+def _role(
+    facts: _Facts,
+    table: Table,
+    key: ForeignKey,
+    owner: ForeignKey | None,
+    modes: Mapping[TableName, tuple[TableMode, str]],
+    plans: list[KeyPlan],
+) -> tuple[KeyRole, tuple[str, ...], str]:
+    if key is owner:
+        return "owner", (), ""
+    if key.is_self:
+        return "self", (), ""
+    if (table.name, key.name) in facts.cut:
+        return "backfill", (), "closes a cycle"
+    via = _agreement(facts, table, key, plans)
+    if via:
+        return "derived", via, f"always the row that {' > '.join(via)} leads to"
+    if modes[key.parent][0] == "copy":
+        return "reference", (), ""
+    return "token", (), ""
+
+
+def _agreement(
+    facts: _Facts, table: Table, key: ForeignKey, plans: list[KeyPlan]
+) -> tuple[str, ...]:
+    """Find another way, over a key that is already planned, that leads to the same parent row."""
+    wanted = facts.pointers[table.name, key.name]
+    for other in plans:
+        if other.role not in ("owner", "token", "reference"):
+            continue
+        for via, reached in _ways(facts, table.name, other.name, other.parent, key.parent, 2):
+            if _same(wanted, reached) or _shares_columns(facts, table, key, via):
+                return via
+    return ()
+
+
+def _ways(
+    facts: _Facts, child: TableName, name: str, parent: TableName, goal: TableName, depth: int
+) -> list[tuple[tuple[str, ...], Ints]]:
+    """Every path of one to `depth` further keys from a parent to the goal, with its pointers."""
+    here = facts.pointers[child, name]
+    found = []
+    for key in facts.schema.table(parent).foreign_keys:
+        if key.is_self or (parent, key.name) in facts.cut or key.parent not in facts.schema.by_name:
+            continue
+        above = facts.pointers[parent, key.name]
+        reached = np.where(here >= 0, above[np.maximum(here, 0)], -1) if len(above) else here
+        if key.parent == goal:
+            found.append(((name, key.name), reached))
+        elif depth > 1:
+            for via, further in _ways(facts, parent, key.name, key.parent, goal, depth - 1):
+                moved = np.where(here >= 0, further[np.maximum(here, 0)], -1)
+                found.append(((name, *via), moved))
+    return found
+
+
+def _same(wanted: Ints, reached: Ints) -> bool:
+    both = (wanted >= 0) & (reached >= 0)
+    if both.sum() < MIN_ENTITIES or np.mean(both == (wanted >= 0)) < AGREEMENT:
+        return False
+    return bool(np.mean(wanted[both] == reached[both]) >= AGREEMENT)
+
+
+def _shares_columns(facts: _Facts, table: Table, key: ForeignKey, via: tuple[str, ...]) -> bool:
+    """Whether the way carries the very columns of the key, so that it cannot lead elsewhere."""
+    columns = dict(zip(key.columns, key.parent_columns, strict=True))
+    names: dict[str, str] = {c: c for c in key.columns}
+    here = table
+    for step in via:
+        taken = next(k for k in here.foreign_keys if k.name == step)
+        if here is table and any(table.column(c).is_nullable for c in taken.columns):
+            return False
+        up = dict(zip(taken.columns, taken.parent_columns, strict=True))
+        if not all(n in up for n in names.values()):
+            return False
+        names = {c: up[n] for c, n in names.items()}
+        here = facts.schema.table(taken.parent)
+    return names == columns
+
+
+def _order_by(facts: _Facts, table: Table, owner: ForeignKey | None) -> str:
+    """The column that orders siblings: the rest of the key, else the first date that is always set."""
+    if owner is None:
+        return ""
+    treatments = facts.treatments[table.name]
+    keyed = {c for k in table.foreign_keys for c in k.columns}
+    rest = [c for c in table.primary_key if c not in owner.columns]
+    if len(rest) == 1 and rest[0] not in keyed and _is_ordered(treatments[rest[0]]):
+        return rest[0]
+    if _is_one_to_one(table, owner):
+        return ""
+    for column in table.columns:
+        treatment = treatments.get(column.name)
+        if treatment and treatment.kind == "datetime" and column.name not in keyed:
+            complete = facts.profile[table.name].column(column.name).null_count == 0
+            if complete and column.type.kind != "time" and "birth" not in column.name.lower():
+                return column.name
+    return ""
+
+
+def _is_ordered(treatment: Treatment) -> bool:
+    return treatment.kind in ("number", "datetime")
+
+

@@ -1,0 +1,236 @@
+"""Tell what a run did, or a plan will do: as JSON, as tables on a terminal, as a manifest."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dbsynth.findings import Findings
+from dbsynth.plan import FORMAT_VERSION, KeyPlan, Plan, TableMode, TablePlan
+from dbsynth.schema import Loss, TableName
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+SCHEMA_VERSION = 1  # of `Run.to_json`; a field may be added without a new version
+_TEXT_WIDTH = 100  # of `Run.to_text`, which knows no terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRun:
+    """What happened to one table."""
+
+    name: TableName  # the source's
+    target: TableName
+    mode: TableMode
+    source_rows: int
+    target_rows: int
+    seconds: float = 0.0
+    columns: Mapping[str, str] = field(default_factory=dict)  # column -> leaks.describe(treatment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run from source to target, for reports and provenance; holds no value of the source."""
+
+    run_id: str
+    started: str  # UTC, ISO 8601
+    version: str  # dbsynth's
+    source: str  # redacted
+    target: str  # redacted
+    seed: int
+    scale: float
+    engine: str
+    plan_fingerprint: str
+    tables: tuple[TableRun, ...] = ()
+    losses: tuple[Loss, ...] = ()
+    findings: Findings = field(default_factory=Findings)
+    stages: Mapping[str, float] = field(default_factory=dict)  # stage -> seconds
+    exit_code: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into plain lists and dicts, with `schema_version`; keys are never renamed."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "run_id": self.run_id,
+            "started": self.started,
+            "dbsynth_version": self.version,
+            "source": self.source,
+            "target": self.target,
+            "seed": self.seed,
+            "scale": self.scale,
+            "engine": self.engine,
+            "plan_fingerprint": self.plan_fingerprint,
+            "tables": [
+                {
+                    "name": str(t.name),
+                    "target": str(t.target),
+                    "mode": t.mode,
+                    "source_rows": t.source_rows,
+                    "target_rows": t.target_rows,
+                    "seconds": round(t.seconds, 3),
+                    "columns": dict(t.columns),
+                }
+                for t in self.tables
+            ],
+            "losses": [asdict(loss) for loss in self.losses],
+            "verification": self.findings.to_json(),
+            "stages": {stage: round(seconds, 3) for stage, seconds in self.stages.items()},
+            "exit_code": self.exit_code,
+        }
+
+    def to_text(self) -> str:
+        """Print into a text, without colours."""
+        from rich.console import Console
+
+        held = io.StringIO()
+        render_text(self, Console(file=held, width=_TEXT_WIDTH, no_color=True))
+        return held.getvalue()
+
+
+def manifest(run: Run) -> dict[str, str]:
+    """Write down a run for the target's reserved table: where these rows come from."""
+    tables = {
+        str(t.name): {
+            "target": str(t.target),
+            "mode": t.mode,
+            "source_rows": t.source_rows,
+            "target_rows": t.target_rows,
+            "columns": dict(t.columns),
+        }
+        for t in run.tables
+    }
+    formats = {"plan": FORMAT_VERSION, "report": SCHEMA_VERSION}
+    return {
+        "run_id": run.run_id,
+        "started": run.started,
+        "dbsynth_version": run.version,
+        "format_versions": json.dumps(formats, sort_keys=True),
+        "plan_fingerprint": run.plan_fingerprint,
+        "seed": str(run.seed),
+        "scale": str(run.scale),
+        "engine": run.engine,
+        "tables": json.dumps(tables, sort_keys=True, ensure_ascii=False),
+    }
+
+
+def render_text(run: Run, console: Console) -> None:
+    """Print what happened, what was lost and what was found."""
+    _say(console, f"{run.source} -> {run.target}")
+    _say(
+        console,
+        f"run {run.run_id}, {run.started}, dbsynth {run.version}, engine {run.engine}, "
+        f"seed {run.seed}, scale {run.scale:g}, plan {run.plan_fingerprint}",
+    )
+    grid = _grid(["table", "what", "source rows", "target rows", "seconds"], numbers=(2, 3, 4))
+    for table in run.tables:
+        name = str(table.name)
+        if table.target != table.name:
+            name += f" as {table.target}"
+        rows = f"{table.source_rows:,}", f"{table.target_rows:,}"
+        grid.add_row(*_cells([name, table.mode, *rows, f"{table.seconds:.1f}"]))
+    console.print(grid)
+    if run.losses:
+        _say(console, f"\nNot the same as in the source ({len(run.losses)}):")
+        grid = _grid(["object", "why", "instead"])
+        for loss in run.losses:
+            grid.add_row(*_cells([loss.object, loss.reason, loss.instead]))
+        console.print(grid)
+    _say(console, "")
+    render_findings(run.findings, console)
+    if run.stages:
+        spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.stages.items())
+        _say(console, f"\nTime: {spent}")
+
+
+def render_findings(findings: Findings, console: Console) -> None:
+    """Print what verification found, errors first, and how much it looked at."""
+    checks = sum(findings.made.values())
+    errors, warnings = findings.errors, findings.warnings
+    if not checks and not findings.found:
+        _say(console, "Not verified.")
+        return
+    _say(
+        console,
+        f"Verified with {checks:,} checks: {len(errors)} errors, {len(warnings)} warnings.",
+    )
+    if not findings.found:
+        return
+    grid = _grid(["", "check", "table", "columns", "count", "detail"], numbers=(4,))
+    for found in (*errors, *warnings):
+        columns = ", ".join(found.columns)
+        count = f"{found.count:,}" if found.count else ""
+        grid.add_row(
+            *_cells([found.severity, found.check, str(found.table), columns, count, found.detail])
+        )
+    console.print(grid)
+
+
+def render_plan(plan: Plan, console: Console) -> None:
+    """Print a plan: order, mode, rows and keys per table, then what is done with each column."""
+    _say(
+        console,
+        f"{len(plan.tables)} tables, engine {plan.engine}, quality {plan.quality}, "
+        f"seed {plan.seed}" + ("" if plan.is_protected else ", rare values NOT protected"),
+    )
+    grid = _grid(["wave", "table", "mode", "rows", "root", "keys"], numbers=(0, 3))
+    for name, table in plan.tables.items():
+        rows = f"{table.source_rows:,}"
+        if table.target_rows != table.source_rows:
+            rows += f" -> {table.target_rows:,}"
+        root = "" if table.root == name else str(table.root)
+        keys = "\n".join(map(_key_text, table.keys))
+        grid.add_row(*_cells([str(table.wave), str(name), table.mode, rows, root, keys]))
+    console.print(grid)
+    for name, table in plan.tables.items():
+        _say(console, f"\n{name}: {table.mode}{_because(table.why)}{_extras(table, plan)}")
+        grid = _grid(["column", "treatment", "evidence"])
+        for column, treatment in table.columns.items():
+            what = f"{treatment.kind} {treatment.semantic}".rstrip()
+            what += ", unique" if treatment.is_unique else ""
+            grid.add_row(*_cells([column, what, treatment.evidence]))
+        console.print(grid)
+    if plan.notes:
+        _say(console, "\nNotes:")
+        for note in plan.notes:
+            _say(console, f"- {note}")
+
+
+def _key_text(key: KeyPlan) -> str:
+    return f"{', '.join(key.columns)} -> {key.parent} ({key.role})"
+
+
+def _because(why: str) -> str:
+    return f", because {why}" if why else ""
+
+
+def _extras(table: TablePlan, plan: Plan) -> str:
+    order = f"; ordered by {table.order_by}" if table.order_by else ""
+    engine = f"; engine {table.engine}" if table.engine and table.engine != plan.engine else ""
+    return order + engine
+
+
+def _grid(headers: Sequence[str], numbers: Sequence[int] = ()) -> Grid:
+    """Start a table without borders; `numbers` are the columns that align right."""
+    from rich.table import Table
+
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for place, header in enumerate(headers):
+        # Wrapping by folding keeps every character, also of names without a blank.
+        grid.add_column(header, justify="right" if place in numbers else "left", overflow="fold")
+    return grid
+
+
+def _cells(texts: Iterable[str]) -> list[Any]:
+    """Make cells that print as they are: names may hold what looks like markup."""
+    from rich.text import Text
+
+    return [Text(text) for text in texts]
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,0 +1,246 @@
+"""The layout of a table's rows as networks see them: slots in order, each with its softmax heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dbsynth.encode import (
+    DAY,
+    NULL,
+    CategoryColumn,
+    DatetimeColumn,
+    Features,
+    Floats,
+    Head,
+    Ints,
+    ModelledColumn,
+    NumberColumn,
+    Phase,
+)
+
+Values = Mapping[str, NDArray[np.float64] | NDArray[np.int64]]  # column name -> working values
+IGNORED = -1  # a training target that does not count
+
+Part = Literal["value", "day", "time"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One step of the autoregression: a column, or a part of one, and its heads."""
+
+    column: int  # position in the layout's columns
+    part: Part
+    heads: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A row: its modelled columns in the order in which they are drawn."""
+
+    columns: tuple[ModelledColumn, ...]
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Every step of the autoregression, in order."""
+        return tuple(s for i, c in enumerate(self.columns) for s in _slots(i, c))
+
+    @property
+    def shape(self) -> Features:
+        """Features of no rows: tells cardinalities and widths."""
+        nothing: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
+        for column in self.columns:
+            real = isinstance(column, NumberColumn | DatetimeColumn)
+            nothing[column.name] = np.zeros(0, np.float64 if real else np.int64)
+        return self.features(nothing, 0)
+
+    def slot_features(self, slot: Slot, values: Values) -> Features:
+        """What later slots, siblings and children see of one slot."""
+        column = self.columns[slot.column]
+        data = values[column.name]
+        if not isinstance(column, DatetimeColumn):
+            return column.features(data)  # type: ignore[arg-type]
+        if slot.part == "time":
+            return column.time_features(data)
+        day = column.day_features(data)
+        if column.time is None or has_time_slot(column):
+            return day
+        return Features.join([day, column.time_features(data)], len(data))
+
+    def features(self, values: Values, rows: int) -> Features:
+        """What networks see of whole rows; `rows` says how many, should there be no column."""
+        return Features.join([self.slot_features(s, values) for s in self.slots], rows)
+
+    def targets(
+        self, values: Values, anchors: Mapping[str, Floats], previous: Ints
+    ) -> list[Ints]:
+        """
+        The tokens that every head of every slot should have predicted.
+
+        Args:
+            values: (n,) working values by column.
+            anchors: (n,) seconds by the anchor names of `DatetimeColumn`.
+            previous: (n,) row number of the sibling before, -1 for the first.
+
+        Returns:
+            one (n,) array a head, `IGNORED` where the head has no say.
+        """
+        found: list[Ints] = []
+        for slot in self.slots:
+            column = self.columns[slot.column]
+            for head in slot.heads:
+                tokens = _target(column, slot, head, values[column.name], anchors, previous)
+                if head.phase != "any":
+                    used = (previous < 0) == (head.phase == "first")
+                    tokens = np.where(used, tokens, IGNORED)
+                found.append(tokens)
+        return found
+
+
+def has_time_slot(column: DatetimeColumn) -> bool:
+    """Whether the time of day is drawn apart from the day (for some siblings at least)."""
+    if column.time is None:
+        return False
+    return column.unit == "day" or (column.delta is None)
+
+
+def _slots(index: int, column: ModelledColumn) -> list[Slot]:
+    if isinstance(column, NumberColumn) and column.gap is not None:
+        heads = (Head(column.codec.tokens, "first"), Head(column.gap.tokens, "later"))
+        return [Slot(index, "value", heads)]
+    if not isinstance(column, DatetimeColumn):
+        return [Slot(index, "value", (Head(token_count(column)),))]
+    first = (column.delta or column.day).tokens
+    if column.gap is None:
+        slots = [Slot(index, "day", (Head(first),))]
+    else:
+        slots = [Slot(index, "day", (Head(first, "first"), Head(column.gap.tokens, "later")))]
+    if has_time_slot(column):
+        assert column.time is not None
+        phase: Phase = "first" if column.gap is not None and column.unit == "second" else "any"
+        slots.append(Slot(index, "time", (Head(column.time.tokens, phase),)))
+    return slots
+
+
+def token_count(column: ModelledColumn) -> int:
+    """How many tokens a column that is not a date has."""
+    match column:
+        case CategoryColumn() | NumberColumn():
+            return column.codec.tokens
+        case _:
+            return 2
+
+
+def _target(
+    column: ModelledColumn,
+    slot: Slot,
+    head: Head,
+    data: NDArray[np.float64] | NDArray[np.int64],
+    anchors: Mapping[str, Floats],
+    previous: Ints,
+) -> Ints:
+    if isinstance(column, NumberColumn):
+        number = data.astype(np.float64)
+        if head.phase != "later":
+            return column.codec.encode(number)
+        assert column.gap is not None
+        before = np.where(previous >= 0, number[np.maximum(previous, 0)], np.nan)
+        return column.gap.encode(number - before)
+    if not isinstance(column, DatetimeColumn):
+        return data.astype(np.int64)
+    seconds = data.astype(np.float64)
+    if slot.part == "time":
+        assert column.time is not None
+        tokens = column.time.encode(seconds % DAY)
+        return np.where(np.isfinite(seconds), tokens, IGNORED)
+    if head.phase == "later":
+        assert column.gap is not None
+        before = np.where(previous >= 0, seconds[np.maximum(previous, 0)], np.nan)
+        return column.gap.encode(distance(seconds, before, column.unit))
+    if column.delta is None:
+        return column.day.encode(np.floor(seconds / DAY))
+    tokens = column.delta.encode(distance(seconds, anchors[column.anchor], column.unit))
+    lost = np.isfinite(seconds) & ~np.isfinite(anchors[column.anchor])
+    return np.where(lost, IGNORED, tokens)
+
+
+def distance(later: Floats, earlier: Floats, unit: str) -> Floats:
+    """How far apart two moments are, in whole days or in seconds; NaN if either is missing."""
+    if unit == "day":
+        return np.floor(later / DAY) - np.floor(earlier / DAY)
+    return later - earlier
+
+
+def place_day(
+    column: DatetimeColumn, head: Head, tokens: Ints, uniforms: Floats, start: Floats
+) -> Floats:
+    """
+    Turn a date head's (n,) tokens into seconds; `start` is the anchor or the sibling before.
+
+    Days come at midnight, their time of day is added by `place_time`.
+    """
+    if head.phase == "later":
+        assert column.gap is not None
+        gap = column.gap.decode(tokens, uniforms)
+        if column.is_strict:
+            gap = np.maximum(gap, column.gap.step or 1.0)
+        return _advance(start, np.maximum(gap, 0.0), column.unit)
+    if column.delta is not None:
+        moved = _advance(start, column.delta.decode(tokens, uniforms), column.unit)
+        return np.minimum(moved, np.maximum((column.day.high + 1) * DAY - 1, start))
+    return np.floor(column.day.decode(tokens, uniforms)) * DAY
+
+
+def place_number(
+    column: NumberColumn, head: Head, tokens: Ints, uniforms: Floats, before: Floats
+) -> Floats:
+    """Turn a number head's (n,) tokens into values; `before` is the sibling before, if any."""
+    if head.phase != "later":
+        return column.codec.decode(tokens, uniforms)
+    assert column.gap is not None
+    gap = np.maximum(column.gap.decode(tokens, uniforms), 0.0)
+    return before + (np.maximum(gap, column.gap.step or 1e-6) if column.is_strict else gap)
+
+
+def _advance(start: Floats, by: Floats, unit: str) -> Floats:
+    return (np.floor(start / DAY) + np.round(by)) * DAY if unit == "day" else start + by
+
+
+def place_time(column: DatetimeColumn, days: Floats, tokens: Ints, uniforms: Floats) -> Floats:
+    """Add a drawn time of day to (n,) midnights."""
+    assert column.time is not None
+    shown = np.where(tokens == NULL, 0.0, np.nan_to_num(column.time.decode(tokens, uniforms)))
+    return np.floor(days / DAY) * DAY + np.clip(shown, 0.0, DAY - 1e-6)
+
+
+def running_means(features: Features, first: Ints) -> NDArray[np.float32]:
+    """
+    Mean of every float feature over the earlier siblings of a row.
+
+    Args:
+        features: (n,) rows, siblings together and in order.
+        first: (n,) row number of each row's first sibling.
+
+    Returns:
+        (n, floats) 0 for first siblings.
+    """
+    total = np.cumsum(features.floats.astype(np.float64), axis=0) - features.floats
+    seen = np.arange(len(features)) - first
+    base = total[first]
+    return ((total - base) / np.maximum(seen, 1)[:, None]).astype(np.float32)
+
+
+def position(index: Ints, count: Ints) -> Features:
+    """Where (n,) rows stand among their siblings: how many came before, how many will follow."""
+    after = np.maximum(count - index - 1, 0)
+    codes = np.stack([np.minimum(index, 31) + 1, np.minimum(after, 31) + 1], axis=1)
+    floats = np.stack(
+        [np.log1p(index) / 5, np.log1p(after) / 5, index / np.maximum(count, 1)], axis=1
+    )
+    return Features(codes.astype(np.int32), floats.astype(np.float32), (33, 33))
+
+

@@ -1,0 +1,373 @@
+"""
+The pipeline, top to bottom: what the command line and Python programs call.
+
+clone = plan, fit, generate (which writes, verifies and commits); each is also a step of its own.
+A source is closed before a row is generated, and a target commits only after it was verified.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbsynth import __version__
+from dbsynth.adapters import open_source, open_target, same_database
+from dbsynth.classify import classify
+from dbsynth.config import Config, Quality, matches, near
+from dbsynth.errors import (
+    PlanFileError,
+    SameDatabaseError,
+    UsageError,
+    VerifyFailedError,
+)
+from dbsynth.findings import Findings
+from dbsynth.inspection import Inspection
+from dbsynth.leaks import describe, leaked_values, planned_pairs
+from dbsynth.plan import Plan
+from dbsynth.planfile import fingerprint, from_yaml, planned_tables
+from dbsynth.planner import TableWish, build_plan
+from dbsynth.progress import Event, Progress, silent
+from dbsynth.report import Run, TableRun, manifest
+from dbsynth.sample import read_profile
+from dbsynth.schema import Schema, TableName
+from dbsynth.selection import restrict, select
+from dbsynth.urls import Location, resolve
+from dbsynth.verify import verify as ask
+from dbsynth.verify import verify_database
+from dbsynth.write import Written, require_vacant, write
+
+# What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
+if TYPE_CHECKING:
+    from dbsynth.adapters.base import Source, Target
+    from dbsynth.tablemodel import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the user wishes; None is "as the configuration file says, else the default"."""
+
+    seed: int | None = None
+    scale: float = 1.0  # times the rows that the plan says
+    rows: Mapping[str, int] = field(default_factory=dict)  # table -> rows, whatever the scale
+    tables: tuple[str, ...] = ()  # globs; none: all
+    exclude: tuple[str, ...] = ()  # globs
+    engine: str | None = None
+    quality: Quality | None = None
+    replace: bool = False
+    plan_file: Path | None = None
+    config: Config = field(default_factory=Config)
+
+
+def clone(
+    source: str, target: str, options: Options | None = None, *, progress: Progress = silent
+) -> Run:
+    """
+    Read a source and write a synthetic copy of it to a target, all or nothing.
+
+    Raises:
+        SameDatabaseError, TargetNotEmptyError: before anything was read.
+        VerifyFailedError: the copy breaks a rule; the target was left as it was.
+        DbsynthError: anything else, see `dbsynth.errors`; the target was left as it was.
+    """
+    options = options or Options()
+    origin, place = _resolve(source, options), _resolve(target, options)
+    clock = _Clock(progress)
+    with ExitStack() as load:
+        with open_source(origin) as reader:
+            writer = load.enter_context(open_target(place))
+            _refuse_same(reader, writer)
+            _require_ready(writer, options)
+            model = _fit(reader, _plan(reader, options, clock), clock)
+        return _load(model, writer, _Job(options, clock, place, origin))
+
+
+def inspect(
+    source: str, options: Options | None = None, *, progress: Progress = silent
+) -> Inspection:
+    """Read a source's catalogs and count its rows."""
+    options = options or Options()
+    origin = _resolve(source, options)
+    with open_source(origin) as reader:
+        schema, notes = select(reader.introspect(), options.tables, options.exclude)
+        rows = _count(reader, schema, progress)
+    return Inspection(source=str(origin), schema=schema, rows=rows, notes=notes)
+
+
+def plan(source: str, options: Options | None = None, *, progress: Progress = silent) -> Plan:
+    """Decide what a clone of the source would do, without training anything."""
+    options = options or Options()
+    with open_source(_resolve(source, options)) as reader:
+        return _plan(reader, options, progress)
+
+
+def fit(source: str, options: Options | None = None, *, progress: Progress = silent) -> Model:
+    """Learn from a source; the model holds released statistics only and needs no source."""
+    options = options or Options()
+    with open_source(_resolve(source, options)) as reader:
+        return _fit(reader, _plan(reader, options, progress), progress)
+
+
+def generate(
+    model: Model, target: str, options: Options | None = None, *, progress: Progress = silent
+) -> Run:
+    """
+    Write a model's rows to a target, all or nothing.
+
+    Raises:
+        TargetNotEmptyError: the target holds tables, and `replace` is not set.
+        VerifyFailedError: the rows break a rule; the target was left as it was.
+    """
+    options = options or Options()
+    place = _resolve(target, options)
+    with open_target(place) as writer:
+        _require_ready(writer, options)
+        return _load(model, writer, _Job(options, _Clock(progress), place))
+
+
+def verify(target: str, like: str | None = None, options: Options | None = None) -> Findings:
+    """Check a database against its own schema and, if given, against its original."""
+    options = options or Options()
+    with ExitStack() as stack:
+        reader = stack.enter_context(open_source(_resolve(target, options)))
+        original = like and stack.enter_context(open_source(_resolve(like, options)))
+        return verify_database(reader, original or None)
+
+
+def _resolve(text: str, options: Options) -> Location:
+    return resolve(text, options.config.connections)
+
+
+def _refuse_same(source: Source, target: Target) -> None:
+    if same_database(source.identity(), target.identity()):
+        raise SameDatabaseError(
+            "source and target are the same database, whatever their URLs say",
+            "Name another database as the target.",
+        )
+
+
+def _require_ready(target: Target, options: Options) -> None:
+    """Find out before any work whether the target can be written."""
+    target.check()
+    require_vacant(target, replace=options.replace)
+
+
+def _plan(source: Source, options: Options, progress: Progress) -> Plan:
+    """Introspect and decide, or follow a saved plan that still fits."""
+    whole = source.introspect()
+    if options.plan_file is not None:
+        return _saved_plan(options.plan_file, whole, options)
+    config = options.config
+    config.check(whole)
+    schema, notes = select(whole, options.tables, options.exclude)
+    counts = _count(source, schema, progress)
+    profile = read_profile(source, schema, progress=progress)
+    seed, engine, quality = _choose(options)
+    made = build_plan(
+        schema,
+        classify(schema, profile, config.overrides(schema)),
+        counts,
+        profile,
+        seed=seed,
+        engine=engine,
+        quality=quality,
+        wishes=_wishes(schema, config),
+    )
+    return replace(made, notes=(*notes, *made.notes))
+
+
+def _choose(options: Options) -> tuple[int, str, Quality]:
+    """Settle seed, engine and quality: said on the command line, in the file, or the default."""
+    from dbsynth.model import engine_names
+
+    config = options.config
+    seed = options.seed if options.seed is not None else config.seed or 0
+    engine = options.engine or config.engine or "argn"
+    known = engine_names()
+    for name in (engine, *(rule.engine for rule in config.tables if rule.engine)):
+        if name not in known:
+            raise UsageError(
+                f"there is no engine {name!r}{near(name, known)}",
+                f"Use one of {', '.join(sorted(known))}.",
+            )
+    return seed, engine, options.quality or config.quality or "balanced"
+
+
+def _wishes(schema: Schema, config: Config) -> dict[TableName, TableWish]:
+    """What the configuration file says on single tables, in the planner's words."""
+    rules = {t.name: config.rule(t.name) for t in schema.tables}
+    return {
+        name: TableWish(
+            mode=rule.mode, rows=rule.rows, scale=rule.scale, owner=rule.owner, engine=rule.engine
+        )
+        for name, rule in rules.items()
+    }
+
+
+def _saved_plan(path: Path, whole: Schema, options: Options) -> Plan:
+    """
+    Read a plan that was saved, and refuse it if the source is not the same any more.
+
+    Raises:
+        PlanFileError: the file cannot be read or is wrong.
+        RefusedError: the source's schema is not the plan's any more.
+    """
+    said = [n for n in ("tables", "exclude", "engine", "quality") if getattr(options, n)]
+    if said:
+        raise UsageError(
+            f"--plan decides on {', '.join(f'--{n}' for n in said)} itself",
+            "Leave these options out, or edit the plan.",
+        )
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
+    saved = from_yaml(text, restrict(whole, planned_tables(text)))
+    return saved if options.seed is None else replace(saved, seed=options.seed)
+
+
+def _count(source: Source, schema: Schema, progress: Progress) -> dict[TableName, int]:
+    rows = {}
+    for number, table in enumerate(schema.tables, 1):
+        rows[table.name] = source.count(table.name)
+        progress(Event("introspect", str(table.name), number, len(schema.tables)))
+    return rows
+
+
+def _fit(source: Source, made: Plan, progress: Progress) -> Model:
+    from dbsynth.fit import fit as learn
+
+    return learn(made, source, progress=progress)
+
+
+class _Clock:
+    """Passes events on, and books the time since the last one to stage and table."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.started = datetime.now(UTC)
+        self.stages: dict[str, float] = {}
+        self.tables: dict[str, float] = {}
+        self._progress = progress
+        self._last = time.perf_counter()
+
+    def __call__(self, event: Event) -> None:
+        now = time.perf_counter()
+        self.stages[event.stage] = self.stages.get(event.stage, 0.0) + now - self._last
+        self.tables[event.table] = self.tables.get(event.table, 0.0) + now - self._last
+        self._last = now
+        self._progress(event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What loading a target needs besides the model."""
+
+    options: Options
+    clock: _Clock
+    target: Location
+    source: Location | None = None  # None: the model alone is there
+
+    @property
+    def seed(self) -> int | None:
+        """The seed of the rows, where it is not the plan's."""
+        return self.options.seed
+
+
+def _load(model: Model, target: Target, job: _Job) -> Run:
+    """Generate, write, verify, record and commit: in this order, or not at all."""
+    from dbsynth.generate import generate as draw
+
+    options, clock = job.options, job.clock
+    rows = _rows(model.plan, options.rows)
+    drawn = draw(model, scale=options.scale, seed=job.seed, rows=rows, progress=clock)
+    expected = {
+        name: rows.get(name, round(table.target_rows * options.scale))
+        for name, table in model.plan.tables.items()
+    }
+    written = write(
+        model.plan, drawn, target, replace=options.replace, progress=clock, expected_rows=expected
+    )
+    findings = _verify(model.plan, target, written, job)
+    done = _run(model.plan, written, findings, job)
+    target.record(manifest(done))
+    target.commit()
+    return done
+
+
+def _rows(made: Plan, wishes: Mapping[str, int]) -> dict[TableName, int]:
+    """
+    Find the tables that `--rows` names.
+
+    Raises:
+        UsageError: a name or glob matches no table of the plan.
+    """
+    names = list(made.tables)
+    known = [str(n) for n in names] + [n.name for n in names]
+    found = {n: rows for word, rows in wishes.items() for n in names if matches(n, word)}
+    problems = [
+        f"no table {word!r}{near(word, known)}"
+        for word in wishes
+        if not any(matches(n, word) for n in names)
+    ]
+    if problems:
+        raise UsageError("--rows names unknown tables", "Name tables of the plan.", problems)
+    return found
+
+
+def _verify(made: Plan, target: Target, written: Written, job: _Job) -> Findings:
+    """
+    Ask the target, before it is committed, and compare it with the source, if that is at hand.
+
+    Raises:
+        VerifyFailedError: a rule is broken; names every one.
+    """
+    leaks = {}
+    if job.source is not None:
+        with open_source(job.source) as source:  # a new snapshot: the first one was short-lived
+            pairs = planned_pairs(made, written.adoption)
+            leaks = leaked_values(source, target, made.schema, pairs)
+    schema = written.adoption.schema
+    found = ask(schema, target, expected_rows=written.rows, leaks=leaks, progress=job.clock)
+    if not found.is_sound:
+        raise VerifyFailedError(
+            f"the copy breaks {len(found.errors)} rules; the target was left as it was",
+            "Report this with the lines above; --tables or --exclude can leave a table out.",
+            [str(f) for f in (*found.errors, *found.warnings)],
+        )
+    return found
+
+
+def _run(made: Plan, written: Written, findings: Findings, job: _Job) -> Run:
+    names = written.adoption.names
+    tables = tuple(
+        TableRun(
+            name=name,
+            target=names[name],
+            mode=table.mode,
+            source_rows=table.source_rows,
+            target_rows=written.rows[names[name]],
+            seconds=job.clock.tables.get(str(name), 0.0),
+            columns={c: describe(t) for c, t in table.columns.items()},
+        )
+        for name, table in made.tables.items()
+    )
+    return Run(
+        run_id=uuid.uuid4().hex,
+        started=job.clock.started.isoformat(timespec="seconds"),
+        version=__version__,
+        source=str(job.source or "model file"),
+        target=str(job.target),
+        seed=made.seed if job.seed is None else job.seed,
+        scale=job.options.scale,
+        engine=made.engine,
+        plan_fingerprint=fingerprint(made),
+        tables=tables,
+        losses=written.adoption.losses,
+        findings=findings,
+        stages=job.clock.stages,
+    )

@@ -1,0 +1,239 @@
+"""Read what fit learns from: whole entities, a bounded number of them, and which row hangs on which."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dbsynth.arrow import arrow_schema
+from dbsynth.encode import Ints
+from dbsynth.matching import row_pointers
+from dbsynth.plan import KeyPlan, Plan, TablePlan
+from dbsynth.progress import Event, Progress, silent
+from dbsynth.schema import ForeignKey, Schema, Table, TableName
+
+if TYPE_CHECKING:
+    from dbsynth.adapters.base import Source
+
+PROFILE_ROWS = 20_000  # rows per table for the first look
+SAMPLE_ROWS = 200_000  # rows per table that fit learns from, about
+HELD_OUT_SHARE = 0.1
+KEY_CHUNK = 10_000  # keys per read
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Rows of the source in memory, and their pointers; never written anywhere."""
+
+    rows: Mapping[TableName, pa.Table]
+    parents: Mapping[tuple[TableName, str], Ints]  # (table, key): row number of the parent, or -1
+    entities: Mapping[TableName, Ints]  # which entity owns each row; < 0: a row of its own
+    held_out: Mapping[TableName, NDArray[np.bool_]]
+    shares: Mapping[TableName, float] = field(default_factory=dict)  # of the rows that were read
+
+
+def read_profile(
+    source: Source, schema: Schema, *, limit: int = PROFILE_ROWS, progress: Progress = silent
+) -> dict[TableName, pa.Table]:
+    """
+    Read the first rows of every table, in key order, for classify and plan to look at.
+
+    Returns:
+        a table of at most `limit` rows for each of the schema's tables.
+    """
+    found = {}
+    for number, table in enumerate(schema.tables, 1):
+        batches, rows = [], 0
+        columns = [c.name for c in table.written_columns]
+        for batch in source.read(table, columns, order_by=table.primary_key):
+            batches.append(batch.slice(0, limit - rows))
+            rows += len(batches[-1])
+            if rows >= limit:
+                break
+        found[table.name] = pa.Table.from_batches(batches, arrow_schema(table))
+        progress(Event("read", str(table.name), number, len(schema.tables)))
+    return found
+
+
+def read_sample(plan: Plan, source: Source, progress: Progress = silent) -> Sample:
+    """
+    Read whole entities: chosen roots, all that they own, and what those rows point to.
+
+    Tables small enough are read whole; of larger ones the roots are chosen by a keyed hash of
+    their key, and their rows fetched by key, so the cost does not grow with the source.
+    """
+    rows: dict[TableName, pa.Table] = {}
+    shares = _shares(plan)
+    names = [n for n, t in plan.tables.items() if t.mode in ("generate", "invent", "copy")]
+    for number, name in enumerate(names, 1):
+        table, planned = plan.schema.table(name), plan.tables[name]
+        rows[name] = _read_table(plan, source, table, planned, shares[planned.root], rows)
+        progress(Event("read", str(name), number, len(names), f"{len(rows[name]):,} rows"))
+    parents = {}
+    for name in names:
+        for key in plan.schema.table(name).foreign_keys:
+            if key.parent in rows:
+                parents[name, key.name] = row_pointers(rows[name], key, rows[key.parent])
+    entities = _entities(plan, rows, parents)
+    held_out = _held_out(plan, rows, entities)
+    return Sample(rows, parents, entities, held_out, {n: shares[plan.tables[n].root] for n in names})
+
+
+def owner_key(planned: TablePlan) -> KeyPlan | None:
+    """The key along which a table's rows are generated, if there is one."""
+    return next((k for k in planned.keys if k.role == "owner"), None)
+
+
+def foreign_key(table: Table, name: str) -> ForeignKey:
+    """Look up a foreign key by name."""
+    return next(k for k in table.foreign_keys if k.name == name)
+
+
+def _shares(plan: Plan) -> dict[TableName, float]:
+    """Which share of each root's entities fits into the budget."""
+    shares: dict[TableName, float] = {}
+    for planned in plan.tables.values():
+        share = min(1.0, SAMPLE_ROWS / max(1, planned.source_rows))
+        share = 1.0 if planned.mode == "copy" else share
+        shares[planned.root] = min(share, shares.get(planned.root, 1.0))
+    return shares
+
+
+def _read_table(
+    plan: Plan,
+    source: Source,
+    table: Table,
+    planned: TablePlan,
+    share: float,
+    rows: Mapping[TableName, pa.Table],
+) -> pa.Table:
+    owner = owner_key(planned)
+    order = _order(table, planned)
+    columns = [c.name for c in table.written_columns]
+    if share >= 1.0 or (owner is None and not table.primary_key):
+        whole = _collect(table, source.read(table, columns, order_by=order))
+        return whole if share >= 1.0 else whole.slice(0, SAMPLE_ROWS)
+    if owner is None:
+        keys = _collect_columns(
+            table, table.primary_key, source.read(table, table.primary_key, order_by=order)
+        )
+        marks = key_hashes(keys, plan.seed, "sample")
+        chosen = keys.filter(pa.array(marks < np.uint64(share * 2**64 - 1)))
+        return _read_keys(source, table, columns, order, table.primary_key, chosen)
+    key = foreign_key(table, owner.name)
+    chosen = rows[key.parent].select(list(key.parent_columns))
+    return _read_keys(source, table, columns, order, key.columns, chosen)
+
+
+def _order(table: Table, planned: TablePlan) -> tuple[str, ...]:
+    """Siblings together, in their own order; ties by key, so that equal data read equal."""
+    owner = owner_key(planned)
+    wanted = [*(owner.columns if owner else ()), *filter(None, [planned.order_by])]
+    rest = table.primary_key or tuple(c.name for c in table.written_columns if _sortable(c.type.kind))
+    return tuple(dict.fromkeys([*wanted, *rest]))
+
+
+def _sortable(kind: str) -> bool:
+    return kind not in ("json", "bytes", "other")
+
+
+def _read_keys(
+    source: Source,
+    table: Table,
+    columns: Sequence[str],
+    order: Sequence[str],
+    by: Sequence[str],
+    keys: pa.Table,
+) -> pa.Table:
+    from dbsynth.adapters.base import KeyFilter
+
+    parts = []
+    for start in range(0, len(keys), KEY_CHUNK):
+        wanted = KeyFilter(tuple(by), keys.slice(start, KEY_CHUNK).rename_columns(list(by)))
+        parts.append(_collect(table, source.read(table, columns, order_by=order, keys=wanted)))
+    return pa.concat_tables(parts) if parts else arrow_schema(table).empty_table()
+
+
+def _collect(table: Table, batches: Iterable[pa.RecordBatch]) -> pa.Table:
+    return pa.Table.from_batches(list(batches), arrow_schema(table))
+
+
+def _collect_columns(
+    table: Table, columns: Sequence[str], batches: Iterable[pa.RecordBatch]
+) -> pa.Table:
+    schema = pa.schema([arrow_schema(table).field(c) for c in columns])
+    return pa.Table.from_batches(list(batches), schema)
+
+
+def key_hashes(keys: pa.Table, seed: int, purpose: str) -> NDArray[np.uint64]:
+    """
+    A keyed hash of each row's key: the same for the same key and seed, whatever else is there.
+
+    Args:
+        keys: (n,) rows of key columns.
+        seed: the run's.
+        purpose: so that different choices are independent of each other.
+
+    Returns:
+        (n,) uniform 64-bit numbers.
+    """
+    secret = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
+    texts = [pc.fill_null(c.cast(pa.string()), "\0").to_pylist() for c in keys.columns]
+    digests = (
+        hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8, key=secret).digest()
+        for parts in zip(*texts, strict=True)
+    )
+    return np.frombuffer(b"".join(digests), np.uint64)
+
+
+def _entities(
+    plan: Plan, rows: Mapping[TableName, pa.Table], parents: Mapping[tuple[TableName, str], Ints]
+) -> dict[TableName, Ints]:
+    """Follow the owners up to the root; a row without an owner is an entity of its own (< 0)."""
+    entities: dict[TableName, Ints] = {}
+    for name in rows:
+        owner = owner_key(plan.tables[name])
+        own = np.arange(len(rows[name]), dtype=np.int64)
+        if owner is None or (name, owner.name) not in parents:
+            entities[name] = own
+            continue
+        pointers = parents[name, owner.name]
+        above = entities[owner.parent]
+        if len(above) == 0:
+            entities[name] = -1 - own
+        else:
+            entities[name] = np.where(pointers >= 0, above[np.maximum(pointers, 0)], -1 - own)
+    return entities
+
+
+def _held_out(
+    plan: Plan, rows: Mapping[TableName, pa.Table], entities: Mapping[TableName, Ints]
+) -> dict[TableName, NDArray[np.bool_]]:
+    """Hold out a tenth of the entities, by a keyed hash of the root's key."""
+    border = np.uint64(HELD_OUT_SHARE * 2**64)
+    marks: dict[TableName, NDArray[np.bool_]] = {}
+    held_out = {}
+    for name, table in rows.items():
+        root = plan.tables[name].root
+        if root not in marks:
+            key = plan.schema.table(root).primary_key
+            keys = rows[root].select(list(key)) if key else _numbers(len(rows[root]))
+            marks[root] = key_hashes(keys, plan.seed, "held-out") < border
+        own = key_hashes(_numbers(len(table)), plan.seed, f"held-out/{name}") < border
+        entity = entities[name]
+        if len(marks[root]):
+            held_out[name] = np.where(entity >= 0, marks[root][np.maximum(entity, 0)], own)
+        else:
+            held_out[name] = own
+    return held_out
+
+
+def _numbers(rows: int) -> pa.Table:
+    return pa.table({"row": pa.array(np.arange(rows))})

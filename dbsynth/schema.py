@@ -1,0 +1,300 @@
+"""The shape of a database: tables, columns, types, keys and rules, as frozen values without a row."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TypeKind = Literal[
+    "integer", "decimal", "float", "boolean", "string", "enum", "uuid", "json", "bytes",
+    "date", "time", "timestamp", "timestamptz", "other",
+]  # fmt: skip
+
+
+class TableName(NamedTuple):
+    """A table's schema and name, unquoted; `schema` is "" where a database has none."""
+
+    schema: str
+    name: str
+
+    def __str__(self) -> str:
+        """Print as people write it: schema.name."""
+        return f"{self.schema}.{self.name}" if self.schema else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SqlType:
+    """
+    A column's type, both as every database understands it and as its own database spells it.
+
+    `kind` "other" is whatever has no portable meaning (arrays, ranges, intervals, geometry …): its
+    values travel as the text that the database prints and parses.
+    """
+
+    kind: TypeKind
+    native: str  # as the database that holds the column spells it, e.g. character varying(40)
+    bits: int = 0  # integer: 8, 16, 32 or 64; float: 32 or 64
+    unsigned: bool = False
+    precision: int | None = None  # decimal digits; None: unlimited
+    scale: int | None = None  # digits behind the point
+    length: int | None = None  # characters (string) or bytes (bytes); None: unlimited
+    fixed: bool = False  # char(n): padded with spaces
+    labels: tuple[str, ...] = ()  # enum, in sort order
+    enum_name: TableName | None = None  # PostgreSQL, DuckDB: the named enum type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column.  Expressions are in the dialect of the schema they belong to."""
+
+    name: str
+    type: SqlType
+    is_nullable: bool = True
+    default: str | None = None
+    identity: Literal["always", "by default", "serial"] | None = None  # serial: also AUTO_INCREMENT
+    generated: str | None = None  # the expression that the database computes
+    is_stored: bool = True  # generated columns: STORED or VIRTUAL
+    collation: str | None = None  # only if not the database's default
+    comment: str | None = None
+
+    @property
+    def is_written(self) -> bool:
+        """Whether rows carry a value for this column (the database computes the others)."""
+        return self.generated is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """`child.columns -> parent.parent_columns`; columns correspond by position."""
+
+    name: str  # unique within the child table only; introspection invents one where none is kept
+    child: TableName
+    columns: tuple[str, ...]
+    parent: TableName
+    parent_columns: tuple[str, ...]
+    on_delete: str = "NO ACTION"
+    on_update: str = "NO ACTION"
+    is_deferrable: bool = False
+    is_initially_deferred: bool = False
+    match_full: bool = False
+    is_declared: bool = True  # False: the target cannot declare it; verified by query all the same
+
+    @property
+    def is_self(self) -> bool:
+        """Whether the table refers to itself."""
+        return self.child == self.parent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unique:
+    """A unique constraint or unique index over plain columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    nulls_not_distinct: bool = False
+    is_constraint: bool = True  # False: only an index enforces it
+    predicate: str | None = None  # partial unique index: its WHERE, in the schema's dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A CHECK constraint; `expression` is in the dialect of the schema, without CHECK ( )."""
+
+    name: str
+    expression: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """An index that is neither the primary key's nor a `Unique`'s."""
+
+    name: str
+    columns: tuple[str, ...]  # empty if it indexes an expression
+    is_unique: bool = False  # True only for unique indexes on expressions
+    definition: str | None = None  # the whole CREATE INDEX statement, in the schema's dialect
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One base table."""
+
+    name: TableName
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    primary_key_name: str | None = None
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    uniques: tuple[Unique, ...] = ()
+    checks: tuple[Check, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    options: str | None = None  # dialect specific tail of CREATE TABLE, e.g. STRICT
+    comment: str | None = None
+
+    def column(self, name: str) -> Column:
+        """Look up a column by its exact name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"{self.name}.{name}")
+
+    @property
+    def written_columns(self) -> tuple[Column, ...]:
+        """The columns that rows carry a value for, in order."""
+        return tuple(c for c in self.columns if c.is_written)
+
+    @property
+    def unique_sets(self) -> tuple[tuple[str, ...], ...]:
+        """Every set of columns that must be unique over the whole table, primary key first."""
+        sets = [self.primary_key] if self.primary_key else []
+        sets += [u.columns for u in self.uniques if u.predicate is None and u.columns]
+        return tuple(dict.fromkeys(sets))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    """A sequence that no identity or serial column owns, or that is shared."""
+
+    name: TableName
+    start: int = 1
+    increment: int = 1
+    native: str | None = None  # its CREATE SEQUENCE statement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnumType:
+    """A named enumeration (PostgreSQL, DuckDB)."""
+
+    name: TableName
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NativeObject:
+    """Something only the source's own dialect understands: a view, a domain, an extension."""
+
+    kind: str  # view, domain, extension, function, trigger …
+    name: str
+    statement: str | None = None  # how to make it again in the same dialect; None: cannot
+    before_tables: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """Something of the source that a target cannot hold, and what was done instead."""
+
+    object: str  # e.g. "foreign key orders.fk_invoice"
+    reason: str
+    instead: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schema:
+    """A whole database's shape."""
+
+    dialect: str  # postgresql, mysql, sqlite, duckdb
+    server_version: str
+    tables: tuple[Table, ...]  # sorted by name
+    enums: tuple[EnumType, ...] = ()
+    sequences: tuple[Sequence, ...] = ()
+    objects: tuple[NativeObject, ...] = ()
+
+    @cached_property
+    def by_name(self) -> Mapping[TableName, Table]:
+        """Tables by name."""
+        return {t.name: t for t in self.tables}
+
+    def table(self, name: TableName) -> Table:
+        """Look up a table by its exact name."""
+        return self.by_name[name]
+
+    @property
+    def foreign_keys(self) -> Iterator[ForeignKey]:
+        """Every foreign key of every table."""
+        for table in self.tables:
+            yield from table.foreign_keys
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into plain lists and dicts; `from_json` is the inverse."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Schema:
+        """
+        Rebuild a schema from `to_json`'s value.
+
+        Raises:
+            KeyError, TypeError: the value is not a schema.
+        """
+        return cls(
+            dialect=data["dialect"],
+            server_version=data["server_version"],
+            tables=tuple(_table(t) for t in data["tables"]),
+            enums=tuple(
+                EnumType(name=TableName(*e["name"]), labels=tuple(e["labels"]))
+                for e in data["enums"]
+            ),
+            sequences=tuple(
+                Sequence(**{**s, "name": TableName(*s["name"])}) for s in data["sequences"]
+            ),
+            objects=tuple(NativeObject(**o) for o in data["objects"]),
+        )
+
+    def fingerprint(self) -> str:
+        """A short hash of everything but the server's version: equal means same shape."""
+        data = self.to_json()
+        del data["server_version"]
+        text = json.dumps(data, sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows of one table; the columns are a subset of the table's written columns."""
+
+    table: TableName
+    rows: pa.RecordBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """Foreign key values of rows that are already written; closes a cycle."""
+
+    table: TableName
+    columns: tuple[str, ...]  # the columns to set
+    rows: pa.RecordBatch  # the primary key columns, then `columns`
+
+
+def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+
+
+def _type(data: Mapping[str, Any]) -> SqlType:
+    fields = _tuples(data)
+    if fields.get("enum_name"):
+        fields["enum_name"] = TableName(*fields["enum_name"])
+    return SqlType(**fields)
+
+
+def _table(data: Mapping[str, Any]) -> Table:
+    fields = dict(data)
+    fields["name"] = TableName(*data["name"])
+    fields["primary_key"] = tuple(data["primary_key"])
+    fields["columns"] = tuple(Column(**{**c, "type": _type(c["type"])}) for c in data["columns"])
+    fields["foreign_keys"] = tuple(
+        ForeignKey(
+            **{**_tuples(k), "child": TableName(*k["child"]), "parent": TableName(*k["parent"])}
+        )
+        for k in data["foreign_keys"]
+    )
+    fields["uniques"] = tuple(Unique(**_tuples(u)) for u in data["uniques"])
+    fields["checks"] = tuple(Check(**_tuples(c)) for c in data["checks"])
+    fields["indexes"] = tuple(Index(**_tuples(i)) for i in data["indexes"])
+    return Table(**fields)

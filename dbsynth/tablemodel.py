@@ -1,0 +1,86 @@
+"""What is known of one table after fit: layouts, row models, makers, counts; nothing unreleased."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dbsynth.encode import Features, Ints
+from dbsynth.makers import Makers
+from dbsynth.model.base import RowModel
+from dbsynth.plan import Plan
+from dbsynth.rows import Layout
+from dbsynth.schema import TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Clusters:
+    """Rows sorted into kinds, so that children can choose a kind before they get a row."""
+
+    centres: NDArray[np.float32]  # (kinds, width)
+
+    def assign(self, features: Features) -> Ints:
+        """Find the nearest kind of each of (n,) rows."""
+        spread = spread_out(features)
+        nearest = np.zeros(len(spread), np.int64)
+        square = (self.centres**2).sum(axis=1)
+        for start in range(0, len(spread), 8192):
+            part = spread[start : start + 8192]
+            nearest[start : start + 8192] = np.argmin(square - 2 * part @ self.centres.T, axis=1)
+        return nearest
+
+
+@dataclass(frozen=True, slots=True)
+class RowsModel:
+    """A layout and the engine's model of it."""
+
+    layout: Layout
+    engine: str
+    model: RowModel
+
+
+@dataclass(frozen=True)
+class TableModel:
+    """One table's generator."""
+
+    name: TableName
+    structure: RowsModel | None = None  # keys other than the owner's
+    content: RowsModel | None = None  # attributes, then how many children
+    clusters: Clusters | None = None  # where other tables choose these rows by kind
+    makers: Makers = field(default_factory=Makers)
+    counts: Mapping[str, Ints] = field(default_factory=dict)  # edge -> released fan-outs, ascending
+    ownerless: int = 0  # rows of the source without an owner
+    agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share
+    rows: pa.Table | None = None  # reference tables: their rows
+
+
+@dataclass(frozen=True)
+class Model:
+    """Everything `generate` needs; can travel without the source."""
+
+    plan: Plan
+    tables: Mapping[TableName, TableModel]
+
+
+def edge_name(child: TableName, key: str) -> str:
+    """The name of the count of a table's child rows along one key."""
+    return f"#{child}/{key}"
+
+
+def spread_out(features: Features) -> NDArray[np.float32]:
+    """
+    Turn features into coordinates in which distance means difference.
+
+    Floats count once each; codes of few values as indicators; codes of many values not at all.
+    """
+    parts = [features.floats]
+    for column, cards in enumerate(features.cards):
+        if cards <= 33:
+            hot = np.zeros((len(features), cards), np.float32)
+            hot[np.arange(len(features)), features.codes[:, column]] = 0.7
+            parts.append(hot)
+    return np.concatenate(parts, axis=1) if parts else np.zeros((len(features), 1), np.float32)

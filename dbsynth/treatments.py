@@ -1,0 +1,45 @@
+"""The noun between classify and plan: what is done with a column, and the evidence for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from dbsynth.schema import TableName
+
+TreatmentKind = Literal[
+    "key",  # allocated: integers in sequence, uuids, codes of the source's format
+    "foreign key",  # taken from the parent row that is chosen
+    "personal",  # made by Faker; `semantic` says what
+    "category",  # learned labels
+    "number",  # learned; also money and durations
+    "datetime",  # learned; date, time and timestamps
+    "format",  # strings of a learned pattern, e.g. AAA-99999
+    "text",  # free text: made up, only its length is learned
+    "json",  # made up: an empty object
+    "binary",  # random bytes of learned length
+    "void",  # not understood: NULL where allowed, else the type's empty value
+]
+KINDS: tuple[TreatmentKind, ...] = (
+    "key", "foreign key", "personal", "category", "number", "datetime", "format", "text", "json",
+    "binary", "void",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Treatment:
+    """
+    What is done with one column.
+
+    `semantic` refines the kind: for "personal" the semantic type (email, first_name …, see
+    `dbsynth.pii.SEMANTICS`); for "key" one of integer, uuid, format; else "".
+    """
+
+    kind: TreatmentKind
+    semantic: str = ""
+    evidence: str = ""  # one phrase without any value of the source
+    is_unique: bool = False  # alone unique over the table
+
+
+Treatments = Mapping[TableName, Mapping[str, Treatment]]

@@ -1,0 +1,324 @@
+"""Ask the target itself whether every rule of its schema holds, independent of who wrote it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from dbsynth import catalog, queries
+from dbsynth.ask import Committed, Queryable, one_row
+from dbsynth.errors import SourceError, TargetError
+from dbsynth.findings import Finding, Findings
+from dbsynth.leaks import ColumnPair, Leak, expectation, leak_findings, leaked_values
+from dbsynth.progress import Event, Progress, silent
+from dbsynth.rules import RowRule, row_rules
+from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
+
+if TYPE_CHECKING:
+    from dbsynth.adapters.base import Source
+
+_MANIFEST = "_dbsynth"
+_DEFAULT_SCHEMA = {"postgresql": "'public'", "duckdb": "'main'", "mysql": "database()"}
+
+
+def verify(
+    schema: Schema,
+    target: Queryable,
+    *,
+    expected_rows: Mapping[TableName, int] | None = None,
+    leaks: Mapping[tuple[TableName, str], Leak] | None = None,
+    progress: Progress = silent,
+) -> Findings:
+    """
+    Check a target's rows against its schema, in SQL that the target runs.
+
+    Checked are: NOT NULL, enum labels, lengths and types that the dialect leaves unenforced, CHECK,
+    the primary key, every unique, every foreign key (undeclared ones too) with its MATCH rule, that
+    declared foreign keys are there and valid, counters, row counts, and leaked values.
+
+    Args:
+        schema: the target's own, as adopted or introspected.
+        target: whom to ask; a statement that fails must not end its transaction.
+        expected_rows: rows per table, by the target's names; None: any number is right.
+        leaks: what `leaked_values` returned.
+        progress: told about the stage verify, one step a table.
+
+    Raises:
+        SourceError, TargetError: a table cannot be read at all.
+    """
+    findings = leak_findings(leaks or {}) + _lost_tables(schema, expected_rows or {})
+    for number, table in enumerate(schema.tables):
+        progress(Event("verify", str(table.name), number, len(schema.tables)))
+        expected = expected_rows.get(table.name) if expected_rows is not None else None
+        findings += _scan(table, target, expected)
+        findings += _uniques(table, target)
+        for key in table.foreign_keys:
+            findings += _orphans(key, schema, target)
+        declared = ["declared key" for k in table.foreign_keys if k.is_declared]
+        findings += Findings.of(declared, catalog.undeclared_keys(table, schema, target))
+    progress(Event("verify", "", len(schema.tables), len(schema.tables)))
+    return findings
+
+
+def verify_database(target: Source, like: Source | None = None) -> Findings:
+    """
+    Check a committed database against its own schema and, if given, against its original.
+
+    With `like`, tables and columns that the original has and the target lacks are errors, and
+    string values are compared; tables that the target's manifest names as copied are left out.
+
+    Args:
+        target: the database to check, entered.
+        like: the original, entered.
+    """
+    schema, asked = target.introspect(), Committed(target)
+    if like is None:
+        return verify(schema, asked)
+    original = like.introspect()
+    names = _match_tables(original, schema)
+    pairs = _match_columns(original, schema, names, _manifest_tables(asked))
+    leaks = leaked_values(like, asked, original, pairs)
+    return _differences(original, schema, names) + verify(schema, asked, leaks=leaks)
+
+
+def _scan(table: Table, target: Queryable, expected: int | None) -> Findings:
+    """Check all rules about single rows, the number of rows and the counters in one pass."""
+    rules = {f"m{i}": rule for i, rule in enumerate(row_rules(table, target.dialect))}
+    counters = catalog.counters(table, target.dialect)
+    row, refused = _ask(table, target, rules, _extremes(counters, target.dialect))
+    found = [_broken(table, rule, int(row[m])) for m, rule in rules.items() if row.get(m)]
+    found += [_unchecked(table, rules[m]) for m in refused]
+    made = [rule.check for m, rule in rules.items() if m not in refused]
+    if expected is not None:
+        made.append("row count")
+        if row["n_rows"] != expected:
+            text = f"{row['n_rows']} rows, {expected} expected"
+            found.append(
+                Finding(check="row count", table=table.name, count=row["n_rows"], detail=text)
+            )
+    for i, column in enumerate(counters):
+        made.append("counter")
+        late = catalog.late_counter(table, column, row[f"least{i}"], row[f"most{i}"], target)
+        found += [late] if late else []
+    return Findings.of(made, found)
+
+
+def _ask(
+    table: Table, target: Queryable, rules: Mapping[str, RowRule], measures: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
+    """
+    Count the rows that break each rule, and take further measures, in one scan if possible.
+
+    Returns:
+        numbers by name, and the names of the rules whose expression the target refuses.
+    """
+    counts = {m: f"count(CASE WHEN {r.broken} THEN 1 END)" for m, r in rules.items()}
+    own = [m for m, rule in rules.items() if rule.is_expression]
+    try:
+        return _measure(table, target, {**measures, **counts}), []
+    except (SourceError, TargetError):
+        if not own:
+            raise
+    # One of the schema's own expressions is at fault: ask for each of them alone.
+    simple = {m: sql for m, sql in counts.items() if m not in own}
+    row, refused = _measure(table, target, {**measures, **simple}), []
+    for name in own:
+        try:
+            row |= _measure(table, target, {name: counts[name]})
+        except (SourceError, TargetError):
+            refused.append(name)
+    return row, refused
+
+
+def _extremes(counters: tuple[Column, ...], dialect: str) -> dict[str, str]:
+    measures: dict[str, str] = {}
+    for i, column in enumerate(counters):
+        quoted = queries.identifier(dialect, column.name)
+        measures |= {f"least{i}": f"min({quoted})", f"most{i}": f"max({quoted})"}
+    return measures
+
+
+def _measure(table: Table, target: Queryable, measures: Mapping[str, str]) -> dict[str, Any]:
+    slots = {
+        "measures": "".join(f",\n       {sql} AS {name}" for name, sql in measures.items()),
+        "table": target.quote(table.name),
+        "alias": queries.identifier(target.dialect, table.name.name),
+    }
+    return one_row(target, queries.render(queries.get("verify", "table_scan"), slots))
+
+
+def _uniques(table: Table, target: Queryable) -> Findings:
+    """Check the primary key and every unique over plain columns."""
+    keys: list[tuple[str, tuple[str, ...], bool, str | None]] = []
+    if table.primary_key:
+        keys.append(("primary key", table.primary_key, False, None))
+    keys += [
+        ("unique", u.columns, u.nulls_not_distinct, u.predicate) for u in table.uniques if u.columns
+    ]
+    found = []
+    for check, columns, nulls_not_distinct, predicate in keys:
+        quoted = [queries.identifier(target.dialect, c) for c in columns]
+        covered = [] if nulls_not_distinct else [f"{q} IS NOT NULL" for q in quoted]
+        covered += [f"({predicate}\n)"] if predicate else []
+        slots = {
+            "table": target.quote(table.name),
+            "alias": queries.identifier(target.dialect, table.name.name),
+            "columns": ", ".join(quoted),
+            "covered": " AND ".join(covered) or "1 = 1",
+        }
+        sql = queries.render(queries.get("verify", "duplicates"), slots)
+        count = int(one_row(target, sql)["violations"])
+        if count:
+            text = "rows that repeat a key" + (" among those the index covers" if predicate else "")
+            found.append(
+                Finding(check=check, table=table.name, columns=columns, count=count, detail=text)
+            )
+    return Findings.of([check for check, *_ in keys], found)
+
+
+def _orphans(key: ForeignKey, schema: Schema, target: Queryable) -> Findings:
+    """Check that every complete key of a child row is a parent row's."""
+    if key.parent not in schema.by_name:
+        text = f"{key.name}: the parent table {key.parent} is not there"
+        missing = Finding(
+            check="foreign key", table=key.child, columns=key.columns, count=0, detail=text
+        )
+        return Findings.of(["foreign key"], [missing])
+    pairs = [
+        (queries.identifier(target.dialect, a), queries.identifier(target.dialect, b))
+        for a, b in zip(key.columns, key.parent_columns, strict=True)
+    ]
+    slots = {
+        "child": target.quote(key.child),
+        "parent": target.quote(key.parent),
+        "complete": " AND ".join(f"c.{child} IS NOT NULL" for child, _ in pairs),
+        "joined": " AND ".join(f"p.{parent} = c.{child}" for child, parent in pairs),
+    }
+    sql = queries.render(queries.get("verify", "orphans"), slots)
+    count = int(one_row(target, sql)["violations"])
+    text = f"rows without their row in {key.parent}" + ("" if key.is_declared else " (undeclared)")
+    finding = Finding(
+        check="foreign key", table=key.child, columns=key.columns, count=count, detail=text
+    )
+    return Findings.of(["foreign key"], [finding] if count else [])
+
+
+def _lost_tables(schema: Schema, expected_rows: Mapping[TableName, int]) -> Findings:
+    lost = [
+        Finding(
+            check="row count", table=name, count=0, detail=f"no such table, {rows} rows expected"
+        )
+        for name, rows in expected_rows.items()
+        if name not in schema.by_name
+    ]
+    return Findings.of(["row count"] * len(lost), lost)
+
+
+def _broken(table: Table, rule: RowRule, count: int) -> Finding:
+    return Finding(
+        check=rule.check, table=table.name, columns=rule.columns, count=count, detail=rule.detail
+    )
+
+
+def _unchecked(table: Table, rule: RowRule) -> Finding:
+    return Finding(
+        check=rule.check,
+        table=table.name,
+        columns=rule.columns,
+        count=0,
+        severity="warning",
+        detail=f"not checked: the target cannot evaluate it ({rule.detail})",
+    )
+
+
+def _match_tables(original: Schema, schema: Schema) -> dict[TableName, TableName]:
+    """Find each original table's counterpart: the same name, plain or with its schema in front."""
+    plain: dict[str, list[TableName]] = {}
+    for table in schema.tables:
+        plain.setdefault(table.name.name.casefold(), []).append(table.name)
+    names = {}
+    for table in original.tables:
+        full = f"{table.name.schema}__{table.name.name}".casefold()
+        same = plain.get(table.name.name.casefold(), [])
+        if table.name in schema.by_name:
+            names[table.name] = table.name
+        elif len(plain.get(full, [])) == 1:
+            names[table.name] = plain[full][0]
+        elif len(same) == 1:
+            names[table.name] = same[0]
+    return names
+
+
+def _match_columns(
+    original: Schema,
+    schema: Schema,
+    names: Mapping[TableName, TableName],
+    manifest: Mapping[str, Any],
+) -> Iterator[ColumnPair]:
+    """Pair the columns of one name, but for tables that were copied and columns that are keys."""
+    for name, found in names.items():
+        noted = manifest.get(str(name), {})
+        if noted.get("mode") == "copy":
+            continue
+        table = original.table(name)
+        referring = {c for key in table.foreign_keys for c in key.columns}
+        there = {c.name.casefold(): c.name for c in schema.table(found).columns}
+        for column in table.written_columns:
+            if column.name in referring or column.name.casefold() not in there:
+                continue
+            treatment = noted.get("columns", {}).get(column.name, "")
+            yield ColumnPair(
+                source=name,
+                source_column=column.name,
+                target=found,
+                target_column=there[column.name.casefold()],
+                expected=expectation(treatment),
+            )
+
+
+def _differences(
+    original: Schema, schema: Schema, names: Mapping[TableName, TableName]
+) -> Findings:
+    """List the tables and columns that the original has and the target lacks."""
+    made, found = [], []
+    for table in original.tables:
+        made.append("table present")
+        if table.name not in names:
+            text = "the original has this table, the target does not"
+            found.append(Finding(check="table present", table=table.name, count=0, detail=text))
+            continue
+        there = {c.name.casefold() for c in schema.table(names[table.name]).columns}
+        lacking = tuple(c.name for c in table.columns if c.name.casefold() not in there)
+        made.append("columns present")
+        if lacking:
+            found.append(
+                Finding(
+                    check="columns present",
+                    table=names[table.name],
+                    columns=lacking,
+                    count=0,
+                    detail="the original has these columns, the target does not",
+                )
+            )
+    return Findings.of(made, found)
+
+
+def _manifest_tables(target: Queryable) -> Mapping[str, Any]:
+    """Read what the run that made the target noted about its tables; nothing if there is none."""
+    dialect = target.dialect
+    slots = {"table": queries.literal(dialect, _MANIFEST)}
+    if dialect == "sqlite":
+        template = queries.get("sqlite", "verify_manifest_exists")
+    else:
+        template = queries.get("verify", "manifest_exists")
+        slots["schema"] = _DEFAULT_SCHEMA[dialect]
+    if not one_row(target, queries.render(template, slots))["found"]:
+        return {}
+    schema = {"postgresql": "public", "duckdb": "main"}.get(dialect, "")
+    table = target.quote(TableName(schema, _MANIFEST))
+    key, value = (queries.identifier(dialect, c) for c in ("key", "value"))
+    rows = target.query(f"SELECT {key}, {value} FROM {table}").to_pylist()
+    noted = {row["key"]: row["value"] for row in rows}
+    tables: Mapping[str, Any] = json.loads(noted.get("tables", "{}"))
+    return tables

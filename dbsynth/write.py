@@ -1,0 +1,234 @@
+"""Write generated rows into a target: adopt the schema, create, load table by table, finish."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dbsynth.arrow import arrow_schema
+from dbsynth.errors import TargetError, TargetNotEmptyError
+from dbsynth.progress import Event, Progress
+from dbsynth.schema import Backfill, Batch, Table, TableName
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dbsynth.adapters.base import Adoption, Target
+    from dbsynth.plan import Plan
+
+_NAMED_OCCUPANTS = 10  # how many tables of a target that is not empty are named
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was loaded and is not committed yet; `rows` has every table, by the target's name."""
+
+    adoption: Adoption
+    rows: Mapping[TableName, int]
+    seconds: float
+
+
+def require_vacant(target: Target, *, replace: bool) -> None:
+    """
+    Refuse a target that holds tables, unless they may be replaced.
+
+    Raises:
+        TargetNotEmptyError: there are tables or views, and `replace` is not set.
+    """
+    occupants = target.occupants()
+    if replace or not occupants:
+        return
+    named = ", ".join(map(str, occupants[:_NAMED_OCCUPANTS]))
+    more = len(occupants) - _NAMED_OCCUPANTS
+    raise TargetNotEmptyError(
+        f"the target holds {len(occupants)} tables or views: {named}"
+        + (f" and {more} more" if more > 0 else ""),
+        "Give --replace to replace everything in the target, or name an empty database.",
+    )
+
+
+def write(
+    plan: Plan,
+    batches: Iterable[Batch | Backfill],
+    target: Target,
+    *,
+    replace: bool,
+    progress: Progress,
+    expected_rows: Mapping[TableName, int] | None = None,
+) -> Written:
+    """
+    Load a target up to, but not including, the commit.
+
+    Rows are pulled from `batches` as the target takes them, so generating and writing overlap.
+
+    Args:
+        plan: names the source's tables; every one of them exists in the target afterwards.
+        batches: rows by the source's table and column names, parents first; backfills after the
+            rows that they change.
+        target: entered and checked, not begun.
+        replace: the target's present content may go away at commit.
+        progress: told about the stages write and index.
+        expected_rows: rows per source table, for progress; default: the plan's.
+
+    Raises:
+        TargetNotEmptyError: the target is not empty, and `replace` is not set.
+        TargetError: the target refused something, or a column cannot hold a value.
+    """
+    started = time.perf_counter()
+    require_vacant(target, replace=replace)
+    adoption = target.adopt(plan.schema)
+    target.begin(replace=replace)
+    target.create(adoption.schema)
+    expected = expected_rows or {n: t.target_rows for n, t in plan.tables.items()}
+    load = _Load(plan, adoption, target, progress, expected)
+    for _, group in itertools.groupby(batches, _load_key):
+        load.take(group)
+    load.announce_ends()
+    progress(Event("index", "", 0, 1))
+    target.finish(adoption.schema)
+    progress(Event("index", "", 1, 1))
+    rows = {adoption.names[t]: n for t, n in load.rows.items()}
+    return Written(adoption, rows, time.perf_counter() - started)
+
+
+def cast_rows(
+    rows: pa.RecordBatch, names: Mapping[str, str], table: Table, schema: pa.Schema
+) -> pa.RecordBatch:
+    """
+    Give a batch the names and types of the table that will hold it.
+
+    Args:
+        rows: the source's columns, in any order.
+        names: the target's name of each of the source's columns.
+        table: the target's table.
+        schema: its Arrow schema.
+
+    Raises:
+        TargetError: a column's values do not fit its type; names the column.
+    """
+    import pyarrow as pa
+
+    fields, arrays = [], []
+    for name, values in zip(rows.schema.names, rows.columns, strict=True):
+        field = schema.field(names[name])
+        try:
+            arrays.append(_cast(values, field.type))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
+            raise TargetError(
+                f"generated values of type {values.type} do not fit "
+                f"{table.name}.{field.name}, which the target holds as "
+                f"{table.column(field.name).type.native or field.type}",
+                "Give the column another treatment in the plan, or choose another target.",
+            ) from exc
+        fields.append(field)
+    return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
+class _Load:
+    """The rows that went into one target so far."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        adoption: Adoption,
+        target: Target,
+        progress: Progress,
+        expected: Mapping[TableName, int],
+    ) -> None:
+        self._plan, self._adoption, self._target = plan, adoption, target
+        self._progress, self._expected = progress, expected
+        self._ended: set[TableName] = set()
+        self.rows = {t.name: 0 for t in plan.schema.tables}
+
+    def take(self, group: Iterator[Batch | Backfill]) -> None:
+        """Write batches, or backfills, that agree in table and columns in one call."""
+        first = next(group)
+        source = self._plan.schema.table(first.table)
+        table = self._adoption.schema.table(self._adoption.names[first.table])
+        names = {
+            s.name: t.name for s, t in zip(source.columns, table.columns, strict=True)
+        }  # adopting may rename a column but never moves one
+        handed = _Counter()
+        batches = handed.count(self._cast(itertools.chain([first], group), names, table))
+        if isinstance(first, Backfill):
+            columns = tuple(names[c] for c in first.columns)
+            done = self._target.backfill(table, columns, batches)
+        else:
+            done = self._target.write(table, self._announced(batches, first.table))
+            self.rows[first.table] += done
+        if not handed.is_through or done != handed.rows:
+            raise TargetError(
+                f"{table.name}: the target took {done} of {handed.rows} rows",
+                "Report this as a defect of the target's adapter.",
+            )
+
+    def announce_ends(self) -> None:
+        """Tell whoever watches that the tables with fewer rows than planned are through, too."""
+        for table in self.rows.keys() - self._ended:
+            self._progress(Event("write", str(table), self.rows[table], self.rows[table]))
+
+    def _cast(
+        self, group: Iterable[Batch | Backfill], names: Mapping[str, str], table: Table
+    ) -> Iterator[pa.RecordBatch]:
+        schema = arrow_schema(table)
+        for item in group:
+            yield cast_rows(item.rows, names, table, schema)
+
+    def _announced(
+        self, batches: Iterable[pa.RecordBatch], source: TableName
+    ) -> Iterator[pa.RecordBatch]:
+        done = self.rows[source]
+        for batch in batches:
+            yield batch
+            done += batch.num_rows
+            event = Event("write", str(source), done, max(done, self._expected.get(source, 0)))
+            if event.is_last:
+                self._ended.add(source)
+            self._progress(event)
+
+
+class _Counter:
+    """Counts the rows that a target pulls, so that none is lost unseen."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.is_through = False
+
+    def count(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            self.rows += batch.num_rows
+            yield batch
+        self.is_through = True
+
+
+def _load_key(item: Batch | Backfill) -> tuple[bool, TableName, tuple[str, ...]]:
+    return isinstance(item, Backfill), item.table, tuple(item.rows.schema.names)
+
+
+def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """Cast without losing anything but decimal places and time zones."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if values.type == wanted:
+        return values
+    if pa.types.is_dictionary(values.type):
+        return _cast(values.dictionary_decode(), wanted)
+    if pa.types.is_decimal(wanted):
+        # Arrow refuses to cast where the type, not the value, could be too large: go by way of
+        # the widest decimal, rounded to the places that are wanted.
+        if pa.types.is_boolean(values.type):
+            values = values.cast(pa.int8())
+        if pa.types.is_decimal(values.type) and values.type.scale > wanted.scale:
+            values = pc.round(values, ndigits=wanted.scale)
+        return values.cast(pa.decimal256(76, wanted.scale)).cast(wanted)
+    result = values.cast(wanted)
+    if pa.types.is_float32(wanted) and pa.types.is_float64(values.type):
+        # Arrow turns what is too large for 32 bits into infinity without a word.
+        grown = pc.and_(pc.is_inf(result), pc.is_finite(values))
+        if pc.any(grown).as_py():
+            raise pa.ArrowInvalid("a value is too large for float32")
+    return result

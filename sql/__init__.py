@@ -1,0 +1,1 @@
+"""SQL as package data: one statement per file, read by `dbsynth.queries`."""

@@ -1,0 +1,49 @@
+-- One row per column of the tables with these oids; domains are followed to the type below them.
+-- PostgreSQL 13 to 18.
+-- pg_attribute, pg_type, pg_attrdef, pg_collation, pg_enum, pg_sequence via pg_depend.
+WITH RECURSIVE below (domain, type, typmod, is_nullable) AS (
+    SELECT t.oid, t.typbasetype, t.typtypmod, NOT t.typnotnull
+    FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
+    UNION ALL
+    SELECT b.domain, t.typbasetype, CASE WHEN b.typmod = -1 THEN t.typtypmod ELSE b.typmod END,
+           b.is_nullable AND NOT t.typnotnull
+    FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
+), bottom AS (
+    SELECT b.* FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype <> 'd'
+)
+SELECT a.attrelid::bigint AS oid,
+       a.attname AS name,
+       pg_catalog.format_type(a.atttypid, a.atttypmod) AS native,
+       t.typname AS type,
+       t.typtype AS type_class,
+       tn.nspname AS type_schema,
+       CASE WHEN b.domain IS NULL THEN a.atttypmod ELSE b.typmod END AS typmod,
+       (SELECT pg_catalog.array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
+        FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) AS labels,
+       NOT a.attnotnull AND coalesce(b.is_nullable, true) AS is_nullable,
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
+       a.attidentity AS identity,
+       a.attgenerated AS generated,
+       s.sequence AS owned_sequence,
+       CASE WHEN a.attcollation <> dt.typcollation
+            THEN pg_catalog.format('%%I.%%I', cn.nspname, l.collname) END AS collation,
+       pg_catalog.col_description(a.attrelid, a.attnum) AS comment
+FROM pg_catalog.pg_attribute a
+LEFT JOIN bottom b ON b.domain = a.atttypid
+JOIN pg_catalog.pg_type dt ON dt.oid = a.atttypid
+JOIN pg_catalog.pg_type t ON t.oid = coalesce(b.type, a.atttypid)
+JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = l.collnamespace
+LEFT JOIN LATERAL (
+    SELECT p.objid::regclass::text AS sequence
+    FROM pg_catalog.pg_depend p
+    WHERE p.classid = 'pg_catalog.pg_class'::regclass AND p.deptype = 'a'
+      AND p.refclassid = 'pg_catalog.pg_class'::regclass
+      AND p.refobjid = a.attrelid AND p.refobjsubid = a.attnum
+      AND EXISTS (SELECT FROM pg_catalog.pg_sequence q WHERE q.seqrelid = p.objid)
+    ORDER BY p.objid LIMIT 1
+) s ON true
+WHERE a.attrelid = ANY (%(tables)s::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attrelid, a.attnum;

