@@ -73,6 +73,7 @@ class Source(Protocol):
         *,
         order_by: Sequence[str] = (),
         keys: KeyFilter | None = None,
+        limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """
         Read rows as Arrow batches of at most `BATCH_ROWS` rows, typed by `dbsynth.arrow.arrow_type`.
@@ -82,6 +83,7 @@ class Source(Protocol):
             columns: which columns, in this order.
             order_by: columns to sort by, so that equal data give equal batches.
             keys: only the rows with these keys.
+            limit: at most so many rows, the first ones in this order.
 
         Raises:
             PermissionDeniedError: no right to read the table.

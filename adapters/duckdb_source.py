@@ -158,6 +158,7 @@ class DuckDBSource:
         *,
         order_by: Sequence[str] = (),
         keys: KeyFilter | None = None,
+        limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Stream rows as Arrow batches."""
         import pyarrow as pa
@@ -173,6 +174,8 @@ class DuckDBSource:
             sql += f" SEMI JOIN dbsynth_keys USING ({ddl.quote_columns(keys.columns, RULES)})"
         if order_by:
             sql += f" ORDER BY {', '.join(map(_own, order_by))}"
+        if limit is not None:
+            sql += f" LIMIT {limit:d}"
         kinds = [arrow_type(t) for t in types]
         with self._cursor(str(table.name)) as cursor:
             if keys is not None:

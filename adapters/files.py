@@ -72,7 +72,7 @@ class StagedFile:
         return self.staging
 
     def publish(self) -> None:
-        """Put the new, closed file in place of the old one; even a crash leaves one of them whole."""
+        """Put the new, closed file in place of the old one; even a crash leaves one of them."""
         if self.staging is None:
             raise AssertionError("nothing was staged")
         if self.path.exists():

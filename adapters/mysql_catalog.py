@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import queries
-from dbsynth.adapters.expressions import mentioned
+from dbsynth.expressions import mentioned
 from dbsynth.adapters.mysql_connection import Server, fetch, quote
 from dbsynth.adapters.mysql_types import literal, parse_type
 from dbsynth.errors import PermissionDeniedError

@@ -117,6 +117,7 @@ class MySQLSource:
         *,
         order_by: Sequence[str] = (),
         keys: KeyFilter | None = None,
+        limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """
         Read rows as Arrow batches of at most `BATCH_ROWS` rows.
@@ -133,11 +134,14 @@ class MySQLSource:
         fields = pa.schema([arrow_field(c) for c in wanted])
         listed = ", ".join(select_expression(c, quote(c.name)) for c in wanted) or "NULL"
         order = f" ORDER BY {', '.join(map(quote, order_by))}" if order_by else ""
+        given = 0
         for condition in self._conditions(keys):
-            sql = f"SELECT {listed} FROM {quote(*table.name)}{condition}{order}"
+            most = "" if limit is None else f" LIMIT {limit - given:d}"
+            sql = f"SELECT {listed} FROM {quote(*table.name)}{condition}{order}{most}"
             connection = self._connection
             self._stream = stream = _Stream(connection, sql, f"reading {table.name}")
             for rows in stream:
+                given += len(rows)
                 values = zip(*rows, strict=True)
                 arrays = [to_arrow(v, c.type) for v, c in zip(values, wanted, strict=True)]
                 yield pa.RecordBatch.from_arrays(arrays, schema=fields)

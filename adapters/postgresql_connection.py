@@ -35,6 +35,7 @@ _SETTINGS = {
     "bytea_output": "hex",
     "extra_float_digits": "1",
     "statement_timeout": "0",
+    "synchronize_seqscans": "off",  # unordered rows come in the same order each time
     "idle_in_transaction_session_timeout": "0",
 }
 

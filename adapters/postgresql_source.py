@@ -90,6 +90,7 @@ class PostgresSource:
         *,
         order_by: Sequence[str] = (),
         keys: KeyFilter | None = None,
+        limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Read rows as Arrow batches; see `Source.read`, and `postgresql_values` for the values."""
         from dbsynth.adapters.postgresql_values import parse, select_item
@@ -101,6 +102,8 @@ class PostgresSource:
             statement += _condition(table, keys)
         if order_by:
             statement += " ORDER BY " + ", ".join(quote(c, RULES) for c in order_by)
+        if limit is not None:
+            statement += f" LIMIT {limit:d}"
         with translated(SourceError, f"cannot read {table.name}", _REMEDY):
             for data in self._copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)"):
                 yield parse(data, wanted)
@@ -109,7 +112,8 @@ class PostgresSource:
         """Run one SELECT."""
         from dbsynth.adapters.postgresql_query import run
 
-        with translated(SourceError, "the query failed", "Check the statement."):
+        doing = translated(SourceError, "the query failed", "Check the statement.")
+        with doing, self._connection.transaction():  # a savepoint: a failure leaves the snapshot
             return run(self._connection, sql)
 
     def _copy(self, statement: str) -> Iterator[bytes]:

@@ -162,7 +162,8 @@ class PostgresTarget:
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""
-        with translated(TargetError, "the query failed", "Check the statement."):
+        doing = translated(TargetError, "the query failed", "Check the statement.")
+        with doing, self._connection.transaction():  # a savepoint: a failure leaves the load
             return run(self._connection, sql)
 
     def quote(self, name: TableName) -> str:

@@ -128,6 +128,7 @@ class SQLiteSource:
         *,
         order_by: Sequence[str] = (),
         keys: KeyFilter | None = None,
+        limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Read rows in batches."""
         import pyarrow as pa
@@ -145,6 +146,8 @@ class SQLiteSource:
                 sql += f" WHERE ({named}) IN (SELECT {named} FROM {kept})"
             if order_by:
                 sql += f" ORDER BY {', '.join(map(quote, order_by))}"
+            if limit is not None:
+                sql += f" LIMIT {limit:d}"
             cursor = self._connection.execute(sql)
             while rows := cursor.fetchmany(BATCH_ROWS):
                 values = zip(*rows, strict=True)

@@ -121,7 +121,10 @@ class SQLiteTarget:
                 sqlite_types.native_type,
                 lambda sql: _is_accepted(trial, sql),
             )
-        return replace(adoption, losses=(*losses, *adoption.losses))
+        numbered = replace(
+            adoption.schema, tables=tuple(_with_row_number(t) for t in adoption.schema.tables)
+        )
+        return replace(adoption, schema=numbered, losses=(*losses, *adoption.losses))
 
     def begin(self, *, replace: bool) -> None:
         """
@@ -269,6 +272,18 @@ def _text(value: str | bytes) -> str:
 def _is_lost(table: Table, column: str) -> bool:
     """Whether a column is numbered without being the whole primary key."""
     return table.column(column).identity is not None and table.primary_key != (column,)
+
+
+def _with_row_number(table: Table) -> Table:
+    """Say what SQLite does anyway: it numbers the rows of an INTEGER PRIMARY KEY."""
+    (key, *more) = table.primary_key or ("", "")
+    is_foreign = any(key in k.columns for k in table.foreign_keys)
+    if more or is_foreign or table.column(key).type.native != "INTEGER":
+        return table
+    columns = tuple(
+        replace(c, identity=c.identity or "serial") if c.name == key else c for c in table.columns
+    )
+    return replace(table, columns=columns)
 
 
 def _is_accepted(trial: sqlite3.Connection, statement: str) -> bool:

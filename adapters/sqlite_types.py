@@ -39,14 +39,14 @@ _FITS: dict[TypeKind, str] = {
     "uuid": "typeof({c}) = 'text' AND length({c}) = 36"
     " AND {c} GLOB '????????-????-????-????-????????????' AND {c} NOT GLOB '*[^-0-9A-Fa-f]*'",
     "json": "typeof({c}) <> 'blob' AND json_valid({c})",
-    "date": f"typeof({{c}}) = 'text' AND {{c}} GLOB '{_DAY}' AND date({{c}}) = {{c}}",
+    "date": f"typeof({{c}}) = 'text' AND {{c}} GLOB '{_DAY}' AND date({{c}}, '+0 days') = {{c}}",
     "time": "typeof({c}) = 'text' AND length({c}) BETWEEN 8 AND 15 AND time({c}) IS NOT NULL"
     " AND {c} NOT GLOB '*[^0-9:.]*'",
     "timestamp": f"typeof({{c}}) = 'text' AND length({{c}}) IN (10, 16, 19, 21, 22, 23, 24, 25, 26)"
-    f" AND {{c}} GLOB '{_DAY}*' AND date(substr({{c}}, 1, 10)) = substr({{c}}, 1, 10)"
+    f" AND {{c}} GLOB '{_DAY}*' AND date(substr({{c}}, 1, 10), '+0 days') = substr({{c}}, 1, 10)"
     " AND datetime({c}) IS NOT NULL AND substr({c}, 11) NOT GLOB '*[-+Zz]*'",
     "timestamptz": f"typeof({{c}}) = 'text' AND length({{c}}) <= 32 AND {{c}} GLOB '{_DAY}[ T]*'"
-    " AND date(substr({c}, 1, 10)) = substr({c}, 1, 10) AND datetime({c}) IS NOT NULL"
+    " AND date(substr({c}, 1, 10), '+0 days') = substr({c}, 1, 10) AND datetime({c}) IS NOT NULL"
     " AND (substr({c}, 11) GLOB '*[0-9]Z' OR substr({c}, 11) GLOB '*[-+][0-9][0-9]:[0-9][0-9]')",
     "other": "1",
 }

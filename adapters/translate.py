@@ -9,7 +9,7 @@ from typing import Literal
 
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules, create_table, create_unique_index
-from dbsynth.adapters.expressions import UntranslatableError, mentioned, translate
+from dbsynth.expressions import UntranslatableError, mentioned, translate
 from dbsynth.adapters.names import ConstraintNamer, Namer, adopt_table_names
 from dbsynth.schema import (
     Check,

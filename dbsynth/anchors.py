@@ -13,6 +13,8 @@ from dbsynth.rows import distance
 
 HOLDS = 0.999  # share of rows in which an order must hold
 TIGHTER = 0.5  # a distance is learned where it spreads at most so much as the date itself
+SOME_DAYS = (18_262.0, 20_088.0)  # 2020 to 2024, in days since 1970: if nothing may be learned
+FEW_DAYS = (1.0, 30.0)
 SHORT = 2 * DAY  # distances that are mostly shorter are learned in seconds
 
 
@@ -45,7 +47,6 @@ def fit_datetime(
     known = np.isfinite(values)
     times = np.where(known, values % DAY, np.nan)
     at_midnight = is_date or not np.nanmax(np.where(known, times, 0.0), initial=0.0) > 0
-    learn = NumberCodec.fit
     anchor = _anchor(values, anchors)
     gaps = _gaps(values, siblings) if siblings is not None else None
     distances = [d for d in (gaps, _from(values, anchors, anchor)) if d is not None]
@@ -53,20 +54,25 @@ def fit_datetime(
     delta = gap = None
     if anchor:
         spread = distance(values, anchors[anchor], unit)
-        delta = learn(f"{statistic}.delta", spread, entities, release)
+        delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
     if gaps is not None and siblings is not None:
         before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
-        gap = learn(f"{statistic}.gap", distance(values, before, unit), entities, release)
+        apart = distance(values, before, unit)
+        gap = NumberCodec.fit(f"{statistic}.gap", apart, entities, release, FEW_DAYS)
     return DatetimeColumn(
         name=name,
-        day=learn(statistic, np.floor(values / DAY), entities, release),
-        time=None if at_midnight else learn(f"{statistic}.time", times, entities, release),
+        day=NumberCodec.fit(statistic, np.floor(values / DAY), entities, release, SOME_DAYS),
+        time=None if at_midnight else _time(f"{statistic}.time", times, entities, release),
         anchor=anchor,
         delta=delta,
         gap=gap,
         unit=unit,  # type: ignore[arg-type]
         is_strict=is_strict,
     )
+
+
+def _time(statistic: str, times: Floats, entities: Ints, release: Release) -> NumberCodec:
+    return NumberCodec.fit(statistic, times, entities, release, (0.0, DAY - 1))
 
 
 def _anchor(values: Floats, anchors: Mapping[str, Floats]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbsynth import lexicon
+from dbsynth.limits import allowed_labels
 from dbsynth.profiles import Profile
 from dbsynth.schema import Column, Schema, Table, TableName
 from dbsynth.treatments import Treatment, TreatmentKind, Treatments
@@ -70,6 +71,7 @@ def classify(
     return {
         table.name: {
             column.name: chosen.get((table.name, column.name))
+            or _listed(table, column, schema.dialect)
             or _column(_clues(table, column, samples.get(table.name)))
             for column in table.written_columns
         }
@@ -80,6 +82,17 @@ def classify(
 def has_personal_data(treatments: Mapping[str, Treatment]) -> bool:
     """Whether a table's columns single out people (by name, contact, birth date, number …)."""
     return any(t.semantic in lexicon.PEOPLE for t in treatments.values())
+
+
+def _listed(table: Table, column: Column, dialect: str) -> Treatment | None:
+    """A category whose labels a check lists: they are part of the schema."""
+    keyed = {c for k in table.foreign_keys for c in k.columns} | set(table.primary_key)
+    if column.type.kind != "string" or column.name in keyed:
+        return None
+    labels = allowed_labels(table, column.name, dialect)
+    if not labels or (column.name,) in table.unique_sets:
+        return None
+    return Treatment(kind="category", evidence=f"a check lists its {len(labels)} labels")
 
 
 def _clues(table: Table, column: Column, sample: pa.Table | None) -> _Clues:

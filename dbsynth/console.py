@@ -69,7 +69,7 @@ class Watcher:
         self._is_quiet = is_quiet
         self._bars: Bars | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
-        self._started: dict[tuple[str, str], float] = {}
+        self._last_line = time.monotonic()
 
     def __enter__(self) -> Self:
         """Start the bars, if this is a terminal."""
@@ -88,15 +88,14 @@ class Watcher:
     def __call__(self, event: Event) -> None:
         """Show one event."""
         key = (event.stage, "" if event.stage in _WHOLE else event.table)
-        self._started.setdefault(key, time.monotonic())
         if self._is_quiet:
             return
         if self._bars is not None:
             self._show(self._bars, key, event)
-        if event.is_last:
-            seconds = time.monotonic() - self._started.pop(key)
-            if event.stage not in _NO_LINE:
-                self._line(event, seconds)
+        if event.is_last and event.stage not in _NO_LINE:
+            now = time.monotonic()
+            self._line(event, now - self._last_line)
+            self._last_line = now
 
     def _show(self, bars: Bars, key: tuple[str, str], event: Event) -> None:
         if key not in self._tasks:

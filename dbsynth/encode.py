@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -111,16 +113,28 @@ class NumberCodec:
         return (len(self.curve) - 1) // self.bins
 
     @classmethod
-    def fit(cls, statistic: str, values: Floats, entities: Ints, release: Release) -> NumberCodec:
+    def fit(
+        cls,
+        statistic: str,
+        values: Floats,
+        entities: Ints,
+        release: Release,
+        fallback: tuple[float, float] = (1.0, 100.0),
+    ) -> NumberCodec:
         """
-        Learn spikes, quantile curve and lattice; (n,) values with NaN for NULL, (n,) entities.
+        Learn spikes, quantile curve and lattice.
 
-        A column without enough entities, or all NULL, gets a codec that decodes to 0.
+        Args:
+            statistic: its name; decides thresholds.
+            values: (n,), NaN for NULL.
+            entities: (n,).
+            release: the protection in force.
+            fallback: whole numbers in this range are decoded where too few entities have a value.
         """
         known = np.isfinite(values)
         v, e = values[known], entities[known]
         if len(v) == 0 or not release.is_enough(e):
-            return cls(spikes=(0.0,), curve=(), bins=0, step=1.0, offset=0.0)
+            return cls(spikes=(), curve=fallback, bins=1, step=1.0, offset=0.0)
         step, offset = _lattice(v)
         spikes = _spikes(statistic, v, e, release)
         rest = ~np.isin(v, spikes) if len(spikes) else np.ones(len(v), bool)
@@ -365,8 +379,8 @@ class DatetimeColumn:
     is_strict: bool = False  # siblings may not share a value
 
     def values(self, column: pa.Array) -> Floats:
-        """Turn Arrow dates and times into seconds, NaN for NULL."""
-        return to_floats(column)
+        """Turn Arrow dates and times, or texts of them, into seconds, NaN for NULL."""
+        return to_floats(text_to_moments(column) if pa.types.is_string(column.type) else column)
 
     def day_features(self, values: Floats) -> Features:
         """What networks see of the day: its token, weekday, day of month, month, where it stands."""
@@ -414,8 +428,27 @@ def to_floats(column: pa.Array) -> Floats:
         return np.asarray(micros, np.float64) / 1e6
     if pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
+    if pa.types.is_string(kind):
+        is_number = pc.match_substring_regex(column, r"^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$")
+        trimmed = pc.utf8_trim_whitespace(column)
+        column = pc.if_else(is_number, trimmed, pa.scalar(None, pa.string()))
     values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
     return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+
+
+def text_to_moments(column: pa.Array) -> pa.Array:
+    """Parse ISO dates and timestamps that are stored as text; what is neither becomes null."""
+    bare = pc.replace_substring_regex(column, r"\s*(Z|[+-]\d{2}:?\d{2})$", "")
+    is_moment = pc.match_substring_regex(
+        bare, r"^\d{4}-[01]\d-[0-3]\d([ T][0-2]\d:[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?$"
+    )
+    return pc.if_else(is_moment, bare, pa.scalar(None, pa.string())).cast(pa.timestamp("us"))
+
+
+def moments_to_text(values: Floats, is_date: bool) -> pa.Array:
+    """Write (n,) seconds as ISO text, dates only or with the time of day; NaN becomes null."""
+    kind = pa.date32() if is_date else pa.timestamp("s")
+    return from_floats(values, pa.timestamp("us")).cast(kind, safe=False).cast(pa.string())
 
 
 def from_floats(values: Floats, kind: pa.DataType, decimals: int = 10) -> pa.Array:
@@ -468,6 +501,14 @@ def _decimals(values: Floats, missing: NDArray[np.bool_], kind: Any, decimals: i
     return valid.cast(kind)
 
 
+# Labels of types that JSON lacks, as text and back.
+_TEXTS: Mapping[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
+    "Decimal": (str, Decimal),
+    "bytes": (bytes.hex, bytes.fromhex),
+    "date": (dt.date.isoformat, dt.date.fromisoformat),
+    "datetime": (dt.datetime.isoformat, dt.datetime.fromisoformat),
+    "time": (dt.time.isoformat, dt.time.fromisoformat),
+}
 _CODECS = {c.__name__: c for c in (NumberCodec, CategoryCodec)}
 _COLUMNS = {
     c.__name__: c for c in (CategoryColumn, PresenceColumn, NumberColumn, DatetimeColumn)
@@ -494,12 +535,23 @@ def column_from_json(data: Mapping[str, Any]) -> ModelledColumn:
 
 def _codec_to_json(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"is": type(value).__name__} | dataclasses.asdict(value)
+        fields = dataclasses.asdict(value)
+        return {"is": type(value).__name__} | {k: _plain(v) for k, v in fields.items()}
     return value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    kind = type(value).__name__
+    return {"is": kind, "text": _TEXTS[kind][0](value)} if kind in _TEXTS else value
 
 
 def _codec_from_json(value: Any) -> Any:
-    if isinstance(value, dict):
-        fields = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items() if k != "is"}
-        return _CODECS[value["is"]](**fields)
-    return value
+    if isinstance(value, list):
+        return tuple(_codec_from_json(v) for v in value)
+    if not isinstance(value, dict):
+        return value
+    if value["is"] in _TEXTS:
+        return _TEXTS[value["is"]][1](value["text"])
+    return _CODECS[value["is"]](**{k: _codec_from_json(v) for k, v in value.items() if k != "is"})

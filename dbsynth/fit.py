@@ -35,13 +35,14 @@ from dbsynth.encode import (
     PresenceColumn,
     to_floats,
 )
+from dbsynth.limits import allowed_labels, bounds
 from dbsynth.makers import fit_makers
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
-from dbsynth.rows import Layout, Values
+from dbsynth.rows import IGNORED, Layout, Values
 from dbsynth.sample import Sample, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.tablemodel import Model, RowsModel, TableModel, edge_name
@@ -94,9 +95,11 @@ class _TableFit:
     @property
     def engine(self) -> str:
         """Tables with too few entities to learn from get independent columns."""
-        if self.planned.mode == "invent" or not self.release.is_enough(self.entities):
-            return "marginal"
-        return self.planned.engine or self.plan.engine
+        return (self.planned.engine or self.plan.engine) if self._may_learn else "marginal"
+
+    @property
+    def _may_learn(self) -> bool:
+        return self.planned.mode != "invent" and self.release.is_enough(self.entities)
 
     def model(self) -> TableModel:
         name = self.planned.name
@@ -155,11 +158,13 @@ class _TableFit:
         return pointers, siblings_of(pointers, len(self.rows))
 
     def _ownerless(self, owners: Ints | None) -> int:
-        """How many rows of the source have no owner (counted in the sample, then scaled)."""
-        if owners is None or len(owners) == 0:
+        """How many rows of the source have no owner; a sample of entities holds none of them."""
+        owner = owner_key(self.planned)
+        if owner is None or owners is None:
             return 0
-        share = self.sample.shares[self.planned.name]
-        return int((owners < 0).sum()) if share >= 1.0 else 0
+        if self.sample.shares[self.planned.name] >= 1.0:
+            return int((owners < 0).sum())
+        return round(owner.nulls * self.planned.source_rows)
 
     # ---- structure: the keys other than the owner's ------------------------------------------
 
@@ -301,12 +306,16 @@ class _TableFit:
             return codec
         if column.type.kind == "boolean":
             return CategoryCodec((False, True))
-        return CategoryCodec(column.type.labels)  # an enum's labels are part of the schema
+        # Labels of an enum, or those that a check lists, are part of the schema.
+        listed = allowed_labels(self.table, column.name, self.plan.schema.dialect)
+        return CategoryCodec(column.type.labels or listed)
 
     def _number(
         self, statistic: str, column: Column, values: Floats, siblings: Siblings | None
     ) -> NumberColumn:
-        codec = NumberCodec.fit(statistic, values, self.entities, self.release)
+        limits = bounds(self.table, column.name, self.plan.schema.dialect)
+        fallback = _range(*limits)
+        codec = NumberCodec.fit(statistic, values, self.entities, self.release, fallback)
         if siblings is None:
             return NumberColumn(column.name, codec)
         later = siblings.index > 0
@@ -359,12 +368,15 @@ class _TableFit:
     ):  # type: ignore[no-untyped-def]
         slots = layout.slots
         name = f"{self.planned.name}"
+        targets = layout.targets(values, anchors, siblings.previous)
+        if not self._may_learn:  # nothing counts: every token is as likely as the next
+            targets = [np.full(len(t), IGNORED, np.int64) for t in targets]
         task = FitTask(
             name=f"{name}/{part}",
             condition=condition,
             slots=[layout.slot_features(s, values) for s in slots],
             heads=[(i, h.tokens) for i, s in enumerate(slots) for h in s.heads],
-            targets=layout.targets(values, anchors, siblings.previous),
+            targets=targets,
             held_out=self.sample.held_out[self.planned.name],
             seed=stable_seed(self.plan.seed, name, part),
             quality=self.plan.quality,
@@ -412,6 +424,16 @@ class _TableFit:
             if len(own) and back:
                 found[key.name] = float(np.mean(back[0][pointers[own]] == own))
         return found
+
+
+def _range(low: float | None, high: float | None) -> tuple[float, float]:
+    """A hundred numbers within the bounds that are known."""
+    if low is None and high is None:
+        return 1.0, 100.0
+    if low is None:
+        assert high is not None
+        return high - 99.0, high
+    return low, high if high is not None else low + 99.0
 
 
 def _drawn(content: RowsModel) -> set[str]:

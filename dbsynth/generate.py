@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.arrow import arrow_type
+from dbsynth.checks import Repair
 from dbsynth.conditions import (
     Known,
     Siblings,
@@ -39,6 +40,7 @@ from dbsynth.encode import (
     NumberColumn,
     PresenceColumn,
     from_floats,
+    moments_to_text,
 )
 from dbsynth.keys import choose_parents, grow_tree, make_distinct, rake
 from dbsynth.makers import make_columns
@@ -312,10 +314,14 @@ class _TableRun:
         needed = self._is_needed()
         features, values, tables = [], [], []
         distinct = Distinct.of(self.table, self.planned, self.model)
+        keyed = {c for k in self.table.foreign_keys for c in k.columns} | set(self.table.primary_key)
+        repair = Repair.of(self.table, self.state.model.plan.schema.dialect, keyed)
+        kept_columns, kept_values = self._kept_names(part)
         made = 0
         for number, (start, stop) in enumerate(chunks(self.owners, self.size)):
             drawn = self._chunk(part, siblings, start, stop, number)
             rows = self._assemble(drawn, start, stop, made)
+            rows, drawn = self._mend(rows, drawn, repair, number)
             rows, kept = distinct.repair(rows, self.state.rng(self.name, "distinct", number))
             index = np.flatnonzero(kept)
             made += len(index)
@@ -325,12 +331,25 @@ class _TableRun:
             self._keep(start, stop, kept)
             if needed:
                 features.append(Features.join([codes, own], len(index)))
-            values.append(drawn)
-            tables.append(rows)
+            values.append({n: v for n, v in drawn.items() if n in kept_values})
+            tables.append(rows.select(kept_columns))
             if not self._self_keys():
                 yield from (Batch(self.name, b) for b in rows.to_batches())
             self.progress(Event("generate", str(self.name), stop, self.size))
         yield from self._finished(features, values, tables, made)
+
+    def _mend(
+        self, rows: pa.Table, drawn: dict[str, Floats | Ints], repair: Repair | None, number: int
+    ) -> tuple[pa.Table, dict[str, Floats | Ints]]:
+        """Give rows that break a check the values of rows that do not."""
+        if repair is None:
+            return rows, drawn
+        for column, donors in repair.donors(rows, self.state.rng(self.name, "mend", number)).items():
+            at = rows.column_names.index(column)
+            rows = rows.set_column(at, column, rows.column(column).take(pa.array(donors)))
+            if column in drawn:
+                drawn[column] = drawn[column][donors]
+        return rows, drawn
 
     def _chunk(
         self, part: RowsModel, siblings: Siblings, start: int, stop: int, number: int
@@ -395,6 +414,22 @@ class _TableRun:
         """Whether a later table is conditioned on this one."""
         plan = self.state.model.plan
         return any(k.parent == self.name for t in plan.tables.values() for k in t.keys)
+
+    def _kept_names(self, part: RowsModel) -> tuple[list[str], frozenset[str]]:
+        """The columns and the working values that are needed once the rows are handed out."""
+        values = {k.name for k in self.planned.keys}
+        values |= {c.name for c in part.layout.columns if isinstance(c, DatetimeColumn)}
+        values |= {c.name for c in part.layout.columns if c.name.startswith("#")}
+        columns = self._referenced()
+        if self._self_keys():
+            columns = {c.name for c in self.table.written_columns}
+        return [c.name for c in self.table.written_columns if c.name in columns], frozenset(values)
+
+    def _referenced(self) -> set[str]:
+        """The columns that other rows refer to, and the primary key."""
+        keys = self.state.model.plan.schema.foreign_keys
+        referenced = {c for k in keys if k.parent == self.name for c in k.parent_columns}
+        return referenced | set(self.table.primary_key)
 
     def _self_keys(self) -> list[KeyPlan]:
         return [k for k in self.planned.keys if k.role == "self"]
@@ -516,8 +551,7 @@ class _TableRun:
         state, plan = self.state, self.state.model.plan
         state.sizes[self.name] = size
         state.known.pointers.setdefault(self.name, self.pointers)
-        wanted = {c for k in plan.schema.foreign_keys if k.parent == self.name for c in k.parent_columns}
-        wanted |= set(self.table.primary_key)
+        wanted = self._referenced()
         empty = pa.schema([(c.name, arrow_type(c.type)) for c in self.table.written_columns])
         whole = pa.concat_tables(tables) if tables else empty.empty_table()
         state.keys[self.name] = {c: whole.column(c) for c in sorted(wanted) if c in whole.column_names}
@@ -571,10 +605,13 @@ class _TableRun:
 
 
 def _to_arrow(column: NumberColumn | DatetimeColumn, values: Ints | Floats, sql: Column) -> pa.Array:
+    kind = arrow_type(sql.type)
+    if isinstance(column, DatetimeColumn) and pa.types.is_string(kind):
+        return moments_to_text(values.astype(np.float64), column.time is None)
     decimals = 10
     if isinstance(column, NumberColumn) and column.codec.step:
         decimals = max(0, -int(np.floor(np.log10(column.codec.step) + 1e-9)))
-    return from_floats(values.astype(np.float64), arrow_type(sql.type), decimals)
+    return from_floats(values.astype(np.float64), kind, decimals)
 
 
 def _index(pointers: Ints) -> pa.Array:

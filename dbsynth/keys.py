@@ -221,7 +221,7 @@ def _grow(
         placed = np.array([int(np.argmax(capacity))])
     waiting = np.setdiff1d(np.arange(len(rows)), placed)
     # Rows that want children come first, so that the tree can go on growing.
-    waiting = waiting[np.lexsort((rng.random(len(waiting)), -(capacity[waiting] > 0)))]
+    waiting = waiting[np.lexsort((rng.random(len(waiting)), capacity[waiting] <= 0))]
     level = placed
     while len(waiting):
         tokens = rng.permutation(np.repeat(level, capacity[level]))[: len(waiting)]

@@ -35,6 +35,7 @@ class KeyPlan:
     columns: tuple[str, ...]
     parent: TableName
     role: KeyRole
+    nulls: float = 0.0  # share of rows without a parent
     via: tuple[str, ...] = ()  # derived: key names, one after the other, that lead to the same row
     why: str = ""
 

@@ -133,7 +133,7 @@ def _table_data(table: TablePlan) -> dict[str, Any]:
 def _key_data(key: KeyPlan) -> dict[str, Any]:
     data = asdict(key)
     data["columns"], data["parent"], data["via"] = list(key.columns), list(key.parent), list(key.via)
-    return {k: v for k, v in data.items() if v not in ("", [])}
+    return {k: v for k, v in data.items() if v not in ("", [], 0.0)}
 
 
 def _treatment_data(treatment: Treatment) -> dict[str, Any]:
@@ -237,6 +237,7 @@ def _keys(
                 columns=key.columns,
                 parent=key.parent,
                 role=data.get("role", "token"),
+                nulls=float(data.get("nulls", 0.0)),
                 via=tuple(data.get("via") or ()),
                 why=str(data.get("why", "")),
             )

@@ -22,6 +22,11 @@ REFERENCE_ROWS = 2_000  # a table with more rows is never a reference table
 LOOKUP_PARENTS = 100  # up to so many parents, each with many children, are a list of values
 LOOKUP_FANOUT = 10
 AGREEMENT = 0.999  # share of rows in which two ways to one table must meet
+# Two of these in one table and its rows are people, whom no other row owns.
+IDENTITY = frozenset({
+    "first_name", "last_name", "full_name", "email", "user_name", "birth_date", "national_id",
+    "passport", "driver_license", "password_hash",
+})  # fmt: skip
 BOOKKEEPING = frozenset({
     "alembic_version", "django_migrations", "schema_migrations", "ar_internal_metadata",
     "flyway_schema_history", "databasechangelog", "databasechangeloglock", "knex_migrations",
@@ -56,6 +61,11 @@ class _Facts:
     def is_person(self, name: TableName) -> bool:
         """Whether a table describes people."""
         return has_personal_data(self.treatments[name])
+
+    def is_identity(self, name: TableName) -> bool:
+        """Whether a table's rows are people in their own right, not things that name somebody."""
+        told = {t.semantic for t in self.treatments[name].values()}
+        return len(told & IDENTITY) >= 2
 
     def wish(self, name: TableName) -> TableWish:
         """What the user wants of a table."""
@@ -172,7 +182,7 @@ def _may_own(facts: _Facts, table: Table, key: ForeignKey) -> bool:
     if facts.wish(key.parent).mode in ("copy", "empty"):
         return False
     tied = _is_identifying(table, key) or _is_one_to_one(table, key)
-    if facts.is_person(table.name) and not tied:
+    if facts.is_identity(table.name) and not tied:
         return False
     pointers = facts.pointers[table.name, key.name]
     used = np.unique(pointers[pointers >= 0])
@@ -273,9 +283,28 @@ def _keys(
             continue
         role, via, why = _role(facts, table, key, owner, modes, plans)
         plans.append(
-            KeyPlan(name=key.name, columns=key.columns, parent=key.parent, role=role, via=via, why=why)
+            KeyPlan(
+                name=key.name,
+                columns=key.columns,
+                parent=key.parent,
+                role=role,
+                nulls=_nulls(facts, table, key),
+                via=via,
+                why=why,
+            )
         )
     return tuple(plans)
+
+
+def _nulls(facts: _Facts, table: Table, key: ForeignKey) -> float:
+    """The share of rows without a parent, to a thousandth; 0 where that is not allowed."""
+    if not any(table.column(c).is_nullable for c in key.columns):
+        return 0.0
+    rows = facts.profile[table.name]
+    missing = np.zeros(len(rows), bool)
+    for column in key.columns:
+        missing |= np.asarray(rows.column(column).is_null())
+    return round(float(missing.mean()), 3) if len(rows) else 0.0
 
 
 def _role(

@@ -50,14 +50,9 @@ def read_profile(
     """
     found = {}
     for number, table in enumerate(schema.tables, 1):
-        batches, rows = [], 0
         columns = [c.name for c in table.written_columns]
-        for batch in source.read(table, columns, order_by=table.primary_key):
-            batches.append(batch.slice(0, limit - rows))
-            rows += len(batches[-1])
-            if rows >= limit:
-                break
-        found[table.name] = pa.Table.from_batches(batches, arrow_schema(table))
+        batches = source.read(table, columns, order_by=table.primary_key, limit=limit)
+        found[table.name] = _collect(table, batches)
         progress(Event("read", str(table.name), number, len(schema.tables)))
     return found
 

@@ -14,7 +14,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import pytest
+from hypothesis import settings
 
+# Machines that are busy must not fail a test; thirty examples each keep the suite quick.
+settings.register_profile("dbsynth", deadline=None, max_examples=30)
+settings.load_profile("dbsynth")
 pytest.register_assert_rewrite("tests.adapters.suite")
 
 NewDatabase = Callable[[], str]  # makes an empty database and returns its URL

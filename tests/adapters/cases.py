@@ -54,7 +54,7 @@ class Cases:
         (1, "ä'\"%s\t", None, None, None, None, None, None, -1),
         (
             2, "b@x.org", "", dt.date(1999, 12, 31),
-            dt.datetime(2024, 2, 29, 12, 30, 15, 250000), Decimal("12.50"), 0.1,
+            dt.datetime.fromisoformat("2024-02-29 12:30:15.250"), Decimal("12.50"), 0.1,
             b"\x00\xff", 9007199254740993,
         ),
     ]  # fmt: skip

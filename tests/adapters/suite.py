@@ -21,10 +21,12 @@ from dbsynth.urls import Location
 from tests.adapters.cases import Cases, Rows, foreign_schema
 
 
-def read(source: Source, table: Table, keys: KeyFilter | None = None) -> pa.Table:
-    """Read a whole table, ordered by its primary key."""
+def read(
+    source: Source, table: Table, keys: KeyFilter | None = None, limit: int | None = None
+) -> pa.Table:
+    """Read a table, ordered by its primary key."""
     columns = [c.name for c in table.written_columns]
-    batches = source.read(table, columns, order_by=table.primary_key, keys=keys)
+    batches = source.read(table, columns, order_by=table.primary_key, keys=keys, limit=limit)
     # Whether a field may be null is left to the adapter; its name and type are not.
     schema = pa.schema([(f.name, f.type) for f in arrow_schema(table)])
     bare = [pa.RecordBatch.from_arrays(b.columns, names=b.schema.names) for b in batches]
@@ -106,6 +108,7 @@ class AdapterContract(Cases):
                 table,
                 columns=tuple(replace(c, default=None) for c in table.columns),
                 checks=tuple(replace(c, expression="") for c in table.checks),
+                indexes=tuple(replace(i, definition=None) for i in table.indexes),
             )
             for table in self.normalised(schema).tables
         )
@@ -224,6 +227,15 @@ class AdapterContract(Cases):
             == [pa.schema([(f.name, f.type) for f in b.schema]) for b in batches]  # fmt: skip
         assert [-1, 9007199254740993] == batches[0].column(0).to_pylist()
 
+    @pytest.mark.parametrize("limit", [0, 2, 50])
+    def test_a_limit_gives_the_first_rows_in_order(self, here: Location, limit: int) -> None:
+        self.load(here, self.shop)
+        with self.open_source(here) as source:
+            table = source.introspect().table(self.name("purchase"))
+            every = tuples(read(source, table))
+            found = tuples(read(source, table, limit=limit))
+        assert every[:limit] == found
+
     def test_an_empty_table_reads_as_no_rows(self, here: Location) -> None:
         self.load(here, self.shop)
         assert [] == self.rows(here, "vacant")
@@ -268,6 +280,13 @@ class AdapterContract(Cases):
             with self.open_source(here) as source, pytest.raises(DbsynthError):
                 source.query(sql)
         assert 3 == len(self.rows(here, "heap"))
+
+    def test_a_failed_query_leaves_the_snapshot_usable(self, here: Location) -> None:
+        self.load(here, self.shop)
+        with self.open_source(here) as source:
+            with pytest.raises(DbsynthError):
+                source.query("SELECT no_such_column FROM heap")
+            assert 3 == source.count(self.name("heap"))
 
     # writing ------------------------------------------------------------------------------------
 
@@ -380,6 +399,18 @@ class AdapterContract(Cases):
                 name = target.quote(table.name)
                 (count,) = target.query(f"SELECT count(*) FROM {name}").column(0).to_pylist()
                 assert (1, 1) == (written, count)
+
+    def test_a_failed_query_leaves_the_load_usable(self, here: Location, there: Location) -> None:
+        self.load(here, self.shop)
+        with self.open_source(here) as source, self.open_target(there) as target:
+            adoption = target.adopt(source.introspect())
+            target.begin(replace=False)
+            target.create(adoption.schema)
+            target.finish(adoption.schema)
+            with pytest.raises(DbsynthError):
+                target.query("SELECT no_such_column")
+            target.commit()
+        assert [] == self.rows(there, "heap")
 
     @pytest.mark.parametrize("rule", ["primary key", "check", "foreign key", "unique", "not null"])
     def test_a_broken_rule_is_told_without_any_value(

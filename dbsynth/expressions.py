@@ -34,7 +34,7 @@ def translate(expression: str, source: str, target: str, columns: Mapping[str, s
     from sqlglot import ErrorLevel
     from sqlglot.errors import SqlglotError
 
-    tree = _parse(expression, source).transform(_simplify)
+    tree = parse(expression, source).transform(_simplify)
     _refuse_unknown(tree)
     folded = {name.casefold(): name for name in columns}
     for column in list(_columns(tree)):
@@ -51,14 +51,24 @@ def translate(expression: str, source: str, target: str, columns: Mapping[str, s
 def mentioned(expression: str, dialect: str, columns: Mapping[str, str]) -> tuple[str, ...]:
     """List the columns that an expression names, in the order of `columns`."""
     try:
-        tree = _parse(expression, dialect)
+        tree = parse(expression, dialect)
     except UntranslatableError:
         return ()
     named = {c.name.casefold() for c in _columns(tree)}
     return tuple(name for name in columns if name.casefold() in named)
 
 
-def _parse(expression: str, dialect: str) -> exp.Expr:
+def parse(expression: str, dialect: str) -> exp.Expr:
+    """
+    Parse one scalar expression.
+
+    Args:
+        expression: SQL text.
+        dialect: as in Schema.dialect.
+
+    Raises:
+        UntranslatableError: it cannot be parsed.
+    """
     from sqlglot import parse_one
     from sqlglot.errors import SqlglotError
 

@@ -1,0 +1,43 @@
+"""Every schema of tests/schemas gets the plan that lies beside it; `make golden` writes them anew."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dbsynth import run
+from dbsynth.planfile import to_yaml
+from tests.filler import CASES, build, case_names
+
+REWRITE = "DBSYNTH_REWRITE_GOLDEN"
+# A plan's fingerprint says which schema it is for; what introspection adds to a schema with time
+# must not change every golden file.
+_FINGERPRINT = re.compile(r"^source: \w+\n", re.MULTILINE)
+
+
+def planned(url: str) -> str:
+    text = to_yaml(run.plan(url, run.Options(seed=7, engine="marginal")))
+    return _FINGERPRINT.sub("", text)
+
+
+def assert_golden(name: str, text: str) -> None:
+    path = CASES / name / "plan.yaml"
+    if os.environ.get(REWRITE):
+        path.write_text(text, "utf-8")
+    assert path.read_text("utf-8") == text, f"if this is right: make golden ({path.name})"
+
+
+@pytest.mark.parametrize("name", case_names("sqlite"))
+def test_a_schema_in_sqlite_is_planned_as_its_golden_file_says(name: str, tmp_path: Path) -> None:
+    assert_golden(name, planned(build(name, tmp_path / "source.sqlite")))
+
+
+@pytest.mark.parametrize("name", sorted(set(case_names("postgresql")) - set(case_names("sqlite"))))
+def test_a_schema_of_postgresql_is_planned_as_its_golden_file_says(
+    name: str, new_pg_url: Callable[[], str]
+) -> None:
+    assert_golden(name, planned(build(name, new_pg_url())))
