@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dbsynth import queries
-from dbsynth.schema import TableName
+from dbsynth.schema import ForeignKey, TableName
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +52,22 @@ def one_row(target: Queryable, sql: str) -> dict[str, Any]:
     if result.num_rows != 1:
         raise AssertionError(f"expected one row, got {result.num_rows}")
     return {name.lower(): value for name, value in result.to_pylist()[0].items()}
+
+
+def count_orphans(target: Queryable, key: ForeignKey) -> int:
+    """Count the rows whose key is complete and has no row in the parent table."""
+    pairs = [
+        (queries.identifier(target.dialect, a), queries.identifier(target.dialect, b))
+        for a, b in zip(key.columns, key.parent_columns, strict=True)
+    ]
+    slots = {
+        "child": target.quote(key.child),
+        "parent": target.quote(key.parent),
+        "complete": " AND ".join(f"c.{child} IS NOT NULL" for child, _ in pairs),
+        "joined": " AND ".join(f"p.{parent} = c.{child}" for child, parent in pairs),
+    }
+    sql = queries.render(queries.get("verify", "orphans"), slots)
+    return int(one_row(target, sql)["violations"])
 
 
 def name_parts(target: Queryable, table: TableName) -> tuple[str, ...]:

@@ -146,8 +146,15 @@ class Drawing:
         if column.delta is None:
             return np.zeros(len(rows))
         if column.anchor in self.values:
-            return self.values[column.anchor][rows].astype(np.float64)
-        return self.anchors[column.anchor][rows]
+            start = self.values[column.anchor][rows].astype(np.float64)
+        else:
+            start = self.anchors[column.anchor][rows]
+        return np.where(np.isnan(start), self._latest_ancestor(rows), start)
+
+    def _latest_ancestor(self, rows: Ints) -> Floats:
+        """The latest date of each row's ancestors: stands in for an anchor that is NULL."""
+        dates = [d[rows] for d in self.anchors.values()]
+        return np.fmax.reduce(dates) if dates else np.full(len(rows), np.nan)
 
     def _banned(self, column: ModelledColumn, slot: Slot) -> tuple[int, ...]:
         """Tokens that may not be drawn: rare labels always, NULL where it is not allowed."""

@@ -248,7 +248,7 @@ def is_person_table(name: str, columns: Iterable[str]) -> bool:
     (True, False)
     """
     words = words_of(name)
-    if any(w in _PERSON_WORDS or _singular(w) in _PERSON_WORDS for w in words[-1:]):
+    if any(w in _PERSON_WORDS or singular(w) in _PERSON_WORDS for w in words[-1:]):
         return True
     meanings = {semantic_of(c) for c in columns}
     if meanings & {"first_name", "last_name", "birth_date", "national_id", "gender"}:
@@ -264,16 +264,17 @@ def is_company_table(name: str) -> bool:
     (True, False)
     """
     words = words_of(name)
-    return bool(words) and _singular(words[-1]) in _COMPANY_WORDS
+    return bool(words) and singular(words[-1]) in _COMPANY_WORDS
 
 
 def names_a_person(column: str) -> bool:
     """Whether a column is called after a role that a person has, e.g. composer."""
     words = words_of(column)
-    return bool(words) and _singular(words[-1]) in _NAMED_PEOPLE
+    return bool(words) and singular(words[-1]) in _NAMED_PEOPLE
 
 
-def _singular(word: str) -> str:
+def singular(word: str) -> str:
+    """Guess a word's singular, as English forms it."""
     if word.endswith("ies"):
         return word[:-3] + "y"
     return word.removesuffix("s")

@@ -6,13 +6,13 @@ import difflib
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, get_args
 
 from dbsynth.errors import PlanFileError, RefusedError
 from dbsynth.plan import FORMAT_VERSION, KeyPlan, KeyRole, Plan, TableMode, TablePlan
-from dbsynth.schema import Schema, TableName
+from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import KINDS, Treatment
 
 _HEADER = """\
@@ -106,11 +106,11 @@ def _to_data(plan: Plan) -> dict[str, Any]:
         "quality": plan.quality,
         "protected": plan.is_protected,
         "notes": list(plan.notes),
-        "tables": [_table_data(t) for t in plan.tables.values()],
+        "tables": [_table_data(t, plan.schema.table(n)) for n, t in plan.tables.items()],
     }
 
 
-def _table_data(table: TablePlan) -> dict[str, Any]:
+def _table_data(table: TablePlan, shape: Table) -> dict[str, Any]:
     data: dict[str, Any] = {
         "schema": table.name.schema,
         "table": table.name.name,
@@ -125,13 +125,16 @@ def _table_data(table: TablePlan) -> dict[str, Any]:
         data["order_by"] = table.order_by
     if table.engine:
         data["engine"] = table.engine
-    data["keys"] = [_key_data(k) for k in table.keys]
+    undeclared = {k.name: k for k in shape.foreign_keys if not k.is_declared}
+    data["keys"] = [_key_data(k, undeclared.get(k.name)) for k in table.keys]
     data["columns"] = {n: _treatment_data(t) for n, t in table.columns.items()}
     return data
 
 
-def _key_data(key: KeyPlan) -> dict[str, Any]:
+def _key_data(key: KeyPlan, undeclared: ForeignKey | None) -> dict[str, Any]:
     data = asdict(key)
+    if undeclared is not None:  # the database does not tell it, so the plan must
+        data["undeclared_parent_columns"] = list(undeclared.parent_columns)
     data["columns"], data["parent"], data["via"] = list(key.columns), list(key.parent), list(key.via)
     return {k: v for k, v in data.items() if v not in ("", [], 0.0)}
 
@@ -159,6 +162,7 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
             "Make the plan anew with `dbsynth plan SOURCE -o plan.yaml` and repeat your edits.",
         )
     problems: list[str] = []
+    schema = schema.with_keys(_undeclared(data, schema, problems))
     tables: dict[TableName, TablePlan] = {}
     for entry in data.get("tables") or []:
         table = _table(entry, schema, problems)
@@ -178,6 +182,45 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         is_protected=bool(data.get("protected", True)),
         notes=tuple(data.get("notes") or ()),
     )
+
+
+def _undeclared(
+    data: Mapping[str, Any], schema: Schema, problems: list[str]
+) -> Iterator[ForeignKey]:
+    """Give the keys that the plan adds to those that the database declares."""
+    for entry in data.get("tables") or []:
+        if not isinstance(entry, dict):
+            continue  # `_table` complains
+        name = TableName(str(entry.get("schema") or ""), str(entry.get("table")))
+        known = {k.name for k in schema.table(name).foreign_keys} if name in schema.by_name else ()
+        for key in entry.get("keys") or []:
+            if "undeclared_parent_columns" not in key or key.get("name") in known:
+                continue
+            found = ForeignKey(
+                name=str(key.get("name")),
+                child=name,
+                columns=tuple(key.get("columns") or ()),
+                parent=TableName(*key.get("parent", ("", ""))),
+                parent_columns=tuple(key["undeclared_parent_columns"]),
+                is_declared=False,
+            )
+            if problem := _key_problem(found, schema):
+                problems.append(f"{name}: key {found.name!r}: {problem}")
+            else:
+                yield found
+
+
+def _key_problem(key: ForeignKey, schema: Schema) -> str:
+    """Say why the schema cannot have a key; empty if it can."""
+    for name, columns in ((key.child, key.columns), (key.parent, key.parent_columns)):
+        if name not in schema.by_name:
+            return f"there is no table {name}"
+        known = {c.name for c in schema.table(name).columns}
+        if lacking := [c for c in columns if c not in known]:
+            return f"{name} has no column {', '.join(lacking)}"
+    if not key.columns or len(key.columns) != len(key.parent_columns):
+        return "it must have as many columns as it refers to"
+    return ""
 
 
 def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:

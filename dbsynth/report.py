@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table as Grid
 
 SCHEMA_VERSION = 1  # of `Run.to_json`; a field may be added without a new version
+_NAMED_LOSSES = 4  # of the objects that a target changes in the same way
 _TEXT_WIDTH = 100  # of `Run.to_text`, which knows no terminal
 
 
@@ -137,8 +138,8 @@ def render_text(run: Run, console: Console) -> None:
     if run.losses:
         _say(console, f"\nNot the same as in the source ({len(run.losses)}):")
         grid = _grid(["object", "why", "instead"])
-        for loss in run.losses:
-            grid.add_row(*_cells([loss.object, loss.reason, loss.instead]))
+        for (reason, instead), objects in _alike(run.losses).items():
+            grid.add_row(*_cells([_first_few(objects), reason, instead]))
         console.print(grid)
     _say(console, "")
     render_findings(run.findings, console)
@@ -198,6 +199,19 @@ def render_plan(plan: Plan, console: Console) -> None:
         _say(console, "\nNotes:")
         for note in plan.notes:
             _say(console, f"- {note}")
+
+
+def _alike(losses: Iterable[Loss]) -> dict[tuple[str, str], list[str]]:
+    """Put the objects together that met the same fate; `to_json` has them one by one."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for loss in losses:
+        found.setdefault((loss.reason, loss.instead), []).append(loss.object)
+    return found
+
+
+def _first_few(objects: Sequence[str]) -> str:
+    more = len(objects) - _NAMED_LOSSES
+    return "\n".join([*objects[:_NAMED_LOSSES], *([f"… and {more} more"] if more > 0 else [])])
 
 
 def _key_text(key: KeyPlan) -> str:

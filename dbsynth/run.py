@@ -37,6 +37,7 @@ from dbsynth.report import Run, TableRun, manifest
 from dbsynth.sample import read_profile
 from dbsynth.schema import Schema, TableName
 from dbsynth.selection import restrict, select
+from dbsynth.undeclared import describe_key, find_undeclared
 from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
@@ -167,6 +168,8 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
     schema, notes = select(whole, options.tables, options.exclude)
     counts = _count(source, schema, progress)
     profile = read_profile(source, schema, progress=progress)
+    undeclared = find_undeclared(source, schema, profile)
+    schema = schema.with_keys(undeclared)
     seed, engine, quality = _choose(options)
     made = build_plan(
         schema,
@@ -178,7 +181,7 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
         quality=quality,
         wishes=_wishes(schema, config),
     )
-    return replace(made, notes=(*notes, *made.notes))
+    return replace(made, notes=(*notes, *map(describe_key, undeclared), *made.notes))
 
 
 def _choose(options: Options) -> tuple[int, str, Quality]:

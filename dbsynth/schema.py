@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -221,6 +222,17 @@ class Schema:
         for table in self.tables:
             yield from table.foreign_keys
 
+    def with_keys(self, keys: Iterable[ForeignKey]) -> Schema:
+        """Add foreign keys to the tables that they belong to."""
+        added: defaultdict[TableName, list[ForeignKey]] = defaultdict(list)
+        for key in keys:
+            added[key.child].append(key)
+        tables = tuple(
+            dataclasses.replace(t, foreign_keys=(*t.foreign_keys, *added[t.name]))
+            for t in self.tables
+        )
+        return dataclasses.replace(self, tables=tables)
+
     def to_json(self) -> dict[str, Any]:
         """Turn into plain lists and dicts; `from_json` is the inverse."""
         return dataclasses.asdict(self)
@@ -248,9 +260,11 @@ class Schema:
         )
 
     def fingerprint(self) -> str:
-        """A short hash of everything but the server's version: equal means same shape."""
+        """A short hash of what the database declares, whatever its version: equal means same shape."""
         data = self.to_json()
         del data["server_version"]
+        for table in data["tables"]:
+            table["foreign_keys"] = [k for k in table["foreign_keys"] if k["is_declared"]]
         text = json.dumps(data, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

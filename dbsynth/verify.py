@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import catalog, queries
-from dbsynth.ask import Committed, Queryable, one_row
+from dbsynth.ask import Committed, Queryable, count_orphans, one_row
 from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
 from dbsynth.leaks import ColumnPair, Leak, expectation, leak_findings, leaked_values
@@ -185,18 +185,7 @@ def _orphans(key: ForeignKey, schema: Schema, target: Queryable) -> Findings:
             check="foreign key", table=key.child, columns=key.columns, count=0, detail=text
         )
         return Findings.of(["foreign key"], [missing])
-    pairs = [
-        (queries.identifier(target.dialect, a), queries.identifier(target.dialect, b))
-        for a, b in zip(key.columns, key.parent_columns, strict=True)
-    ]
-    slots = {
-        "child": target.quote(key.child),
-        "parent": target.quote(key.parent),
-        "complete": " AND ".join(f"c.{child} IS NOT NULL" for child, _ in pairs),
-        "joined": " AND ".join(f"p.{parent} = c.{child}" for child, parent in pairs),
-    }
-    sql = queries.render(queries.get("verify", "orphans"), slots)
-    count = int(one_row(target, sql)["violations"])
+    count = count_orphans(target, key)
     text = f"rows without their row in {key.parent}" + ("" if key.is_declared else " (undeclared)")
     finding = Finding(
         check="foreign key", table=key.child, columns=key.columns, count=count, detail=text

@@ -129,3 +129,13 @@ def test_the_constraints_pin_every_dependency():
     wanted = [*project["dependencies"], *extras["mysql"], *extras["test"]]
     names = {w.split("[")[0].split(">")[0].split("=")[0].lower().replace("_", "-") for w in wanted}
     assert set() == names - pinned
+
+
+def test_git_ignores_no_file_that_is_shipped():
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is not a git checkout")
+    words = ["git", "ls-files", "--others", "--ignored", "--exclude-standard"]
+    rooms = ["dbsynth", "adapters", "sql", "docker", "tests"]
+    done = subprocess.run([*words, *rooms], cwd=ROOT, capture_output=True, text=True, check=False)
+    shipped = (".py", ".sql", ".yaml", ".typed")
+    assert [] == [f for f in done.stdout.splitlines() if f.endswith(shipped)]

@@ -1,0 +1,219 @@
+"""Pass B of a table: draw the attributes of its rows, chunk by chunk, and hand them out as Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dbsynth.arrow import arrow_type
+from dbsynth.checks import Repair
+from dbsynth.conditions import ancestors, chosen_parents
+from dbsynth.distinct import Distinct
+from dbsynth.draw import chunks
+from dbsynth.encode import (
+    CategoryColumn,
+    DatetimeColumn,
+    Features,
+    Floats,
+    Ints,
+    NumberColumn,
+    PresenceColumn,
+    from_floats,
+    moments_to_text,
+)
+from dbsynth.makers import make_columns
+from dbsynth.plan import TablePlan
+from dbsynth.progress import Event, Progress
+from dbsynth.rows import Values
+from dbsynth.sample import foreign_key
+from dbsynth.schema import Batch, Column, Table
+from dbsynth.state import State, row_index
+from dbsynth.structure import Skeleton, draw_part
+from dbsynth.tablemodel import RowsModel, TableModel
+from dbsynth.trees import hang
+
+
+def draw_attributes(
+    state: State,
+    planned: TablePlan,
+    table: Table,
+    model: TableModel,
+    skeleton: Skeleton,
+    progress: Progress,
+) -> Iterator[Batch]:
+    """Draw a table's rows and finish it in the state; trees wait for their last row."""
+    assert model.content is not None
+    return _Attributes(state, planned, table, model, model.content, skeleton, progress).batches()
+
+
+@dataclass
+class _Done:
+    """What is kept of the chunks that were handed out."""
+
+    features: list[Features] = field(default_factory=list)
+    values: list[Values] = field(default_factory=list)
+    rows: list[pa.Table] = field(default_factory=list)
+    kept: list[NDArray[np.bool_]] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass
+class _Attributes:
+    state: State
+    planned: TablePlan
+    table: Table
+    model: TableModel
+    part: RowsModel
+    skeleton: Skeleton
+    progress: Progress
+
+    def batches(self) -> Iterator[Batch]:
+        name = self.planned.name
+        waits = any(k.role == "self" for k in self.planned.keys)
+        self.state.known.pointers[name] = self.skeleton.pointers
+        distinct = Distinct.of(self.table, self.planned, self.model)
+        repair = Repair.of(self.table, self.state.plan.schema.dialect, self._keyed())
+        done = _Done()
+        for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
+            drawn = self._chunk(start, stop, number)
+            rows = self._assemble(drawn, start, stop, done.size)
+            rows, drawn = self._mend(rows, drawn, repair, number)
+            rows, kept = distinct.repair(rows, self.state.rng(name, "distinct", number))
+            self._keep(done, rows, drawn, kept, start)
+            if not waits:
+                yield from (Batch(name, b) for b in rows.to_batches())
+            self.progress(Event("generate", str(name), stop, self.skeleton.size))
+        yield from self._finished(done, waits=waits)
+
+    def _keyed(self) -> set[str]:
+        return {c for k in self.table.foreign_keys for c in k.columns} | set(self.table.primary_key)
+
+    def _chunk(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+        """Draw rows start..stop of the content layout."""
+        skeleton = self.skeleton
+        owners = None if skeleton.owners is None else skeleton.owners[start:stop]
+        pointers = {k: v[start:stop] for k, v in skeleton.pointers.items()}
+        chosen = chosen_parents(self.planned, pointers, self.state.known)
+        above = ancestors(self.state.plan, self.planned, owners, self.state.known)
+        codes = skeleton.codes.take(np.arange(start, stop))
+        return draw_part(
+            self.state, self.planned, self.table, "content", self.part,
+            Features.join([codes, chosen, above], stop - start),
+            skeleton.siblings.part(start, stop), owners, number,
+        )  # fmt: skip
+
+    def _assemble(self, drawn: Values, start: int, stop: int, first: int) -> pa.Table:
+        """Turn one chunk's working values into the table's columns."""
+        fitted = {c.name: c for c in self.part.layout.columns}
+        columns: dict[str, pa.Array] = {}
+        for column in self.table.written_columns:
+            found = fitted.get(column.name)
+            if isinstance(found, CategoryColumn):
+                tokens = drawn[column.name].astype(np.int64)
+                columns[column.name] = found.codec.decode(tokens, arrow_type(column.type))
+            elif isinstance(found, NumberColumn | DatetimeColumn):
+                columns[column.name] = _to_arrow(found, drawn[column.name], column)
+        made = make_columns(
+            self.model.makers, self.table, self.planned, columns, self.state.seed, first,
+            stop - start,
+        )  # fmt: skip
+        for name, values in made.items():
+            missing = pa.array(drawn[name] == 0) if name in fitted else None
+            is_masked = missing is not None and isinstance(fitted[name], PresenceColumn)
+            nothing = pa.scalar(None, values.type)
+            columns[name] = pc.if_else(missing, nothing, values) if is_masked else values
+        for column in self.table.written_columns:
+            if column.name not in columns:
+                columns[column.name] = self._key_column(column, start, stop)
+        return pa.table({c.name: columns[c.name] for c in self.table.written_columns})
+
+    def _key_column(self, column: Column, start: int, stop: int) -> pa.Array:
+        """A foreign key column: the parent's value, from the first key that has a parent."""
+        kind = arrow_type(column.type)
+        values = pa.nulls(stop - start, kind)
+        for key in self.planned.keys:
+            if column.name not in key.columns or key.name not in self.skeleton.pointers:
+                continue
+            declared = foreign_key(self.table, key.name)
+            parent_column = declared.parent_columns[declared.columns.index(column.name)]
+            index = row_index(self.skeleton.pointers[key.name][start:stop])
+            taken = self.state.parent_key(declared, parent_column).take(index).combine_chunks()
+            values = pc.coalesce(values, taken.cast(kind, safe=False))
+        if not column.is_nullable and values.null_count:
+            values = values.fill_null(_placeholder(kind))  # until the backfill
+        return values
+
+    def _mend(
+        self, rows: pa.Table, drawn: dict[str, Floats | Ints], repair: Repair | None, number: int
+    ) -> tuple[pa.Table, dict[str, Floats | Ints]]:
+        """Give rows that break a check the values of rows that do not."""
+        if repair is None:
+            return rows, drawn
+        rng = self.state.rng(self.planned.name, "mend", number)
+        for column, donors in repair.donors(rows, rng).items():
+            at = rows.column_names.index(column)
+            rows = rows.set_column(at, column, rows.column(column).take(pa.array(donors)))
+            if column in drawn:
+                drawn[column] = drawn[column][donors]
+        return rows, drawn
+
+    def _keep(
+        self, done: _Done, rows: pa.Table, drawn: Values, kept: NDArray[np.bool_], start: int
+    ) -> None:
+        """Remember of a chunk what children need, and nothing else."""
+        index = np.flatnonzero(kept)
+        drawn = {n: v[index] for n, v in drawn.items()}
+        if self.state.is_needed(self.planned.name):
+            own = self.part.layout.features(drawn, len(index))
+            codes = self.skeleton.codes.take(start + index)
+            done.features.append(Features.join([codes, own], len(index)))
+        wanted = {k.name for k in self.planned.keys}
+        wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
+        wanted |= {c.name for c in self.part.layout.columns if c.name.startswith("#")}
+        done.values.append({n: v for n, v in drawn.items() if n in wanted})
+        columns = self.state.referenced(self.planned.name)
+        if any(k.role == "self" for k in self.planned.keys):
+            columns = set(rows.column_names)
+        done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
+        done.kept.append(kept)
+        done.size += len(index)
+
+    def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
+        """Hang trees, hand out rows that had to wait for them, and finish the table."""
+        state, name = self.state, self.planned.name
+        if state.is_needed(name):
+            parts = done.features
+            state.known.features[name] = Features.stack(parts) if parts else Features.empty(0)
+        if done.size < self.skeleton.size:
+            kept = np.concatenate(done.kept)
+            pointers = {k: v[kept] for k, v in self.skeleton.pointers.items()}
+            state.known.pointers[name] = pointers
+        names = list(done.values[0]) if done.values else []
+        values = {n: np.concatenate([v[n] for v in done.values]) for n in names}
+        if waits and done.rows:
+            whole = hang(state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values)
+            done.rows = [whole]
+            yield from (Batch(name, b) for b in whole.to_batches())
+        state.finish(self.table, self.model, done.size, done.rows, values)
+
+
+def _to_arrow(column: NumberColumn | DatetimeColumn, values: Ints | Floats, sql: Column) -> pa.Array:
+    kind = arrow_type(sql.type)
+    if isinstance(column, DatetimeColumn) and pa.types.is_string(kind):
+        return moments_to_text(values.astype(np.float64), column.time is None)
+    decimals = 10
+    if isinstance(column, NumberColumn) and column.codec.step:
+        decimals = max(0, -int(np.floor(np.log10(column.codec.step) + 1e-9)))
+    return from_floats(values.astype(np.float64), kind, decimals)
+
+
+def _placeholder(kind: pa.DataType) -> pa.Scalar:
+    """Any value of a type, for a NOT NULL key that is set later."""
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return pa.scalar("" if pa.types.is_string(kind) else b"", kind)
+    return pa.scalar(0, pa.int64()).cast(kind)

@@ -1,0 +1,134 @@
+"""What generation remembers of the tables that are done, for those that come after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dbsynth.arrow import arrow_type
+from dbsynth.conditions import Known
+from dbsynth.encode import DatetimeColumn, Ints
+from dbsynth.keys import rake
+from dbsynth.model.base import stable_seed
+from dbsynth.plan import KeyPlan, Plan, TablePlan
+from dbsynth.rows import Values
+from dbsynth.schema import ForeignKey, Table, TableName
+from dbsynth.tablemodel import Model, TableModel, edge_name
+
+
+@dataclass
+class State:
+    """The run so far."""
+
+    model: Model
+    scale: float
+    seed: int
+    rows: dict[TableName, int]  # what the user wants of single tables
+    known: Known = field(default_factory=Known)
+    sizes: dict[TableName, int] = field(default_factory=dict)
+    fanouts: dict[str, Ints] = field(default_factory=dict)  # edge -> children of each parent row
+    keys: dict[TableName, dict[str, pa.ChunkedArray]] = field(default_factory=dict)
+    presence: dict[tuple[TableName, str], Ints] = field(default_factory=dict)  # backfill keys
+
+    @property
+    def plan(self) -> Plan:
+        """The model's plan."""
+        return self.model.plan
+
+    def rng(self, *parts: object) -> np.random.Generator:
+        """A random stream of its own for every purpose."""
+        return np.random.Generator(np.random.Philox(key=stable_seed(self.seed, *parts)))
+
+    def parent_key(self, key: ForeignKey, column: str) -> pa.ChunkedArray:
+        """A column of a finished table, to which a foreign key refers."""
+        return self.keys[key.parent][column]
+
+    def scaled(self, rows: int) -> int:
+        """A number of rows at this run's scale."""
+        return round(rows * self.scale)
+
+    def referenced(self, name: TableName) -> set[str]:
+        """The columns of a table that other rows refer to, and its primary key."""
+        keys = self.plan.schema.foreign_keys
+        referenced = {c for k in keys if k.parent == name for c in k.parent_columns}
+        return referenced | set(self.plan.schema.table(name).primary_key)
+
+    def is_needed(self, name: TableName) -> bool:
+        """Whether a later table is conditioned on this one."""
+        return any(k.parent == name for t in self.plan.tables.values() for k in t.keys)
+
+    def finish(
+        self, table: Table, model: TableModel, size: int, rows: list[pa.Table], values: Values
+    ) -> None:
+        """
+        Keep what children need of a finished table.
+
+        Args:
+            table: the source's.
+            model: its generator.
+            size: its rows.
+            rows: them, with at least the referenced columns; empty if there are none.
+            values: working values of its counts, dates and backfill keys.
+        """
+        name = table.name
+        self.sizes[name] = size
+        self.known.pointers.setdefault(name, {})
+        empty = pa.schema([(c.name, arrow_type(c.type)) for c in table.written_columns])
+        whole = pa.concat_tables(rows) if rows else empty.empty_table()
+        wanted = self.referenced(name)
+        self.keys[name] = {c: whole.column(c) for c in whole.column_names if c in wanted}
+        columns = model.content.layout.columns if model.content else ()
+        self.known.dates[name] = {
+            c.name: values[c.name].astype(np.float64)
+            for c in columns
+            if isinstance(c, DatetimeColumn) and c.name in values
+        }
+        for key in self.plan.tables[name].keys:
+            if key.role == "backfill" and key.name in values:
+                self.presence[name, key.name] = values[key.name].astype(np.int64)
+        features = self.known.features.get(name)
+        self.known.codes[name] = (
+            model.clusters.assign(features)
+            if model.clusters is not None and features is not None
+            else np.zeros(size, np.int64)
+        )
+        self._keep_fanouts(name, model, size, values)
+
+    def _keep_fanouts(self, name: TableName, model: TableModel, size: int, values: Values) -> None:
+        """Turn drawn counts into fan-outs with the released distribution and the right total."""
+        for child in self.plan.tables.values():
+            for key in child.keys:
+                edge = edge_name(child.name, key.name)
+                if key.parent != name or edge not in model.counts:
+                    continue
+                released = model.counts[edge]
+                total = self._total(child, key, released, size)
+                rng = self.rng(name, edge)
+                drawn = values.get(edge)
+                raw = rng.random(size) if drawn is None else drawn.astype(np.float64)
+                self.fanouts[edge] = rake(raw, released, total, rng)
+
+    def _total(
+        self, child: TablePlan, key: KeyPlan, released: NDArray[np.int64], size: int
+    ) -> int:
+        """How many rows a child table should have along a key."""
+        if size == 0 or len(released) == 0:
+            return 0
+        if key.role != "owner":
+            return round(float(released.mean()) * size)
+        if child.name in self.rows:
+            return self.rows[child.name]
+        parent = self.plan.tables[key.parent]
+        owned = child.source_rows - self.model.tables[child.name].ownerless
+        wish = child.target_rows / max(1, child.source_rows)
+        if parent.mode == "copy":
+            wish *= self.scale  # the parents are not scaled, so their children are
+        return round(owned * size / max(1, parent.source_rows) * wish)
+
+
+def row_index(pointers: Ints) -> pa.Array:
+    """Row numbers for Arrow's take; -1 becomes null."""
+    return pa.array(pointers, pa.int64(), mask=pointers < 0)
