@@ -1,4 +1,4 @@
-"""What every database adapter offers: a read-only `Source` and a `Target` that is all or nothing."""
+"""What every adapter offers: a read-only `Source`, and a `Target` that is all or nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class KeyFilter:
-    """Restrict a read to rows whose `columns` are among `keys` (one Arrow column each, no nulls)."""
+    """Restrict a read to rows whose `columns` are among `keys` (an Arrow column each, no nulls)."""
 
     columns: tuple[str, ...]
     keys: pa.Table
@@ -76,7 +76,7 @@ class Source(Protocol):
         limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """
-        Read rows as Arrow batches of at most `BATCH_ROWS` rows, typed by `dbsynth.arrow.arrow_type`.
+        Read rows as Arrow batches of at most `BATCH_ROWS`, typed by `dbsynth.arrow.arrow_type`.
 
         Args:
             table: the table, as `introspect` returned it.
@@ -155,7 +155,7 @@ class Target(Protocol):
         """Set `columns` of the rows with these primary keys; batches hold key and columns."""
 
     def finish(self, schema: Schema) -> None:
-        """Create indexes, uniques, checks and foreign keys; set sequences past the rows; analyze."""
+        """Create indexes, uniques, checks, foreign keys; set sequences past the rows; analyze."""
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import queries
-from dbsynth.expressions import mentioned
 from dbsynth.adapters.mysql_connection import Server, fetch, quote
 from dbsynth.adapters.mysql_types import literal, parse_type
 from dbsynth.errors import PermissionDeniedError
+from dbsynth.expressions import mentioned
 from dbsynth.schema import (
     Check,
     Column,

@@ -9,8 +9,8 @@ from typing import Literal
 
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules, create_table, create_unique_index
-from dbsynth.expressions import UntranslatableError, mentioned, translate
 from dbsynth.adapters.names import ConstraintNamer, Namer, adopt_table_names
+from dbsynth.expressions import UntranslatableError, mentioned, translate
 from dbsynth.schema import (
     Check,
     Column,

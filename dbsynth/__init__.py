@@ -15,11 +15,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dbsynth.api import clone as clone
+    from dbsynth.api import read_frames as read_frames
     from dbsynth.config import Config as Config
     from dbsynth.errors import DbsynthError as DbsynthError
     from dbsynth.report import Run as Run
-    from dbsynth.api import clone as clone
-    from dbsynth.api import read_frames as read_frames
 
 __version__ = "0.1.0"
 

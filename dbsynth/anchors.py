@@ -1,4 +1,4 @@
-"""What a date is measured from: the sibling before, an earlier date of the row, or an ancestor's."""
+"""What a date is measured from: the sibling before, an earlier date of its row or ancestors."""
 
 from __future__ import annotations
 

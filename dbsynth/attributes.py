@@ -1,4 +1,4 @@
-"""Pass B of a table: draw the attributes of its rows, chunk by chunk, and hand them out as Arrow."""
+"""Pass B of a table: draw its rows' attributes, chunk by chunk, and hand them out as Arrow."""
 
 from __future__ import annotations
 
@@ -196,13 +196,17 @@ class _Attributes:
         names = list(done.values[0]) if done.values else []
         values = {n: np.concatenate([v[n] for v in done.values]) for n in names}
         if waits and done.rows:
-            whole = hang(state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values)
+            whole = hang(
+                state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values
+            )
             done.rows = [whole]
             yield from (Batch(name, b) for b in whole.to_batches())
         state.finish(self.table, self.model, done.size, done.rows, values)
 
 
-def _to_arrow(column: NumberColumn | DatetimeColumn, values: Ints | Floats, sql: Column) -> pa.Array:
+def _to_arrow(
+    column: NumberColumn | DatetimeColumn, values: Ints | Floats, sql: Column
+) -> pa.Array:
     kind = arrow_type(sql.type)
     if isinstance(column, DatetimeColumn) and pa.types.is_string(kind):
         return moments_to_text(values.astype(np.float64), column.time is None)

@@ -66,7 +66,9 @@ class Repair:
                 break
             for name, good in broken.items():
                 sound = _sound(held, self.columns, self.columns[name])
-                pool = np.flatnonzero(good & sound) if (good & sound).any() else np.flatnonzero(good)
+                pool = (
+                    np.flatnonzero(good & sound) if (good & sound).any() else np.flatnonzero(good)
+                )
                 bad = np.flatnonzero(~good)
                 if len(pool) == 0:
                     continue
@@ -88,4 +90,5 @@ def _sound(
 ) -> NDArray[np.bool_]:
     """Rows in which every check that shares a column with the broken one holds."""
     related = [h for n, h in held.items() if set(columns[n]) & set(touched)]
-    return np.logical_and.reduce(related)
+    sound: NDArray[np.bool_] = np.logical_and.reduce(related)
+    return sound

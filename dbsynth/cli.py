@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -430,6 +431,10 @@ def main() -> NoReturn:
         code = SIGTERM_CODE if session.is_terminated else SIGINT_CODE
         word = "terminated" if session.is_terminated else "interrupted"
         say(f"error: {word}; the target was left as it was")
+        sys.stdout.flush()
+        # If ^C came while a library was in `exec`, Python would end by killing itself with SIGINT
+        # whatever sys.exit says; all contexts are left already, so nothing is skipped.
+        os._exit(code)
     sys.exit(code)
 
 

@@ -44,7 +44,8 @@ def fit_clusters(
 
 
 def _nearest(spread: NDArray[np.float32], centres: NDArray[np.float32]) -> Ints:
-    return np.argmin((centres**2).sum(axis=1) - 2 * spread @ centres.T, axis=1).astype(np.int64)
+    nearest: Ints = np.argmin((centres**2).sum(axis=1) - 2 * spread @ centres.T, axis=1)
+    return nearest.astype(np.int64)
 
 
 def _first_centres(

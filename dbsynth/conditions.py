@@ -1,4 +1,4 @@
-"""What a row hangs on, as networks see it: ancestors, chosen parents, siblings; same in fit and generate."""
+"""What a row hangs on, as networks see it: ancestors, chosen parents, the siblings before."""
 
 from __future__ import annotations
 

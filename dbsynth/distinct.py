@@ -11,9 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.encode import CategoryColumn
 from dbsynth.plan import TablePlan
 from dbsynth.schema import Table
 from dbsynth.tablemodel import TableModel
+from dbsynth.treatments import Treatment
 
 TRIES = 10_000  # steps away from a taken value before a row is given up
 _EASE = {"datetime": 0, "number": 1, "format": 2, "text": 2, "personal": 2, "category": 3}
@@ -42,14 +44,14 @@ class Distinct:
         rules = []
         for unique in table.unique_sets:
             kinds = {c: planned.columns[c] for c in unique if c in planned.columns}
-            by_construction = any(t.kind == "key" or t.is_unique and t.kind in ("personal", "format", "text") for t in kinds.values())  # fmt: skip
+            by_construction = any(_is_unique(t) for t in kinds.values())
             movable = [c for c, t in kinds.items() if t.kind in _EASE]
             if by_construction or not movable or planned.order_by in unique:
                 continue
             chosen = min(movable, key=lambda c: _EASE[kinds[c].kind])
             rules.append(_Rule(unique, chosen, kinds[chosen].kind))
         columns = model.content.layout.columns if model.content else ()
-        labels = {c.name: tuple(c.codec.labels) for c in columns if hasattr(c.codec if hasattr(c, "codec") else None, "labels")}  # fmt: skip
+        labels = {c.name: c.codec.labels for c in columns if isinstance(c, CategoryColumn)}
         return cls(tuple(rules), labels)
 
     def repair(
@@ -96,14 +98,18 @@ class Distinct:
         filled = pc.replace_with_mask(column, pa.array(mask), new)
         return rows.set_column(rows.column_names.index(rule.movable), rule.movable, filled), good
 
-    def _free(
-        self, rule: _Rule, key: tuple[Any, ...], place: int, rng: np.random.Generator
-    ) -> Any:
+    def _free(self, rule: _Rule, key: tuple[Any, ...], place: int, rng: np.random.Generator) -> Any:
         """The nearest value that makes the key new; None if there is none."""
         for candidate in _candidates(rule.kind, key[place], self.labels.get(rule.movable, ()), rng):
             if (*key[:place], candidate, *key[place + 1 :]) not in rule.seen:
                 return candidate
         return None
+
+
+def _is_unique(treatment: Treatment) -> bool:
+    """Whether a column's maker never makes the same value twice."""
+    made = treatment.kind in ("personal", "format", "text")
+    return treatment.kind == "key" or (treatment.is_unique and made)
 
 
 def _candidates(

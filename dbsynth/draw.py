@@ -22,7 +22,7 @@ from dbsynth.encode import (
 )
 from dbsynth.keys import stratified
 from dbsynth.model.base import Session
-from dbsynth.rows import Slot, place_day, place_number, place_time, position
+from dbsynth.rows import Slot, blank, place_day, place_number, place_time, position
 from dbsynth.tablemodel import RowsModel
 
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
@@ -70,12 +70,7 @@ class Drawing:
         """Draw every column; returns (n,) working values by column name."""
         layout = self.part.layout
         rows = len(self.siblings.index)
-        self.values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {
-            c.name: np.full(rows, np.nan)
-            if isinstance(c, NumberColumn | DatetimeColumn)
-            else np.zeros(rows, np.int64)
-            for c in layout.columns
-        }
+        self.values = {c.name: blank(c, rows) for c in layout.columns}
         shape = layout.shape
         self.features = Features.empty(rows, shape.cards, shape.floats.shape[1])
         self.sums = np.zeros(self.features.floats.shape)  # per first sibling
@@ -131,13 +126,13 @@ class Drawing:
         tokens = session.draw(number, stratified(self.rng, len(rows)), banned)
         inside = self.rng.random(len(rows))
         data = self.values[column.name]
-        earlier = data[np.maximum(before, 0)]
+        earlier = data[np.maximum(before, 0)].astype(np.float64)
         if isinstance(column, NumberColumn):
             data[rows] = place_number(column, head, tokens, inside, earlier)
         elif not isinstance(column, DatetimeColumn):
             data[rows] = tokens
         elif slot.part == "time":
-            data[rows] = place_time(column, data[rows], tokens, inside)
+            data[rows] = place_time(column, data[rows].astype(np.float64), tokens, inside)
         else:
             start = earlier if head.phase == "later" else self._anchor(column, rows)
             data[rows] = place_day(column, head, tokens, inside, start)

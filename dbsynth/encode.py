@@ -250,7 +250,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What networks see of rows: (n, a) codes, each column with its cardinality, and (n, b) floats."""
+    """What networks see of rows: (n, a) codes, with a cardinality each, and (n, b) floats."""
 
     codes: NDArray[np.int32]
     floats: NDArray[np.float32]
@@ -383,7 +383,7 @@ class DatetimeColumn:
         return to_floats(text_to_moments(column) if pa.types.is_string(column.type) else column)
 
     def day_features(self, values: Floats) -> Features:
-        """What networks see of the day: its token, weekday, day of month, month, where it stands."""
+        """What networks see of the day: token, weekday, day of month, month, where it stands."""
         known = np.isfinite(values)
         days = np.floor(np.where(known, values, 0.0) / DAY)
         date = days.astype("int64").astype("datetime64[D]")
@@ -423,7 +423,9 @@ def to_floats(column: pa.Array) -> Floats:
         days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
         return np.asarray(days.to_numpy(zero_copy_only=False), np.float64) * DAY
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        whole = column.cast(pa.time64("us") if pa.types.is_time(kind) else pa.timestamp("us", kind.tz))
+        whole = column.cast(
+            pa.time64("us") if pa.types.is_time(kind) else pa.timestamp("us", kind.tz)
+        )
         micros = whole.cast(pa.int64()).to_numpy(zero_copy_only=False)
         return np.asarray(micros, np.float64) / 1e6
     if pa.types.is_boolean(kind):
@@ -510,9 +512,7 @@ _TEXTS: Mapping[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
     "time": (dt.time.isoformat, dt.time.fromisoformat),
 }
 _CODECS = {c.__name__: c for c in (NumberCodec, CategoryCodec)}
-_COLUMNS = {
-    c.__name__: c for c in (CategoryColumn, PresenceColumn, NumberColumn, DatetimeColumn)
-}
+_COLUMNS = {c.__name__: c for c in (CategoryColumn, PresenceColumn, NumberColumn, DatetimeColumn)}
 
 
 def column_to_json(column: ModelledColumn) -> dict[str, Any]:
@@ -530,7 +530,8 @@ def column_from_json(data: Mapping[str, Any]) -> ModelledColumn:
         KeyError, TypeError: the data are not a column's.
     """
     fields = {k: _codec_from_json(v) for k, v in data.items() if k != "is"}
-    return _COLUMNS[data["is"]](**fields)  # type: ignore[return-value]
+    column: ModelledColumn = _COLUMNS[data["is"]](**fields)
+    return column
 
 
 def _codec_to_json(value: Any) -> Any:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dbsynth.anchors import fit_datetime
 from dbsynth.clusters import fit_clusters
+from dbsynth.columns import ColumnFit
 from dbsynth.conditions import (
     Known,
     Siblings,
@@ -26,6 +25,7 @@ from dbsynth.conditions import (
 from dbsynth.encode import (
     CategoryCodec,
     CategoryColumn,
+    DatetimeColumn,
     Features,
     Floats,
     Ints,
@@ -33,19 +33,17 @@ from dbsynth.encode import (
     NumberCodec,
     NumberColumn,
     PresenceColumn,
-    to_floats,
 )
-from dbsynth.limits import allowed_labels, bounds
 from dbsynth.makers import fit_makers
 from dbsynth.model import find_engine
-from dbsynth.model.base import FitTask, stable_seed
+from dbsynth.model.base import FitTask, RowModel, stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
 from dbsynth.rows import IGNORED, Layout, Values
-from dbsynth.sample import Sample, foreign_key, owner_key, read_sample
+from dbsynth.sample import Sample, owner_key, read_sample
 from dbsynth.schema import Column, Table
-from dbsynth.tablemodel import Model, RowsModel, TableModel, edge_name
+from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
@@ -93,6 +91,17 @@ class _TableFit:
         return self.sample.entities[self.planned.name]
 
     @property
+    def _columns(self) -> ColumnFit:
+        return ColumnFit(
+            self.table,
+            self.planned,
+            self.plan.schema.dialect,
+            self.rows,
+            self.entities,
+            self.release,
+        )
+
+    @property
     def engine(self) -> str:
         """Tables with too few entities to learn from get independent columns."""
         return (self.planned.engine or self.plan.engine) if self._may_learn else "marginal"
@@ -104,6 +113,8 @@ class _TableFit:
     def model(self) -> TableModel:
         name = self.planned.name
         if self.planned.mode == "empty":
+            self.known.features[name] = Features.empty(0)
+            self.known.codes[name] = np.zeros(0, np.int64)
             return TableModel(name)
         if self.planned.mode == "copy":
             # The rows themselves are released, so nothing about them needs protection.
@@ -127,8 +138,10 @@ class _TableFit:
 
     def _copied(self) -> TableModel:
         """A reference table: its rows, and what the tables below may condition on."""
-        layout = Layout(tuple(self._attribute(c) for c in self._learned() if self._plain(c)))
-        values = {c.name: c.values(self._column(c.name)) for c in layout.columns}
+        columns = self._columns
+        plain = [c for c in columns.learned() if self._plain(c)]
+        layout = Layout(tuple(columns.fit(c, None, {}) for c in plain))
+        values = {c.name: c.values(self._columns.values(c.name)) for c in layout.columns}
         self._remember(layout, values, layout.features(values, len(self.rows)))
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
         content = RowsModel(layout, "marginal", find_engine("marginal").load({"heads": 0}, {}))
@@ -143,9 +156,6 @@ class _TableFit:
 
     def _plain(self, column: Column) -> bool:
         return self.planned.columns[column.name].kind in ("category", "number")
-
-    def _column(self, name: str) -> pa.Array:
-        return self.rows.column(name).combine_chunks()
 
     def _owners(self) -> tuple[Ints | None, Siblings]:
         owner = owner_key(self.planned)
@@ -199,7 +209,9 @@ class _TableFit:
             codes = self.known.codes[key.parent]
             kinds = int(codes.max()) + 1 if len(codes) else 1
             codec = CategoryCodec(tuple(range(max(kinds, 1))))
-            tokens = np.where(pointers >= 0, codes[np.maximum(pointers, 0)] + 1 if len(codes) else 1, 0)
+            tokens = np.where(
+                pointers >= 0, codes[np.maximum(pointers, 0)] + 1 if len(codes) else 1, 0
+            )
         lost = valid & (pointers < 0)
         return CategoryColumn(key.name, codec), np.where(lost, codec.rare, tokens)
 
@@ -211,10 +223,10 @@ class _TableFit:
         dates = ancestor_dates(self.plan, self.planned, owners, self.known)
         columns: list[ModelledColumn] = []
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
-        for column in self._learned():
-            fitted = self._attribute(column, siblings, columns, values, dates)
+        for column in self._columns.learned():
+            fitted = self._columns.fit(column, siblings, dates | _moments(columns, values))
             columns.append(fitted)
-            values[column.name] = fitted.values(self._column(column.name))
+            values[column.name] = fitted.values(self._columns.values(column.name))
         for key in self.planned.keys:
             if key.role in ("self", "backfill"):
                 columns.append(PresenceColumn(key.name))
@@ -252,76 +264,6 @@ class _TableFit:
         pointers = self.known.pointers[self.planned.name]
         parents = chosen_parents(self.planned, pointers, self.known)
         return Features.join([self._codes(structure), parents], len(self.rows))
-
-    def _learned(self) -> list[Column]:
-        """The columns of which the network draws something, the sorting one first."""
-        kinds = self.planned.columns
-        found = [
-            c
-            for c in self.table.written_columns
-            if kinds[c.name].kind in ("category", "number", "datetime")
-            or (kinds[c.name].kind != "foreign key" and self._has_nulls(c))
-        ]
-        return sorted(found, key=lambda c: c.name != self.planned.order_by)
-
-    def _has_nulls(self, column: Column) -> bool:
-        return column.is_nullable and self.rows.column(column.name).null_count > 0
-
-    def _attribute(
-        self,
-        column: Column,
-        siblings: Siblings | None = None,
-        earlier: list[ModelledColumn] | None = None,
-        values: Values | None = None,
-        dates: Mapping[str, Floats] | None = None,
-    ) -> ModelledColumn:
-        """Fit one column's codec."""
-        statistic = f"{self.planned.name}.{column.name}"
-        data = self._column(column.name)
-        kind = self.planned.columns[column.name].kind
-        ordered = siblings if column.name == self.planned.order_by else None
-        if kind == "category":
-            codec = self._category(statistic, column, data)
-            return CategoryColumn(column.name, codec) if codec.labels else PresenceColumn(column.name)
-        if kind == "number" or (kind == "datetime" and column.type.kind == "time"):
-            return self._number(statistic, column, to_floats(data), ordered)
-        if kind == "datetime":
-            # A strict order is needed only where the column is all that tells siblings apart.
-            anchors = dict(dates or {}) | _moments(earlier or [], values or {})
-            return fit_datetime(
-                statistic, column.name, to_floats(data), self.entities, self.release, anchors,
-                siblings=ordered, is_strict=self._is_strict(column.name),
-                is_date=column.type.kind == "date",
-            )  # fmt: skip
-        return PresenceColumn(column.name)
-
-    def _is_strict(self, column: str) -> bool:
-        owner = owner_key(self.planned)
-        wanted = {*(owner.columns if owner else ()), column}
-        return any(set(u) <= wanted for u in self.table.unique_sets)
-
-    def _category(self, statistic: str, column: Column, data: pa.Array) -> CategoryCodec:
-        codec = CategoryCodec.fit(statistic, data, self.entities, self.release)
-        if codec.labels:
-            return codec
-        if column.type.kind == "boolean":
-            return CategoryCodec((False, True))
-        # Labels of an enum, or those that a check lists, are part of the schema.
-        listed = allowed_labels(self.table, column.name, self.plan.schema.dialect)
-        return CategoryCodec(column.type.labels or listed)
-
-    def _number(
-        self, statistic: str, column: Column, values: Floats, siblings: Siblings | None
-    ) -> NumberColumn:
-        limits = bounds(self.table, column.name, self.plan.schema.dialect)
-        fallback = _range(*limits)
-        codec = NumberCodec.fit(statistic, values, self.entities, self.release, fallback)
-        if siblings is None:
-            return NumberColumn(column.name, codec)
-        later = siblings.index > 0
-        gaps = np.where(later, values - values[np.maximum(siblings.previous, 0)], np.nan)
-        gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
-        return NumberColumn(column.name, codec, gap, self._is_strict(column.name))
 
     def _count_column(self, name: str, counts: Floats) -> NumberColumn:
         return NumberColumn(name, NumberCodec.fit(name, counts, self.entities, self.release))
@@ -365,7 +307,7 @@ class _TableFit:
         condition: Features,
         siblings: Siblings,
         anchors: Mapping[str, Floats],
-    ):  # type: ignore[no-untyped-def]
+    ) -> RowModel:
         slots = layout.slots
         name = f"{self.planned.name}"
         targets = layout.targets(values, anchors, siblings.previous)
@@ -392,11 +334,13 @@ class _TableFit:
         self.known.dates[name] = _moments(list(layout.columns), values)
         self.known.pointers.setdefault(name, {})
 
-    def _cluster(self):  # type: ignore[no-untyped-def]
+    def _cluster(self) -> Clusters | None:
         """Kinds of these rows, if another table chooses among them."""
         name = self.planned.name
         wanted = any(
-            k.parent == name and k.role == "token" for t in self.plan.tables.values() for k in t.keys
+            k.parent == name and k.role == "token"
+            for t in self.plan.tables.values()
+            for k in t.keys
         )
         if not wanted:
             return None
@@ -426,27 +370,13 @@ class _TableFit:
         return found
 
 
-def _range(low: float | None, high: float | None) -> tuple[float, float]:
-    """A hundred numbers within the bounds that are known."""
-    if low is None and high is None:
-        return 1.0, 100.0
-    if low is None:
-        assert high is not None
-        return high - 99.0, high
-    return low, high if high is not None else low + 99.0
-
-
 def _drawn(content: RowsModel) -> set[str]:
     """The columns whose values, not only their presence, a network draws."""
     return {c.name for c in content.layout.columns if not isinstance(c, PresenceColumn)}
 
 
-def _moments(columns: list[ModelledColumn], values: Values) -> dict[str, Floats]:
+def _moments(columns: Sequence[ModelledColumn], values: Values) -> dict[str, Floats]:
     """The dates among some columns, in seconds."""
-    from dbsynth.encode import DatetimeColumn
-
     return {
-        c.name: values[c.name].astype(np.float64)
-        for c in columns
-        if isinstance(c, DatetimeColumn)
+        c.name: values[c.name].astype(np.float64) for c in columns if isinstance(c, DatetimeColumn)
     }

@@ -18,12 +18,13 @@ import pyarrow as pa
 from dbsynth.arrow import arrow_type
 from dbsynth.attributes import draw_attributes
 from dbsynth.encode import Features, Ints
-from dbsynth.matching import match_rows
+from dbsynth.keys import ANYWHERE, draw_in_place
+from dbsynth.matching import match_rows, places_of
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
 from dbsynth.schema import Backfill, Batch, ForeignKey, Table, TableName
-from dbsynth.state import State, row_index
+from dbsynth.state import State, row_index, tied_columns
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
 
@@ -110,6 +111,8 @@ def _redrawn(
     for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
         kind = rows.column(column).type
         taken = pa.nulls(len(rows), kind)
+        if column in tied_columns(state.plan.schema.table(planned.name), planned, key):
+            continue
         if key.role != "backfill":
             taken = state.parent_key(declared, parent_column).take(row_index(pointers)).cast(kind)
         rows = rows.set_column(rows.column_names.index(column), column, taken)
@@ -125,8 +128,13 @@ def _backfill(state: State, planned: TablePlan, key: KeyPlan) -> Iterator[Backfi
     is_optional = any(table.column(c).is_nullable for c in key.columns)
     present |= not is_optional
     rng = state.rng(planned.name, key.name, "backfill")
-    anywhere = np.where(parents > 0, rng.integers(0, max(1, parents), size), -1)
-    pointers = np.where(present, anywhere, -1)
+    pairs = list(zip(declared.columns, declared.parent_columns, strict=True))
+    tied = tied_columns(table, planned, key)
+    places = np.full(size, ANYWHERE), np.full(parents, ANYWHERE)
+    if tied:
+        own = [state.keys[planned.name][c] for c, _ in pairs if c in tied]
+        places = places_of(own, [state.parent_key(declared, p) for c, p in pairs if c in tied])
+    pointers = np.where(present, draw_in_place(*places, rng), -1)
     if state.model.tables[planned.name].agreements.get(key.name, 0.0) > 0.5:
         back = _pointing_back(state, planned, key, rng)
         pointers = np.where(present & (is_optional | (back >= 0)), back, pointers)
@@ -134,11 +142,12 @@ def _backfill(state: State, planned: TablePlan, key: KeyPlan) -> Iterator[Backfi
     if len(rows) == 0:
         return
     filled = {c: state.keys[planned.name][c].take(pa.array(rows)) for c in table.primary_key}
-    for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
+    late = [(c, p) for c, p in pairs if c not in tied]
+    for column, parent_column in late:
         taken = state.parent_key(declared, parent_column).take(pa.array(pointers[rows]))
         filled[column] = taken.cast(arrow_type(table.column(column).type))
     for batch in pa.table(filled).combine_chunks().to_batches():
-        yield Backfill(planned.name, declared.columns, batch)
+        yield Backfill(planned.name, tuple(c for c, _ in late), batch)
 
 
 def _pointing_back(

@@ -11,9 +11,9 @@ from dbsynth.schema import ForeignKey, Schema, TableName
 KeyId = tuple[TableName, str]  # child table, key name
 
 
-def key_graph(schema: Schema, without: Collection[KeyId] = ()) -> nx.MultiDiGraph:
+def key_graph(schema: Schema, without: Collection[KeyId] = ()) -> nx.MultiDiGraph[TableName]:
     """Parents point to children, one edge a key; self-references and cut keys are left out."""
-    graph = nx.MultiDiGraph()
+    graph: nx.MultiDiGraph[TableName] = nx.MultiDiGraph()
     graph.add_nodes_from(t.name for t in schema.tables)
     for key in schema.foreign_keys:
         known = key.parent in schema.by_name
@@ -43,8 +43,8 @@ def cut_keys(schema: Schema) -> tuple[KeyId, ...]:
 
 
 def waves(schema: Schema, cut: Collection[KeyId]) -> dict[TableName, int]:
-    """Number the tables so that every parent (cut keys apart) has a lower number than its children."""
-    graph = nx.DiGraph(key_graph(schema, cut))
+    """Number the tables: every parent (cut keys apart) has a lower number than its children."""
+    graph: nx.DiGraph[TableName] = nx.DiGraph(key_graph(schema, cut))
     numbered = enumerate(nx.topological_generations(graph))
     return {name: number for number, names in numbered for name in sorted(names)}
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from dbsynth.encode import Floats, Ints
 
+ANYWHERE = -1  # a place that any parent may have: the row shares no key column yet
+NOWHERE = -2  # a place that no parent has
 ROUNDS = 30  # of swapping before a duplicate pair is drawn anew, and again before it is dropped
 
 
@@ -43,9 +45,7 @@ def rake(drawn: Floats, released: Ints, total: int, rng: np.random.Generator) ->
     return to_total(counts, total, rng, limit=1 if released.max() <= 1 else None)
 
 
-def to_total(
-    counts: Ints, total: int, rng: np.random.Generator, limit: int | None = None
-) -> Ints:
+def to_total(counts: Ints, total: int, rng: np.random.Generator, limit: int | None = None) -> Ints:
     """
     Add or take single units at random until (n,) counts add up to `total`.
 
@@ -81,7 +81,7 @@ def choose_parents(
     Args:
         kinds: (n,) the kind each row asks for, -1 for no parent at all.
         places: (n,) a code that row and parent must share (from key columns that the row already
-            has), -1 where nothing must be shared.
+            has), ANYWHERE where nothing must be shared, NOWHERE where no parent shares it.
         parent_kinds, parent_places: (m,) the same of the parents.
         capacity: (m,) how many rows each parent wants.
         rng: breaks ties.
@@ -96,13 +96,21 @@ def choose_parents(
     capacity = to_total(capacity, len(open_rows), rng)
     tokens = rng.permutation(np.repeat(np.arange(len(capacity)), capacity))
     many = int(max(parent_kinds.max(initial=0), kinds.max(initial=0))) + 2
-    exact = (places * many + kinds, parent_places * many + parent_kinds)
-    for wanted, offered in (exact, (places, parent_places)):
-        left, right = _pair(wanted[open_rows], offered[tokens])
-        pointers[open_rows[left]] = tokens[right]
-        open_rows = np.delete(open_rows, left)
+    is_free = places == ANYWHERE
+    for tied, wanted, offered in (
+        (True, places * many + kinds, parent_places * many + parent_kinds),
+        (True, places, parent_places),
+        (False, kinds, parent_kinds),
+        (False, np.zeros_like(kinds), np.zeros_like(parent_kinds)),
+    ):
+        rows = open_rows[is_free[open_rows] != tied]
+        left, right = _pair(wanted[rows], offered[tokens])
+        pointers[rows[left]] = tokens[right]
+        open_rows = open_rows[pointers[open_rows] < 0]
         tokens = np.delete(tokens, right)
-    return _anywhere(pointers, open_rows, places, parent_places, rng)
+    # Rows that found no free parent take any parent of their place, beyond its capacity.
+    pointers[open_rows] = draw_in_place(places[open_rows], parent_places, rng)
+    return pointers
 
 
 def _pair(wanted: Ints, offered: Ints) -> tuple[Ints, Ints]:
@@ -128,18 +136,18 @@ def _rank_within(codes: Ints) -> Ints:
     return ranks
 
 
-def _anywhere(
-    pointers: Ints, rows: Ints, places: Ints, parent_places: Ints, rng: np.random.Generator
-) -> Ints:
-    """Rows that found no free parent take any parent of their place, beyond its capacity."""
+def draw_in_place(places: Ints, parent_places: Ints, rng: np.random.Generator) -> Ints:
+    """Draw for (n,) rows any of the (m,) parents of their place; -1 where it has none."""
     order = np.argsort(parent_places, kind="stable")
     ordered = parent_places[order]
-    low = np.searchsorted(ordered, places[rows], "left")
-    high = np.searchsorted(ordered, places[rows], "right")
+    is_free = places == ANYWHERE
+    low = np.where(is_free, 0, np.searchsorted(ordered, places, "left"))
+    high = np.where(is_free, len(ordered), np.searchsorted(ordered, places, "right"))
+    pick = low + (rng.random(len(places)) * (high - low)).astype(np.int64)
+    found = np.full(len(places), -1, np.int64)
     some = high > low
-    pick = low + (rng.random(len(rows)) * (high - low)).astype(np.int64)
-    pointers[rows[some]] = order[pick[some]]
-    return pointers
+    found[some] = order[pick[some]]
+    return found
 
 
 def duplicates(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.bool_]:
@@ -185,7 +193,7 @@ def make_distinct(
                 chosen[row], chosen[other] = chosen[other], chosen[row]
         else:
             drawn = parents[rng.integers(0, len(parents), len(rows))]
-            fits = (places[rows] < 0) | (parent_places[drawn] == places[rows])
+            fits = (places[rows] == ANYWHERE) | (parent_places[drawn] == places[rows])
             chosen[rows[fits]] = drawn[fits]
     return chosen, duplicates([*fixed, chosen])
 

@@ -1,4 +1,4 @@
-"""Columns that are made, not learned: keys, personal data, codes, texts, bytes, and what is void."""
+"""Columns that are made, not learned: keys, personal data, codes, texts, bytes, void ones."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ def fit_makers(
             text = values[column.name].cast(pa.string())
             texts[column.name] = fit_text(statistic, text, entities, release, length)
     return Makers(
-        personal=fit_personal(personal, values, entities, release, release.seed) if personal else None,
+        personal=fit_personal(personal, values, entities, release, release.seed)
+        if personal
+        else None,
         formats=formats,
         texts=texts,
         sizes=sizes,
@@ -145,9 +147,7 @@ def make_columns(
         if column.name not in made:
             treatment = planned.columns[column.name]
             made[column.name] = _make(makers, table, column, treatment, seed, first, rows)
-    return {
-        n: v.cast(arrow_type(table.column(n).type), safe=False) for n, v in made.items()
-    }
+    return {n: v.cast(arrow_type(table.column(n).type), safe=False) for n, v in made.items()}
 
 
 def _make(
@@ -163,7 +163,9 @@ def _make(
     rng = np.random.Generator(np.random.Philox(key=key % 2**63, counter=[first, 0, 0, 0]))
     unique = first if treatment.is_unique or treatment.kind == "key" else None
     if column.name in makers.formats:
-        return sample_format(makers.formats[column.name], rng, rows, unique_offset=unique, seed=seed)
+        return sample_format(
+            makers.formats[column.name], rng, rows, unique_offset=unique, seed=seed
+        )
     if column.name in makers.texts:
         return sample_text(makers.texts[column.name], rng, rows, unique_offset=unique)
     if column.name in makers.sizes:
@@ -246,7 +248,8 @@ def _void(column: Column, rows: int) -> pa.Array:
 
 _EMPTY = {
     "interval": "0", "inet": "192.0.2.1", "cidr": "192.0.2.0/24", "macaddr": "02:00:00:00:00:00",
-    "point": "(0,0)", "xml": "<e/>", "money": "0", "timetz": "00:00:00+00", "time with": "00:00:00+00",
+    "point": "(0,0)", "xml": "<e/>", "money": "0", "timetz": "00:00:00+00",
+    "time with": "00:00:00+00",
 }  # fmt: skip
 
 

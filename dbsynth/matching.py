@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.encode import Ints
+from dbsynth.keys import ANYWHERE, NOWHERE
 from dbsynth.schema import ForeignKey
 
 
@@ -48,11 +49,36 @@ def match_rows(wanted: Sequence[pa.ChunkedArray], given: Sequence[pa.ChunkedArra
         here = _positions(column.cast(other.type, safe=False), values)
         missing |= here < 0
         # Renumbering after every column keeps the codes small, however many columns there are.
-        pairs = np.concatenate([left * (len(values) + 1) + here, right * (len(values) + 1) + _positions(other, values)])  # fmt: skip
+        size = len(values) + 1
+        pairs = np.concatenate([left * size + here, right * size + _positions(other, values)])
         codes = np.unique(pairs, return_inverse=True)[1].astype(np.int64)
         left, right = codes[: len(left)], codes[len(left) :]
     found = _positions(pa.chunked_array([pa.array(left)]), pa.array(right))
     return np.where(missing, -1, found)
+
+
+def places_of(
+    wanted: Sequence[pa.ChunkedArray], given: Sequence[pa.ChunkedArray]
+) -> tuple[Ints, Ints]:
+    """
+    Number the places that parents have: equal values of some key columns are one place.
+
+    Args:
+        wanted: per key column (n,) values that rows have already.
+        given: per key column (m,) values of the parents.
+
+    Returns:
+        (n,) places of the rows, `keys.ANYWHERE` where a value is null, `keys.NOWHERE` where no
+        parent has it; and (m,) places of the parents.
+    """
+    known = pa.table({str(i): column for i, column in enumerate(given)})
+    values = known.group_by(known.column_names).aggregate([])
+    places = match_rows(wanted, values.columns)
+    is_open = np.zeros(len(places), bool)
+    for column in wanted:
+        is_open |= np.asarray(column.is_null())
+    places = np.where(is_open, ANYWHERE, np.where(places < 0, NOWHERE, places))
+    return places, match_rows(known.columns, values.columns)
 
 
 def _positions(column: pa.ChunkedArray, values: pa.Array) -> Ints:

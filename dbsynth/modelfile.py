@@ -36,6 +36,7 @@ from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel
 FORMAT_VERSION = 1
 MAX_BYTES = 4 << 30  # of one member, unpacked: a file from elsewhere must not fill the memory
 _CORRUPT = "Fit the model again, or fetch the file again."
+_BROKEN = (ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, EOFError)
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same model gives the same bytes
 
 
@@ -57,7 +58,9 @@ def save(model: Model, path: Path) -> None:
     from safetensors.numpy import save as save_tensors
 
     members["tables.json"] = _json(tables)
-    members["weights.safetensors"] = save_tensors({k: np.ascontiguousarray(v) for k, v in weights.items()})
+    members["weights.safetensors"] = save_tensors(
+        {k: np.ascontiguousarray(v) for k, v in weights.items()}
+    )
     manifest = {
         "format": "dbsynth model",
         "version": FORMAT_VERSION,
@@ -91,7 +94,7 @@ def load(path: Path) -> Model:
         raise ModelFileError(f"cannot read {path}: {exc.strerror}", "Check its rights.") from exc
     except ModelFileError:
         raise
-    except (ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, EOFError, DbsynthError) as exc:  # fmt: skip
+    except (*_BROKEN, DbsynthError) as exc:
         raise ModelFileError(f"{path} is not a model file, or is corrupt", _CORRUPT) from exc
     return Model(plan, models)
 
@@ -129,7 +132,9 @@ def _read(path: Path) -> dict[str, bytes]:
             raise ModelFileError(f"{path} holds members of more than 4 GiB", _CORRUPT)
         manifest = json.loads(archive.read("manifest.json"))
         if manifest.get("format") != "dbsynth model":
-            raise ModelFileError(f"{path} is not a dbsynth model", "Give a file made by `dbsynth fit`.")
+            raise ModelFileError(
+                f"{path} is not a dbsynth model", "Give a file made by `dbsynth fit`."
+            )
         if manifest["version"] > FORMAT_VERSION:
             raise ModelFileError(
                 f"{path} has format version {manifest['version']}, this dbsynth reads up to "
@@ -204,5 +209,3 @@ def _part(
     own = {n[len(prefix) + 1 :]: w for n, w in weights.items() if n.startswith(f"{prefix}.")}
     layout = Layout(tuple(column_from_json(c) for c in data["columns"]))
     return RowsModel(layout, data["engine"], find_engine(data["engine"]).load(data["model"], own))
-
-

@@ -1,4 +1,4 @@
-"""The plan as a YAML file that people read, edit, compare and keep in git; and as JSON in models."""
+"""The plan as YAML that people read, edit, compare and keep in git; and as JSON in models."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def _parse(text: str) -> dict[str, Any]:
     except YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise PlanFileError(f"the plan is not YAML{where}", "Mend the file or make it anew.") from exc
+        raise PlanFileError(
+            f"the plan is not YAML{where}", "Mend the file or make it anew."
+        ) from exc
     if not isinstance(data, dict):
         raise PlanFileError("the plan is empty", "Make it with `dbsynth plan SOURCE -o plan.yaml`.")
     return data
@@ -135,7 +137,11 @@ def _key_data(key: KeyPlan, undeclared: ForeignKey | None) -> dict[str, Any]:
     data = asdict(key)
     if undeclared is not None:  # the database does not tell it, so the plan must
         data["undeclared_parent_columns"] = list(undeclared.parent_columns)
-    data["columns"], data["parent"], data["via"] = list(key.columns), list(key.parent), list(key.via)
+    data["columns"], data["parent"], data["via"] = (
+        list(key.columns),
+        list(key.parent),
+        list(key.via),
+    )
     return {k: v for k, v in data.items() if v not in ("", [], 0.0)}
 
 
@@ -229,7 +235,9 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
         return None
     name = TableName(str(entry.get("schema") or ""), str(entry["table"]))
     if name not in schema.by_name:
-        problems.append(f"table {name} is not in the source{_hint(str(name), map(str, schema.by_name))}")
+        problems.append(
+            f"table {name} is not in the source{_hint(str(name), map(str, schema.by_name))}"
+        )
         return None
     _check(f"{name}: mode", entry.get("mode"), get_args(TableMode), problems)
     for count in ("source_rows", "rows", "wave"):
@@ -245,9 +253,11 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
             continue
         columns[column.name] = _treatment(f"{name}.{column.name}", given, problems)
     known = {c.name for c in table.columns}
-    for extra in (entry.get("columns") or {}):
-        if extra not in known:
-            problems.append(f"{name}.{extra}: no such column{_hint(str(extra), known)}")
+    problems.extend(
+        f"{name}.{extra}: no such column{_hint(str(extra), known)}"
+        for extra in entry.get("columns") or {}
+        if extra not in known
+    )
     return TablePlan(
         name=name,
         mode=entry.get("mode", "generate"),
@@ -271,7 +281,8 @@ def _keys(
     for data in entry.get("keys") or []:
         key = declared.get(data.get("name"))
         if key is None:
-            problems.append(f"{name}: no foreign key {data.get('name')!r}{_hint(str(data.get('name')), declared)}")  # fmt: skip
+            wrong = str(data.get("name"))
+            problems.append(f"{name}: no foreign key {wrong!r}{_hint(wrong, declared)}")
             continue
         _check(f"{name}.{key.name}: role", data.get("role"), get_args(KeyRole), problems)
         found.append(
@@ -313,5 +324,3 @@ def _check(where: str, value: Any, allowed: tuple[str, ...], problems: list[str]
 def _hint(word: str, known: Any) -> str:
     close = difflib.get_close_matches(word, list(known), 1)
     return f"; did you mean {close[0]}?" if close else ""
-
-

@@ -1,4 +1,4 @@
-"""Make the plan: who owns whom, which tables are reference tables, how every key gets its values."""
+"""Make the plan: who owns whom, what are reference tables, how every key gets its values."""
 
 from __future__ import annotations
 
@@ -124,7 +124,9 @@ def build_plan(
         )
         for name in order
     }
-    notes = tuple(f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut))
+    notes = tuple(
+        f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut)
+    )
     return Plan(
         schema=schema, tables=tables, seed=seed, engine=engine, quality=quality,
         is_protected=is_protected, notes=notes,
@@ -152,9 +154,7 @@ def _owners(facts: _Facts, order: list[TableName]) -> dict[TableName, ForeignKey
     return owners
 
 
-def _owner(
-    facts: _Facts, table: Table, personal: Mapping[TableName, bool]
-) -> ForeignKey | None:
+def _owner(facts: _Facts, table: Table, personal: Mapping[TableName, bool]) -> ForeignKey | None:
     wish = facts.wish(table.name).owner
     if wish is not None:
         return next((k for k in table.foreign_keys if k.name == wish), None)
@@ -348,7 +348,7 @@ def _ways(
 ) -> list[tuple[tuple[str, ...], Ints]]:
     """Every path of one to `depth` further keys from a parent to the goal, with its pointers."""
     here = facts.pointers[child, name]
-    found = []
+    found: list[tuple[tuple[str, ...], Ints]] = []
     for key in facts.schema.table(parent).foreign_keys:
         if key.is_self or (parent, key.name) in facts.cut or key.parent not in facts.schema.by_name:
             continue
@@ -388,7 +388,7 @@ def _shares_columns(facts: _Facts, table: Table, key: ForeignKey, via: tuple[str
 
 
 def _order_by(facts: _Facts, table: Table, owner: ForeignKey | None) -> str:
-    """The column that orders siblings: the rest of the key, else the first date that is always set."""
+    """The column that orders siblings: the rest of the key, else the first complete date."""
     if owner is None:
         return ""
     treatments = facts.treatments[table.name]
@@ -409,5 +409,3 @@ def _order_by(facts: _Facts, table: Table, owner: ForeignKey | None) -> str:
 
 def _is_ordered(treatment: Treatment) -> bool:
     return treatment.kind in ("number", "datetime")
-
-

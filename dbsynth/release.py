@@ -34,7 +34,7 @@ class Release:
     is_protected: bool = True
 
     def threshold(self, statistic: str) -> int:
-        """How many distinct entities a value of this statistic needs: 5, 6 or 7 (1: unprotected)."""
+        """How many entities a value of this statistic needs: 5, 6 or 7 (1: unprotected)."""
         if not self.is_protected:
             return 1
         digest = hashlib.blake2b(f"{self.seed}/{statistic}".encode(), digest_size=4).digest()
@@ -106,7 +106,8 @@ class Release:
     ) -> NDArray[np.float64]:
         """Release quantiles, clipped to `bounds`; (n,) -> (len(shares),) ascending."""
         low, high = self.bounds(statistic, values, entities)
-        return np.clip(np.quantile(values, np.asarray(shares)), low, high)
+        curve: NDArray[np.float64] = np.quantile(values, np.asarray(shares))
+        return curve.clip(low, high)
 
     def counts(self, statistic: str, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """

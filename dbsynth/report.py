@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dbsynth.errors import UsageError
 from dbsynth.findings import Findings
 from dbsynth.plan import FORMAT_VERSION, KeyPlan, Plan, TableMode, TablePlan
 from dbsynth.schema import Loss, TableName
+from dbsynth.urls import Location
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
     from rich.table import Table as Grid
 
@@ -52,6 +55,20 @@ class Run:
     findings: Findings = field(default_factory=Findings)
     stages: Mapping[str, float] = field(default_factory=dict)  # stage -> seconds
     exit_code: int = 0
+    place: Location | None = None  # the target; in no output, for it holds the password
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """
+        Read the target's tables into memory.
+
+        Returns:
+            a pandas frame for each table, see `dbsynth.frames.read_frames`.
+        """
+        from dbsynth.frames import read_frames
+
+        if self.place is None:
+            raise UsageError("this run has no target to read", "Use dbsynth.read_frames(URL).")
+        return read_frames(self.place)
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain lists and dicts, with `schema_version`; keys are never renamed."""

@@ -1,4 +1,4 @@
-"""The layout of a table's rows as networks see them: slots in order, each with its softmax heads."""
+"""The layout of a table's rows as networks see them: slots in order, each with its heads."""
 
 from __future__ import annotations
 
@@ -52,10 +52,7 @@ class Layout:
     @property
     def shape(self) -> Features:
         """Features of no rows: tells cardinalities and widths."""
-        nothing: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
-        for column in self.columns:
-            real = isinstance(column, NumberColumn | DatetimeColumn)
-            nothing[column.name] = np.zeros(0, np.float64 if real else np.int64)
+        nothing = {c.name: blank(c, 0) for c in self.columns}
         return self.features(nothing, 0)
 
     def slot_features(self, slot: Slot, values: Values) -> Features:
@@ -64,20 +61,19 @@ class Layout:
         data = values[column.name]
         if not isinstance(column, DatetimeColumn):
             return column.features(data)  # type: ignore[arg-type]
+        seconds = data.astype(np.float64)
         if slot.part == "time":
-            return column.time_features(data)
-        day = column.day_features(data)
+            return column.time_features(seconds)
+        day = column.day_features(seconds)
         if column.time is None or has_time_slot(column):
             return day
-        return Features.join([day, column.time_features(data)], len(data))
+        return Features.join([day, column.time_features(seconds)], len(data))
 
     def features(self, values: Values, rows: int) -> Features:
         """What networks see of whole rows; `rows` says how many, should there be no column."""
         return Features.join([self.slot_features(s, values) for s in self.slots], rows)
 
-    def targets(
-        self, values: Values, anchors: Mapping[str, Floats], previous: Ints
-    ) -> list[Ints]:
+    def targets(self, values: Values, anchors: Mapping[str, Floats], previous: Ints) -> list[Ints]:
         """
         The tokens that every head of every slot should have predicted.
 
@@ -99,6 +95,13 @@ class Layout:
                     tokens = np.where(used, tokens, IGNORED)
                 found.append(tokens)
         return found
+
+
+def blank(column: ModelledColumn, rows: int) -> NDArray[np.float64] | NDArray[np.int64]:
+    """Working values of (n,) rows of which nothing is known."""
+    if isinstance(column, NumberColumn | DatetimeColumn):
+        return np.full(rows, np.nan)
+    return np.zeros(rows, np.int64)
 
 
 def has_time_slot(column: DatetimeColumn) -> bool:
@@ -213,8 +216,9 @@ def _advance(start: Floats, by: Floats, unit: str) -> Floats:
 def place_time(column: DatetimeColumn, days: Floats, tokens: Ints, uniforms: Floats) -> Floats:
     """Add a drawn time of day to (n,) midnights."""
     assert column.time is not None
-    shown = np.where(tokens == NULL, 0.0, np.nan_to_num(column.time.decode(tokens, uniforms)))
-    return np.floor(days / DAY) * DAY + np.clip(shown, 0.0, DAY - 1e-6)
+    drawn = np.nan_to_num(column.time.decode(tokens, uniforms))
+    shown: Floats = np.where(tokens == NULL, 0.0, drawn).clip(0.0, DAY - 1e-6)
+    return np.floor(days / DAY) * DAY + shown
 
 
 def running_means(features: Features, first: Ints) -> NDArray[np.float32]:
@@ -231,7 +235,8 @@ def running_means(features: Features, first: Ints) -> NDArray[np.float32]:
     total = np.cumsum(features.floats.astype(np.float64), axis=0) - features.floats
     seen = np.arange(len(features)) - first
     base = total[first]
-    return ((total - base) / np.maximum(seen, 1)[:, None]).astype(np.float32)
+    means: NDArray[np.float32] = ((total - base) / np.maximum(seen, 1)[:, None]).astype(np.float32)
+    return means
 
 
 def position(index: Ints, count: Ints) -> Features:
@@ -242,5 +247,3 @@ def position(index: Ints, count: Ints) -> Features:
         [np.log1p(index) / 5, np.log1p(after) / 5, index / np.maximum(count, 1)], axis=1
     )
     return Features(codes.astype(np.int32), floats.astype(np.float32), (33, 33))
-
-

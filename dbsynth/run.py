@@ -373,4 +373,5 @@ def _run(made: Plan, written: Written, findings: Findings, job: _Job) -> Run:
         losses=written.adoption.losses,
         findings=findings,
         stages=job.clock.stages,
+        place=job.target,
     )

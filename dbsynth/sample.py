@@ -1,4 +1,4 @@
-"""Read what fit learns from: whole entities, a bounded number of them, and which row hangs on which."""
+"""Read what fit learns from: a bounded number of whole entities, and what hangs on what."""
 
 from __future__ import annotations
 
@@ -76,9 +76,13 @@ def read_sample(plan: Plan, source: Source, progress: Progress = silent) -> Samp
         for key in plan.schema.table(name).foreign_keys:
             if key.parent in rows:
                 parents[name, key.name] = row_pointers(rows[name], key, rows[key.parent])
+            elif key.parent in plan.tables:
+                parents[name, key.name] = np.full(len(rows[name]), -1, np.int64)
     entities = _entities(plan, rows, parents)
     held_out = _held_out(plan, rows, entities)
-    return Sample(rows, parents, entities, held_out, {n: shares[plan.tables[n].root] for n in names})
+    return Sample(
+        rows, parents, entities, held_out, {n: shares[plan.tables[n].root] for n in names}
+    )
 
 
 def owner_key(planned: TablePlan) -> KeyPlan | None:
@@ -131,7 +135,9 @@ def _order(table: Table, planned: TablePlan) -> tuple[str, ...]:
     """Siblings together, in their own order; ties by key, so that equal data read equal."""
     owner = owner_key(planned)
     wanted = [*(owner.columns if owner else ()), *filter(None, [planned.order_by])]
-    rest = table.primary_key or tuple(c.name for c in table.written_columns if _sortable(c.type.kind))
+    rest = table.primary_key or tuple(
+        c.name for c in table.written_columns if _sortable(c.type.kind)
+    )
     return tuple(dict.fromkeys([*wanted, *rest]))
 
 

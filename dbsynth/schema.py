@@ -1,4 +1,4 @@
-"""The shape of a database: tables, columns, types, keys and rules, as frozen values without a row."""
+"""The shape of a database: tables, columns, types, keys and rules; frozen, without a row."""
 
 from __future__ import annotations
 
@@ -223,9 +223,9 @@ class Schema:
             yield from table.foreign_keys
 
     def with_keys(self, keys: Iterable[ForeignKey]) -> Schema:
-        """Add foreign keys to the tables that they belong to."""
+        """Add foreign keys to the tables that they belong to, sorted by name."""
         added: defaultdict[TableName, list[ForeignKey]] = defaultdict(list)
-        for key in keys:
+        for key in sorted(keys, key=lambda k: k.name):
             added[key.child].append(key)
         tables = tuple(
             dataclasses.replace(t, foreign_keys=(*t.foreign_keys, *added[t.name]))
@@ -260,7 +260,7 @@ class Schema:
         )
 
     def fingerprint(self) -> str:
-        """A short hash of what the database declares, whatever its version: equal means same shape."""
+        """A short hash of what is declared, but the version: equal means same shape."""
         data = self.to_json()
         del data["server_version"]
         for table in data["tables"]:

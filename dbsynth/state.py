@@ -54,7 +54,15 @@ class State:
         """The columns of a table that other rows refer to, and its primary key."""
         keys = self.plan.schema.foreign_keys
         referenced = {c for k in keys if k.parent == name for c in k.parent_columns}
-        return referenced | set(self.plan.schema.table(name).primary_key)
+        table, planned = self.plan.schema.table(name), self.plan.tables[name]
+        late = {c for k in planned.keys for c in tied_columns(table, planned, k)}
+        return referenced | late | set(table.primary_key)
+
+    def ownerless(self, planned: TablePlan) -> int:
+        """How many rows of a table belong to nobody."""
+        wanted = self.rows.get(planned.name, self.scaled(planned.target_rows))
+        found = self.model.tables[planned.name].ownerless
+        return round(found * wanted / max(1, planned.source_rows))
 
     def is_needed(self, name: TableName) -> bool:
         """Whether a later table is conditioned on this one."""
@@ -111,22 +119,28 @@ class State:
                 raw = rng.random(size) if drawn is None else drawn.astype(np.float64)
                 self.fanouts[edge] = rake(raw, released, total, rng)
 
-    def _total(
-        self, child: TablePlan, key: KeyPlan, released: NDArray[np.int64], size: int
-    ) -> int:
+    def _total(self, child: TablePlan, key: KeyPlan, released: NDArray[np.int64], size: int) -> int:
         """How many rows a child table should have along a key."""
         if size == 0 or len(released) == 0:
             return 0
         if key.role != "owner":
             return round(float(released.mean()) * size)
         if child.name in self.rows:
-            return self.rows[child.name]
+            return max(0, self.rows[child.name] - self.ownerless(child))
         parent = self.plan.tables[key.parent]
         owned = child.source_rows - self.model.tables[child.name].ownerless
         wish = child.target_rows / max(1, child.source_rows)
         if parent.mode == "copy":
             wish *= self.scale  # the parents are not scaled, so their children are
         return round(owned * size / max(1, parent.source_rows) * wish)
+
+
+def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, ...]:
+    """The columns of a key that closes a cycle which the primary key or other keys fill."""
+    if key.role != "backfill":
+        return ()
+    others = {c for k in planned.keys if k.role != "backfill" for c in k.columns}
+    return tuple(c for c in key.columns if c in others or c in table.primary_key)
 
 
 def row_index(pointers: Ints) -> pa.Array:

@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from dbsynth.conditions import Siblings, ancestor_dates, ancestors, climb, siblings_of
 from dbsynth.draw import Drawing, chunks
 from dbsynth.encode import CategoryColumn, Features, Floats, Ints
-from dbsynth.keys import choose_parents, make_distinct
-from dbsynth.matching import match_rows
+from dbsynth.keys import (
+    ANYWHERE,
+    choose_parents,
+    draw_in_place,
+    make_distinct,
+    to_total,
+)
+from dbsynth.matching import places_of
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Table, TableName
@@ -56,9 +62,7 @@ def draw_part(
     ).draw()
 
 
-def build_skeleton(
-    state: State, planned: TablePlan, table: Table, model: TableModel
-) -> Skeleton:
+def build_skeleton(state: State, planned: TablePlan, table: Table, model: TableModel) -> Skeleton:
     """Decide how many rows a table has, and which parents each one has."""
     return _Structure(state, planned, table, model).skeleton()
 
@@ -80,6 +84,7 @@ class _Structure:
         codes = self._choose(owners)
         self._derive()
         kept = self._distinct_pairs()
+        self._derive()  # again, for keys were moved
         if not kept.all():
             index = np.flatnonzero(kept)
             self.pointers = {k: v[index] for k, v in self.pointers.items()}
@@ -95,9 +100,24 @@ class _Structure:
         """The owner row of every row: as many as each owner's fan-out, then those without one."""
         owner = owner_key(self.planned)
         assert owner is not None
-        fanout = self.state.fanouts[edge_name(self.planned.name, owner.name)]
-        alone = np.full(self.state.scaled(self.model.ownerless), -1, np.int64)
+        fanout = self._feasible(owner, self.state.fanouts[edge_name(self.planned.name, owner.name)])
+        alone = np.full(self.state.ownerless(self.planned), -1, np.int64)
         return np.concatenate([np.repeat(np.arange(len(fanout)), fanout), alone])
+
+    def _feasible(self, owner: KeyPlan, fanout: Ints) -> Ints:
+        """Take the rows of owners under which a required parent cannot be found; others get them."""
+        good, self.size = np.ones(len(fanout), bool), len(fanout)
+        self.pointers[owner.name] = np.arange(len(fanout))
+        for key in self._other_keys():
+            if not any(self.table.column(c).is_nullable for c in key.columns):
+                places, parent_places = self._places(key)
+                good &= (places == ANYWHERE) | np.isin(places, parent_places)
+        if good.all() or not fanout[good].any():
+            return fanout
+        rng = self.state.rng(self.planned.name, owner.name, "feasible")
+        moved = np.zeros(len(fanout), np.int64)
+        moved[good] = to_total(fanout[good], int(fanout.sum()), rng)
+        return moved
 
     def _choose(self, owners: Ints | None) -> Features:
         """Draw the kinds of parents, then the parents themselves."""
@@ -111,12 +131,14 @@ class _Structure:
             tokens = drawn[key.name].astype(np.int64)
             if key.role == "reference":
                 labels = np.array([-1, *column.codec.labels, -1], np.int64)
-                self.pointers[key.name] = labels[tokens]
+                self.pointers[key.name] = self._agreeing(key, labels[tokens])
             else:
                 got = self._take_tokens(key, tokens - 1)
                 kinds = self.state.known.codes[key.parent]
                 self.pointers[key.name] = got
-                drawn[key.name] = np.where(got >= 0, kinds[np.maximum(got, 0)] + 1, 0)
+                found = got >= 0
+                drawn[key.name] = np.zeros(self.size, np.int64)
+                drawn[key.name][found] = kinds[got[found]] + 1
         return part.layout.features(drawn, self.size)
 
     def _draw(self, part: RowsModel, owners: Ints | None) -> dict[str, Floats | Ints]:
@@ -152,7 +174,7 @@ class _Structure:
         return choose_parents(kinds, places, parent_kinds, parent_places, capacity, rng)
 
     def _places(self, key: KeyPlan) -> tuple[Ints, Ints]:
-        """Codes of the key columns that other keys have fixed already, for rows and for parents."""
+        """Codes of the key columns that other keys have fixed, for rows and for parents."""
         declared = foreign_key(self.table, key.name)
         parents = self.state.sizes[key.parent]
         fixed = []
@@ -161,11 +183,16 @@ class _Structure:
             if given is not None:
                 fixed.append((given, self.state.parent_key(declared, parent_column)))
         if not fixed:
-            return np.full(self.size, -1, np.int64), np.full(parents, -1, np.int64)
-        known = pa.table({str(i): p for i, (_, p) in enumerate(fixed)})
-        values = known.group_by(known.column_names).aggregate([])
-        places = match_rows([g for g, _ in fixed], values.columns)
-        return places, match_rows(known.columns, values.columns)
+            return np.full(self.size, ANYWHERE), np.full(parents, ANYWHERE)
+        return places_of([g for g, _ in fixed], [p for _, p in fixed])
+
+    def _agreeing(self, key: KeyPlan, pointers: Ints) -> Ints:
+        """Draw other reference rows where the chosen ones contradict keys that share columns."""
+        places, parent_places = self._places(key)
+        wrong = (pointers >= 0) & (places != ANYWHERE) & (parent_places[pointers] != places)
+        rng = self.state.rng(self.planned.name, key.name, "agreeing")
+        drawn = draw_in_place(places, parent_places, rng)
+        return np.where(wrong, drawn, pointers)
 
     def _given(self, column: str, besides: str) -> pa.ChunkedArray | None:
         """A key column's values, if a key other than `besides` has fixed them."""

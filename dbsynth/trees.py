@@ -43,9 +43,11 @@ def hang(
             continue
         declared = foreign_key(table, key.name)
         shared = _shared_columns(state, table, declared)
-        pointers = _pointers(state, key, model, rows, values, _groups(rows, shared))
+        pointers = _pointers(state, key, model, values, _groups(rows, shared))
         if not any(table.column(c).is_nullable for c in key.columns):
-            pointers = np.where(pointers < 0, np.arange(len(rows)), pointers)  # roots own themselves
+            pointers = np.where(
+                pointers < 0, np.arange(len(rows)), pointers
+            )  # roots own themselves
         state.known.pointers[table.name][key.name] = pointers
         own = rows.select(list(declared.parent_columns))
         for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
@@ -56,9 +58,7 @@ def hang(
     return rows
 
 
-def _pointers(
-    state: State, key: KeyPlan, model: TableModel, rows: pa.Table, values: Values, groups: Ints
-) -> Ints:
+def _pointers(state: State, key: KeyPlan, model: TableModel, values: Values, groups: Ints) -> Ints:
     edge = edge_name(model.name, key.name)
     has_parent = values[key.name] > 0
     rng = state.rng(model.name, key.name)

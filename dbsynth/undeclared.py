@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from dbsynth.ask import Committed, count_orphans
-from dbsynth.lexicon import singular, words_of
+from dbsynth.lexicon import is_person_table, singular, words_of
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 
 if TYPE_CHECKING:
@@ -19,16 +19,15 @@ _KINDS = ("integer", "string", "uuid")
 _LEAST_VALUES = 2  # different ones; a column with fewer says nothing
 _IDENTIFIERS = frozenset({"id", "ids", "key", "code", "no", "nr", "num", "number", "uuid", "guid",
                           "fk", "ref"})  # fmt: skip
-# What rows call another row of their own table.
-_ROLES = frozenset(
-    tuple(phrase.split())
-    for phrase in (
-        "parent", "ancestor", "root", "manager", "supervisor", "superior", "boss", "mentor",
-        "reports to", "report to", "reply to", "replies to", "belongs to", "part of", "child of",
-        "previous", "prev", "next", "predecessor", "successor", "original", "duplicate of",
-        "merged into", "replaces", "replaced by", "superseded by", "referred by", "referrer",
-        "vorgesetzter", "vorgaenger", "padre", "jefe",
-    )
+# What rows call another row of their own table, and what people call another person.
+_ROLES = (
+    "parent", "ancestor", "predecessor", "successor", "reply to", "replies to", "belongs to",
+    "part of", "child of", "duplicate of", "merged into", "replaces", "replaced by",
+    "superseded by",
+)  # fmt: skip
+_PERSON_ROLES = (
+    "manager", "supervisor", "superior", "boss", "mentor", "reports to", "report to",
+    "referred by", "referrer", "spouse", "mother", "father", "vorgesetzter", "jefe",
 )  # fmt: skip
 
 
@@ -117,12 +116,11 @@ def _fits(column: Column, parent: Table) -> bool:
 def _closeness(table: Table, column: Column, parent: Table) -> int:
     """How many words of the column's name say that it refers to the parent; 0: none do."""
     stem = _stem(column.name)
-    if not stem:
-        return 0
-    is_self = table.name == parent.name
-    if is_self:
-        return max((len(r) for r in _ROLES if stem[-len(r) :] == r), default=0)
     names = {_stem(parent.name.name), _stem(parent.primary_key[0])}
+    if table.name == parent.name:
+        is_person = is_person_table(table.name.name, [c.name for c in table.columns])
+        names.discard(stem)  # that is the row's own name; previous_order is another order's
+        names |= {_stem(r) for r in (_ROLES + _PERSON_ROLES if is_person else _ROLES)}
     return max((len(n) for n in names if n and stem[-len(n) :] == n), default=0)
 
 
@@ -131,8 +129,7 @@ def _stem(name: str) -> tuple[str, ...]:
     words = list(words_of(name))
     while words and words[-1] in _IDENTIFIERS:
         words.pop()
-    stem = tuple(words)
-    return stem if stem in _ROLES or not stem else (*stem[:-1], singular(stem[-1]))
+    return (*words[:-1], singular(words[-1])) if words else ()
 
 
 def _by_column_name(keys: Iterable[ForeignKey]) -> dict[str, set[TableName]]:

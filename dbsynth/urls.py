@@ -15,10 +15,13 @@ DIALECTS = {
     "postgresql": "postgresql", "postgres": "postgresql", "pg": "postgresql",
     "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite", "duckdb": "duckdb",
 }  # fmt: skip
-_SUFFIXES = {".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb", ".ddb": "duckdb"}  # fmt: skip
-_SECRET_OPTIONS = "password|passwd|pwd|passfile|sslpassword|sslkey|token|secret|options"
+_SUFFIXES = {
+    ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb",
+    ".ddb": "duckdb",
+}  # fmt: skip
+_SECRETS = "password|passwd|pwd|passfile|sslpassword|sslkey|token|secret|options"
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<info>[^/\s]*)@", re.IGNORECASE)
-_OPTION = re.compile(rf"\b(?P<key>{_SECRET_OPTIONS})\s*=\s*(?:'[^']*'|[^&\s'\"]+)", re.IGNORECASE)
+_OPTION = re.compile(rf"\b(?P<key>{_SECRETS})\s*=\s*(?:'[^']*'|[^&\s'\"]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

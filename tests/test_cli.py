@@ -177,6 +177,7 @@ def test_python_reads_what_the_api_wrote(shop: Path, tmp_path: Path):
     frames = dbsynth.read_frames(target)
     assert 400 == len(frames["customers"])
     assert set(frames["reviews"]["rating"]) <= {1, 2, 3, 4, 5}
+    assert frames.keys() == run.frames().keys()
 
 
 def test_doctor_checks_the_installation(cli):

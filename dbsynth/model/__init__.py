@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -26,7 +29,8 @@ def find_engine(name: str) -> Engine:
         UsageError: there is no engine of that name.
     """
     if name in _BUILT_IN:
-        engine: Engine = import_module(_BUILT_IN[name]).ENGINE
+        with _signals_held():
+            engine: Engine = import_module(_BUILT_IN[name]).ENGINE
         return engine
     found = {e.name: e for e in entry_points(group="dbsynth.engines")}
     if name not in found:
@@ -34,3 +38,13 @@ def find_engine(name: str) -> Engine:
         raise UsageError(f"there is no engine {name!r}", f"Use one of {known}.")
     plugin: Engine = found[name].load()
     return plugin
+
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Keep ^C and SIGTERM waiting: torch aborts the process if one arrives while it is imported."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

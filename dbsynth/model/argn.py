@@ -1,4 +1,4 @@
-"""The default engine: train one `RowNet` a table, early stopped on held-out entities; draw from it."""
+"""The default engine: train one `RowNet` a table, stopped early on held-out entities."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from dbsynth.encode import Features, Ints
@@ -138,10 +138,11 @@ def _start_at_marginals(net: RowNet, task: FitTask) -> None:
     """Set the output biases to the log frequencies, so that training starts at the marginals."""
     with torch.no_grad():
         for out, (_, tokens), target in zip(net.out, task.heads, task.targets, strict=True):
+            assert isinstance(out, nn.Linear)
             used = target[(target >= 0) & ~task.held_out]
             counted = np.bincount(used, minlength=tokens) + 0.1
-            out.bias.copy_(torch.from_numpy(np.log(counted / counted.sum())))  # type: ignore[operator, union-attr]
-            out.weight.mul_(0.1)  # type: ignore[operator, union-attr]
+            out.bias.copy_(torch.from_numpy(np.log(counted / counted.sum())))
+            out.weight.mul_(0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,11 @@ class _Data:
         slots = [(c[rows], f[rows]) for c, f in self.slots]
         logits = net(condition, slots, dropout)
         wanted = self.targets[rows]
-        total = sum(
-            functional.cross_entropy(l, wanted[:, h], ignore_index=-1, reduction="sum")
-            for h, l in enumerate(logits)
+        total: Tensor = sum(  # type: ignore[assignment]
+            functional.cross_entropy(own, wanted[:, h], ignore_index=-1, reduction="sum")
+            for h, own in enumerate(logits)
         )
-        return total / len(rows)  # type: ignore[return-value, operator]
+        return total / len(rows)
 
 
 def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:

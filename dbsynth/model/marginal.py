@@ -43,8 +43,8 @@ class MarginalSession:
             shares[:] = 1.0
             shares[list(banned)] = 0.0
         total = np.cumsum(shares)
-        tokens = np.searchsorted(total, uniforms * total[-1], "right")
-        return np.minimum(tokens, int(np.flatnonzero(shares)[-1])).astype(np.int64)
+        tokens: Ints = np.searchsorted(total, uniforms * total[-1], "right").astype(np.int64)
+        return tokens.clip(max=int(np.flatnonzero(shares)[-1]))
 
     def see(self, slot: int, features: Features) -> None:
         """Nothing depends on anything here."""

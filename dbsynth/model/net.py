@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -38,13 +37,17 @@ def embedding_width(cardinality: int) -> int:
     return int(min(16, max(2, round(1.6 * cardinality**0.4))))
 
 
+def _width(cards: Sequence[int], floats: int) -> int:
+    return sum(embedding_width(k) for k in cards) + floats
+
+
 class _Embed(nn.Module):
     """Embeddings of several code columns, side by side with the float columns."""
 
     def __init__(self, cards: Sequence[int], floats: int) -> None:
         super().__init__()
         self.tables = nn.ModuleList(nn.Embedding(k, embedding_width(k)) for k in cards)
-        self.width = sum(embedding_width(k) for k in cards) + floats
+        self.width = _width(cards, floats)
 
     def forward(self, codes: Tensor, floats: Tensor) -> Tensor:
         parts = [table(codes[:, i]) for i, table in enumerate(self.tables)]
@@ -66,12 +69,13 @@ class RowNet(nn.Module):
         )
         # A width of at least one: torch warns about layers without any weight.
         self.from_condition = nn.Linear(max(1, self.condition.width), heads * units)
-        widths = [s.width for s in self.slots]
+        widths = [_width(c, f) for c, f in zip(shape.slot_cards, shape.slot_floats, strict=True)]
         self.from_slots = nn.Linear(max(1, sum(widths)), heads * units, bias=False)
         self.second = nn.ModuleList(nn.Linear(units, units) for _ in shape.heads)
         self.out = nn.ModuleList(nn.Linear(units, tokens) for _, tokens in shape.heads)
+        self.mask: Tensor
         self.register_buffer("mask", _mask(shape, widths), persistent=False)
-        self.starts = np.concatenate([[0], np.cumsum(widths)]).tolist()
+        self.starts = [sum(widths[:i]) for i in range(len(widths) + 1)]
 
     def hidden(self, codes: Tensor, floats: Tensor) -> Tensor:
         """(B, condition) -> (B, heads * units) before any slot is known."""

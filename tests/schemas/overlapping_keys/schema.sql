@@ -1,5 +1,5 @@
 -- Every table carries its tenant, and composite keys share that column.
--- Rows: tenant 25, project 100, member 150, task 400
+-- Rows: tenant 24, project 100, member 150, task 400
 CREATE TABLE tenant (
   tenant_id integer PRIMARY KEY,
   plan_status varchar(10) NOT NULL

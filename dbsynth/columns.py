@@ -1,0 +1,134 @@
+"""Fit a table's columns: which of them are learned, and by which codec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from dbsynth.anchors import fit_datetime
+from dbsynth.conditions import Siblings
+from dbsynth.encode import (
+    CategoryCodec,
+    CategoryColumn,
+    Floats,
+    Ints,
+    ModelledColumn,
+    NumberCodec,
+    NumberColumn,
+    PresenceColumn,
+    text_to_moments,
+    to_floats,
+)
+from dbsynth.limits import allowed_labels, bounds
+from dbsynth.plan import TablePlan
+from dbsynth.release import Release
+from dbsynth.sample import owner_key
+from dbsynth.schema import Column, Table
+
+
+@dataclass(frozen=True)
+class ColumnFit:
+    """What the fitting of a table's columns has in common."""
+
+    table: Table
+    planned: TablePlan
+    dialect: str  # of the table's expressions
+    rows: pa.Table  # (n,) sampled
+    entities: Ints  # (n,)
+    release: Release
+
+    def learned(self) -> list[Column]:
+        """The columns of which the network draws something, the sorting one first."""
+        kinds = self.planned.columns
+        found = [
+            c
+            for c in self.table.written_columns
+            if kinds[c.name].kind in ("category", "number", "datetime")
+            or (kinds[c.name].kind != "foreign key" and self._has_nulls(c))
+        ]
+        return sorted(found, key=lambda c: c.name != self.planned.order_by)
+
+    def values(self, name: str) -> pa.Array:
+        """A column of the sampled rows."""
+        return self.rows.column(name).combine_chunks()
+
+    def fit(
+        self, column: Column, siblings: Siblings | None, anchors: Mapping[str, Floats]
+    ) -> ModelledColumn:
+        """
+        Fit one column.
+
+        Args:
+            column: one of `learned`.
+            siblings: who stands before whom, for the column that orders them.
+            anchors: earlier dates of the same rows and of their ancestors, (n,) seconds.
+        """
+        statistic = f"{self.planned.name}.{column.name}"
+        data = self.values(column.name)
+        kind = self.planned.columns[column.name].kind
+        ordered = siblings if column.name == self.planned.order_by else None
+        if kind == "category":
+            codec = self._category(statistic, column, data)
+            return (
+                CategoryColumn(column.name, codec) if codec.labels else PresenceColumn(column.name)
+            )
+        if kind == "number" or (kind == "datetime" and column.type.kind == "time"):
+            return self._number(statistic, column, to_floats(data), ordered)
+        if kind != "datetime":
+            return PresenceColumn(column.name)
+        is_text = pa.types.is_string(data.type)
+        return fit_datetime(
+            statistic,
+            column.name,
+            to_floats(text_to_moments(data) if is_text else data),
+            self.entities,
+            self.release,
+            anchors,
+            siblings=ordered,
+            is_strict=self._is_strict(column.name),
+            is_date=column.type.kind == "date",
+        )
+
+    def _has_nulls(self, column: Column) -> bool:
+        return column.is_nullable and self.rows.column(column.name).null_count > 0
+
+    def _is_strict(self, column: str) -> bool:
+        """Whether siblings are told apart by this column alone."""
+        owner = owner_key(self.planned)
+        wanted = {*(owner.columns if owner else ()), column}
+        return any(set(u) <= wanted for u in self.table.unique_sets)
+
+    def _category(self, statistic: str, column: Column, data: pa.Array) -> CategoryCodec:
+        codec = CategoryCodec.fit(statistic, data, self.entities, self.release)
+        if codec.labels:
+            return codec
+        if column.type.kind == "boolean":
+            return CategoryCodec((False, True))
+        # Labels of an enum, or those that a check lists, are part of the schema.
+        listed = allowed_labels(self.table, column.name, self.dialect)
+        return CategoryCodec(column.type.labels or listed)
+
+    def _number(
+        self, statistic: str, column: Column, values: Floats, siblings: Siblings | None
+    ) -> NumberColumn:
+        limits = bounds(self.table, column.name, self.dialect)
+        codec = NumberCodec.fit(statistic, values, self.entities, self.release, _range(*limits))
+        if siblings is None:
+            return NumberColumn(column.name, codec)
+        later = siblings.index > 0
+        gaps = np.where(later, values - values[np.maximum(siblings.previous, 0)], np.nan)
+        gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
+        return NumberColumn(column.name, codec, gap, self._is_strict(column.name))
+
+
+def _range(low: float | None, high: float | None) -> tuple[float, float]:
+    """A hundred numbers within the bounds that are known."""
+    if low is None and high is None:
+        return 1.0, 100.0
+    if low is None:
+        assert high is not None
+        return high - 99.0, high
+    return low, high if high is not None else low + 99.0
