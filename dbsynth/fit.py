@@ -356,7 +356,7 @@ class _TableFit:
         """How often a key that closes a cycle leads to a row that points back."""
         found = {}
         for key in self.planned.keys:
-            if key.role != "backfill":
+            if key.role != "backfill" or key.parent not in self.sample.rows:
                 continue
             pointers = self.sample.parents[self.planned.name, key.name]
             own = np.flatnonzero(pointers >= 0)
@@ -366,7 +366,7 @@ class _TableFit:
                 if k.parent == self.planned.name and k.role in ("owner", "reference", "token")
             ]
             if len(own) and back:
-                found[key.name] = float(np.mean(back[0][pointers[own]] == own))
+                found[key.name] = Release.share(back[0][pointers[own]] == own)
         return found
 
 

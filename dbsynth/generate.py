@@ -18,7 +18,7 @@ import pyarrow as pa
 from dbsynth.arrow import arrow_type
 from dbsynth.attributes import draw_attributes
 from dbsynth.encode import Features, Ints
-from dbsynth.keys import ANYWHERE, draw_in_place
+from dbsynth.keys import ANYWHERE, draw_in_place, make_distinct
 from dbsynth.matching import match_rows, places_of
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
@@ -100,14 +100,16 @@ def _copied(
 def _redrawn(
     state: State, planned: TablePlan, rows: pa.Table, declared: ForeignKey, key: KeyPlan
 ) -> tuple[pa.Table, Ints]:
-    """Point a reference table's rows to random generated parents, where they had one."""
-    valid = np.ones(len(rows), bool)
-    for column in declared.columns:
-        valid &= np.asarray(rows.column(column).is_valid())
-    state.presence[planned.name, key.name] = valid.astype(np.int64)
+    """Point a reference table's rows to generated parents: those of one old parent to one new."""
+    columns = [rows.column(c) for c in declared.columns]
+    codes, _ = places_of(columns, columns)
+    state.presence[planned.name, key.name] = (codes >= 0).astype(np.int64)
     parents = state.sizes.get(key.parent, 0)
-    drawn = state.rng(planned.name, key.name).integers(0, max(1, parents), len(rows))
-    pointers = np.where(valid & (parents > 0) & (key.role != "backfill"), drawn, -1)
+    pointers = np.full(len(rows), -1, np.int64)
+    if parents and key.role != "backfill":
+        order = state.rng(planned.name, key.name).permutation(parents)
+        fits = (codes >= 0) & ((codes < parents) | (not _is_unique(state, declared)))
+        pointers[fits] = order[codes[fits] % parents]
     for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
         kind = rows.column(column).type
         taken = pa.nulls(len(rows), kind)
@@ -117,6 +119,12 @@ def _redrawn(
             taken = state.parent_key(declared, parent_column).take(row_index(pointers)).cast(kind)
         rows = rows.set_column(rows.column_names.index(column), column, taken)
     return rows, pointers
+
+
+def _is_unique(state: State, key: ForeignKey) -> bool:
+    """Whether two rows with the same parent may break a unique set."""
+    sets = state.plan.schema.table(key.child).unique_sets
+    return any(set(unique) & set(key.columns) for unique in sets)
 
 
 def _backfill(state: State, planned: TablePlan, key: KeyPlan) -> Iterator[Backfill]:
@@ -138,6 +146,10 @@ def _backfill(state: State, planned: TablePlan, key: KeyPlan) -> Iterator[Backfi
     if state.model.tables[planned.name].agreements.get(key.name, 0.0) > 0.5:
         back = _pointing_back(state, planned, key, rng)
         pointers = np.where(present & (is_optional | (back >= 0)), back, pointers)
+    if _is_unique(state, declared):
+        nothing, all_parents = np.zeros(size, np.int64), np.arange(parents)
+        pointers, repeated = make_distinct([nothing], pointers, all_parents, *places, rng)
+        pointers = np.where(repeated, -1, pointers)
     rows = np.flatnonzero(pointers >= 0)
     if len(rows) == 0:
         return

@@ -43,9 +43,17 @@ def cut_keys(schema: Schema) -> tuple[KeyId, ...]:
 
 
 def waves(schema: Schema, cut: Collection[KeyId]) -> dict[TableName, int]:
-    """Number the tables: every parent (cut keys apart) has a lower number than its children."""
+    """
+    Number the tables: every parent (cut keys apart) has a lower number than its children.
+
+    Raises:
+        ValueError: the keys that are left form a cycle.
+    """
     graph: nx.DiGraph[TableName] = nx.DiGraph(key_graph(schema, cut))
-    numbered = enumerate(nx.topological_generations(graph))
+    try:
+        numbered = list(enumerate(nx.topological_generations(graph)))
+    except nx.NetworkXUnfeasible as exc:
+        raise ValueError("the keys form a cycle") from exc
     return {name: number for number, names in numbered for name in sorted(names)}
 
 

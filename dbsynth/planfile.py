@@ -7,10 +7,11 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from dbsynth.errors import PlanFileError, RefusedError
+from dbsynth.graph import waves
 from dbsynth.plan import FORMAT_VERSION, KeyPlan, KeyRole, Plan, TableMode, TablePlan
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import KINDS, Treatment
@@ -18,7 +19,8 @@ from dbsynth.treatments import KINDS, Treatment
 _HEADER = """\
 # A dbsynth plan: what will be done with every table and column, and why.
 # Edit it and give it back with --plan.  `source` must stay the fingerprint of the schema it was
-# made for.  Modes: generate, invent, copy, empty.  Treatments: {kinds}.
+# made for; waves and roots are worked out anew.  Modes: generate, invent, copy, empty.
+# Treatments: {kinds}.
 """
 
 
@@ -121,7 +123,7 @@ def _table_data(table: TablePlan, shape: Table) -> dict[str, Any]:
         "wave": table.wave,
         "source_rows": table.source_rows,
         "rows": table.target_rows,
-        "root": list(table.root),
+        "root": str(table.root),
     }
     if table.order_by:
         data["order_by"] = table.order_by
@@ -137,11 +139,8 @@ def _key_data(key: KeyPlan, undeclared: ForeignKey | None) -> dict[str, Any]:
     data = asdict(key)
     if undeclared is not None:  # the database does not tell it, so the plan must
         data["undeclared_parent_columns"] = list(undeclared.parent_columns)
-    data["columns"], data["parent"], data["via"] = (
-        list(key.columns),
-        list(key.parent),
-        list(key.via),
-    )
+    data["columns"], data["via"] = list(key.columns), list(key.via)
+    data["parent"] = str(key.parent)
     return {k: v for k, v in data.items() if v not in ("", [], 0.0)}
 
 
@@ -181,13 +180,51 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
     return Plan(
         schema=schema,
-        tables=tables,
+        tables=_settled(tables, schema, problems),
         seed=int(data.get("seed", 0)),
         engine=str(data.get("engine", "argn")),
         quality=data["quality"],
         is_protected=bool(data.get("protected", True)),
         notes=tuple(data.get("notes") or ()),
     )
+
+
+def _settled(
+    tables: Mapping[TableName, TablePlan], schema: Schema, problems: list[str]
+) -> dict[TableName, TablePlan]:
+    """
+    Follow up on edits: what depends on other tables' lines is worked out anew.
+
+    Order and roots follow from the keys, and whether a parent is chosen by row or by kind follows
+    from its mode, so that an edit of one line is enough.
+
+    Raises:
+        PlanFileError: a table has several owners, or a cycle is not cut.
+    """
+    cut = {(t.name, k.name) for t in tables.values() for k in t.keys if k.role == "backfill"}
+    try:
+        numbered = waves(schema, cut)
+    except ValueError as exc:
+        remedy = "Give one key of each cycle the role backfill."
+        raise PlanFileError("the plan's keys form a cycle", remedy) from exc
+    settled: dict[TableName, TablePlan] = {}
+    for name in sorted(tables, key=lambda n: (numbered[n], n)):
+        table = tables[name]
+        owners = [k for k in table.keys if k.role == "owner"]
+        if len(owners) > 1:
+            problems.append(f"{name}: only one key can be the owner")
+        keys = tuple(_settled_key(k, tables[k.parent]) for k in table.keys)
+        root = settled[owners[0].parent].root if owners else name
+        settled[name] = replace(table, keys=keys, root=root, wave=numbered[name])
+    if problems:
+        raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
+    return settled
+
+
+def _settled_key(key: KeyPlan, parent: TablePlan) -> KeyPlan:
+    if key.role not in ("reference", "token"):
+        return key
+    return replace(key, role="reference" if parent.mode == "copy" else "token")
 
 
 def _undeclared(
@@ -264,7 +301,7 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
         source_rows=entry["source_rows"],
         target_rows=entry["rows"],
         wave=entry["wave"],
-        root=TableName(*entry.get("root", name)),
+        root=name,
         why=str(entry.get("why", "")),
         keys=tuple(_keys(name, entry, schema, problems)),
         order_by=str(entry.get("order_by", "")),

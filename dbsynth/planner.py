@@ -14,7 +14,7 @@ from dbsynth.encode import Ints
 from dbsynth.graph import KeyId, cut_keys, waves
 from dbsynth.matching import row_pointers
 from dbsynth.plan import KeyPlan, KeyRole, Plan, TableMode, TablePlan
-from dbsynth.release import MIN_ENTITIES
+from dbsynth.release import MIN_ENTITIES, Release
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import Treatment, Treatments
 
@@ -179,7 +179,7 @@ def _is_one_to_one(table: Table, key: ForeignKey) -> bool:
 
 def _may_own(facts: _Facts, table: Table, key: ForeignKey) -> bool:
     """Whether a parent is a thing that has these rows, not a value that these rows have."""
-    if facts.wish(key.parent).mode in ("copy", "empty"):
+    if facts.wish(key.parent).mode in ("copy", "empty") or facts.counts[key.parent] == 0:
         return False
     tied = _is_identifying(table, key) or _is_one_to_one(table, key)
     if facts.is_identity(table.name) and not tied:
@@ -304,7 +304,7 @@ def _nulls(facts: _Facts, table: Table, key: ForeignKey) -> float:
     missing = np.zeros(len(rows), bool)
     for column in key.columns:
         missing |= np.asarray(rows.column(column).is_null())
-    return round(float(missing.mean()), 3) if len(rows) else 0.0
+    return Release.share(missing)
 
 
 def _role(

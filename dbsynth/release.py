@@ -125,6 +125,11 @@ class Release:
             ordered = np.sort(ordered)
         return ordered
 
+    @staticmethod
+    def share(marked: NDArray[np.bool_]) -> float:
+        """Release which share of (n,) rows has a property, to a thousandth; 0 of no rows."""
+        return round(float(marked.mean()), 3) if len(marked) else 0.0
+
     def is_enough(self, entities: NDArray[np.int64]) -> bool:
         """Whether a table has enough distinct entities to learn anything from its rows."""
         return not self.is_protected or len(np.unique(entities)) >= MIN_ENTITIES

@@ -185,13 +185,13 @@ def key_hashes(keys: pa.Table, seed: int, purpose: str) -> NDArray[np.uint64]:
     Returns:
         (n,) uniform 64-bit numbers.
     """
-    secret = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=16).digest()
-    texts = [pc.fill_null(c.cast(pa.string()), "\0").to_pylist() for c in keys.columns]
-    digests = (
-        hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8, key=secret).digest()
-        for parts in zip(*texts, strict=True)
-    )
-    return np.frombuffer(b"".join(digests), np.uint64)
+    from pandas.util import hash_array
+
+    secret = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).hexdigest()
+    texts = [pc.fill_null(c.cast(pa.string()), "\0") for c in keys.columns]
+    joined = pc.binary_join_element_wise(*texts, "\x1f").to_numpy()
+    # SipHash: without the secret nobody can tell which keys were chosen.
+    return np.asarray(hash_array(joined, hash_key=secret, categorize=False), np.uint64)
 
 
 def _entities(
@@ -202,7 +202,7 @@ def _entities(
     for name in rows:
         owner = owner_key(plan.tables[name])
         own = np.arange(len(rows[name]), dtype=np.int64)
-        if owner is None or (name, owner.name) not in parents:
+        if owner is None or owner.parent not in rows:
             entities[name] = own
             continue
         pointers = parents[name, owner.name]

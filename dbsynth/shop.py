@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Value: TypeAlias = int | str | bool | None
 Row: TypeAlias = tuple[Value, ...]
 
-CUSTOMERS = 400
+CUSTOMERS = 300
 PRODUCTS = 160
 STAFF_PER_STORE = 8
 FIRST_DAY = datetime(2021, 1, 1)  # noqa: DTZ001 - the shop keeps local times

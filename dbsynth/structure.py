@@ -235,6 +235,9 @@ class _Structure:
             chosen, repeated = make_distinct(
                 fixed, self.pointers[key.name], parents, places, parent_places, rng
             )
+            if any(self.table.column(c).is_nullable for c in key.columns):
+                chosen = np.where(repeated, -1, chosen)
+            else:
+                kept &= ~repeated
             self.pointers[key.name] = chosen
-            kept &= ~repeated
         return kept

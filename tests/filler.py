@@ -140,9 +140,23 @@ class Filler:
         for child, key_name in sorted(self.cut):
             key = next(k for k in self.schema.table(child).foreign_keys if k.name == key_name)
             rng = random.Random(f"{child.name}/{key.columns}")
-            for row in self.filled[child]:
-                self._point(self.schema.table(child), row, key, rng, self.filled[key.parent])
+            self._close(self.schema.table(child), key, rng)
         return self.filled
+
+    def _close(self, table: Table, key: ForeignKey, rng: random.Random) -> None:
+        """Set a key that closes a cycle; rows that would repeat a unique set stay without."""
+        seen: dict[tuple[str, ...], set[tuple[Any, ...]]] = {
+            u: set() for u in table.unique_sets if set(u) & set(key.columns)
+        }
+        for row in self.filled[table.name]:
+            before = dict(row)
+            self._point(table, row, key, rng, self.filled[key.parent])
+            keys = {u: tuple(row[c] for c in u) for u in seen}
+            if any(None not in k and k in seen[u] for u, k in keys.items()):
+                row |= before
+                keys = {u: tuple(row[c] for c in u) for u in seen}
+            for unique, taken in keys.items():
+                seen[unique].add(taken)
 
     def _fill_table(self, table: Table) -> None:
         rng = random.Random(table.name.name)
@@ -154,11 +168,16 @@ class Filler:
             for _ in range(TRIES):
                 row = self._row(table, rng, len(made))
                 keys = {u: tuple(row[c] for c in u) for u in seen}
-                if all(None in k or k not in seen[u] for u, k in keys.items()):
+                if self._is_whole(table, row) and all(None in k or k not in seen[u] for u, k in keys.items()):
                     made.append(row)
                     for unique, key in keys.items():
                         seen[unique].add(key)
                     break
+
+    def _is_whole(self, table: Table, row: Row) -> bool:
+        """Whether all is there that must be; keys that close cycles come later."""
+        late = {c for k in table.foreign_keys if (table.name, k.name) in self.cut for c in k.columns}
+        return all(row[c.name] is not None or c.is_nullable or c.name in late for c in table.written_columns)
 
     def _row(self, table: Table, rng: random.Random, number: int) -> Row:
         row: Row = {}

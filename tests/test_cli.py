@@ -144,7 +144,7 @@ def test_clone_writes_a_sound_copy_and_says_so(cli, shop: Path, tmp_path: Path):
     told = json.loads(out)
     assert told["verification"]["is_sound"]
     rows = {t["name"]: t["target_rows"] for t in told["tables"]}
-    assert (400, 0) == (rows["customers"], rows["carts"])
+    assert (300, 0) == (rows["customers"], rows["carts"])
     assert before == shop.read_bytes()
     assert 0 == cli("verify", "copy.duckdb", "--like", shop)[0]
     assert not list(tmp_path.glob("*.tmp*"))
@@ -156,7 +156,7 @@ def test_fit_and_generate_need_the_source_only_once(cli, shop: Path, tmp_path: P
     code, _, err = cli("generate", "shop.dbsynth", "copy.db", "--scale", "0.5", "-q")
     assert (0, "") == (code, err)
     [(customers,)] = _rows(tmp_path / "copy.db", "SELECT count(*) FROM customers")
-    assert 200 == customers
+    assert 150 == customers
 
 
 def test_a_saved_plan_is_followed(cli, shop: Path):
@@ -175,7 +175,7 @@ def test_python_reads_what_the_api_wrote(shop: Path, tmp_path: Path):
     run = dbsynth.clone(str(shop), target, engine="marginal", tables=["reviews"], seed=3)
     assert run.findings.is_sound
     frames = dbsynth.read_frames(target)
-    assert 400 == len(frames["customers"])
+    assert 300 == len(frames["customers"])
     assert set(frames["reviews"]["rating"]) <= {1, 2, 3, 4, 5}
     assert frames.keys() == run.frames().keys()
 

@@ -86,7 +86,7 @@ def test_the_version_is_the_same_everywhere():
 
 @pytest.mark.parametrize("words", [["--help"], ["clone", "--help"], ["--version"]])
 def test_help_imports_nothing_heavy_and_is_quick(words: list[str]):
-    told = _run(
+    code = (
         "import contextlib, io, json, os, sys\n"
         f"sys.argv = ['dbsynth', *{words!r}]\n"
         "from dbsynth.cli import main\n"
@@ -95,9 +95,9 @@ def test_help_imports_nothing_heavy_and_is_quick(words: list[str]):
         "times = os.times()\n"
         "print(json.dumps([times.user + times.system, list(sys.modules)]))\n"
     )
-    seconds, modules = json.loads(told)
-    assert [] == [m for m in HEAVY if m in modules]
-    assert seconds < HELP_SECONDS
+    runs = [json.loads(_run(code)) for _ in range(3)]  # a busy machine makes single ones slower
+    assert [] == [m for m in HEAVY if m in runs[0][1]]
+    assert min(seconds for seconds, _ in runs) < HELP_SECONDS
 
 
 def test_importing_the_package_imports_nothing_heavy():
