@@ -155,7 +155,9 @@ class Drawing:
         """Tokens that may not be drawn: rare labels always, NULL where it is not allowed."""
         required = column.name in self.required or slot.part == "time"
         nulls = (NULL,) if required else ()
-        return (*nulls, column.codec.rare) if isinstance(column, CategoryColumn) else nulls
+        if isinstance(column, CategoryColumn) and not column.draws_rare:
+            return (*nulls, column.codec.rare)
+        return nulls
 
     def _show(self, session: Session, number: int, slot: Slot, rows: Ints) -> None:
         """Tell the session what a slot became, and keep it for the siblings."""

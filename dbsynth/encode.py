@@ -307,10 +307,16 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class CategoryColumn:
-    """A learned category; values are its codec's tokens."""
+    """
+    A learned category; values are its codec's tokens.
+
+    The rare token is drawn only where something can be made of it (`draws_rare`): a reference row
+    that too few entities refer to stands for all such rows.
+    """
 
     name: str
     codec: CategoryCodec
+    draws_rare: bool = False
 
     def values(self, column: pa.Array) -> Ints:
         """Turn Arrow values into working values (tokens)."""

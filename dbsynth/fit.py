@@ -202,8 +202,6 @@ class _TableFit:
             chosen = pa.array(pointers, pa.int64(), mask=pointers < 0)
             statistic = f"{self.planned.name}.{key.name}"
             codec = CategoryCodec.fit(statistic, chosen, self.entities, self.release)
-            if not codec.labels:
-                codec = CategoryCodec(tuple(range(len(self.sample.rows[key.parent]))))
             tokens = codec.encode(chosen)
         else:
             codes = self.known.codes[key.parent]
@@ -213,7 +211,8 @@ class _TableFit:
                 pointers >= 0, codes[np.maximum(pointers, 0)] + 1 if len(codes) else 1, 0
             )
         lost = valid & (pointers < 0)
-        return CategoryColumn(key.name, codec), np.where(lost, codec.rare, tokens)
+        column = CategoryColumn(key.name, codec, draws_rare=key.role == "reference")
+        return column, np.where(lost, codec.rare, tokens)
 
     # ---- content: attributes, then how many children -------------------------------------------
 

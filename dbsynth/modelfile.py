@@ -15,6 +15,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 import dbsynth
 from dbsynth import planfile
@@ -36,7 +38,10 @@ from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel
 FORMAT_VERSION = 1
 MAX_BYTES = 4 << 30  # of one member, unpacked: a file from elsewhere must not fill the memory
 _CORRUPT = "Fit the model again, or fetch the file again."
-_BROKEN = (ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile, EOFError)
+_BROKEN = (
+    ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError, zlib.error,
+    zipfile.BadZipFile, SafetensorError,
+)  # fmt: skip
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # so that the same model gives the same bytes
 
 

@@ -231,6 +231,7 @@ def _undeclared(
     data: Mapping[str, Any], schema: Schema, problems: list[str]
 ) -> Iterator[ForeignKey]:
     """Give the keys that the plan adds to those that the database declares."""
+    named = {str(name): name for name in schema.by_name}
     for entry in data.get("tables") or []:
         if not isinstance(entry, dict):
             continue  # `_table` complains
@@ -239,11 +240,12 @@ def _undeclared(
         for key in entry.get("keys") or []:
             if "undeclared_parent_columns" not in key or key.get("name") in known:
                 continue
+            parent = str(key.get("parent"))
             found = ForeignKey(
                 name=str(key.get("name")),
                 child=name,
                 columns=tuple(key.get("columns") or ()),
-                parent=TableName(*key.get("parent", ("", ""))),
+                parent=named.get(parent, TableName("", parent)),
                 parent_columns=tuple(key["undeclared_parent_columns"]),
                 is_declared=False,
             )

@@ -358,7 +358,9 @@ def _ways(
             found.append(((name, key.name), reached))
         elif depth > 1:
             for via, further in _ways(facts, parent, key.name, key.parent, goal, depth - 1):
-                moved = np.where(here >= 0, further[np.maximum(here, 0)], -1)
+                moved = (
+                    np.where(here >= 0, further[np.maximum(here, 0)], -1) if len(further) else here
+                )
                 found.append(((name, *via), moved))
     return found
 

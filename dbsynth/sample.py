@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -57,15 +58,17 @@ def read_profile(
     return found
 
 
-def read_sample(plan: Plan, source: Source, progress: Progress = silent) -> Sample:
+def read_sample(
+    plan: Plan, source: Source, progress: Progress = silent, *, limit: int = SAMPLE_ROWS
+) -> Sample:
     """
     Read whole entities: chosen roots, all that they own, and what those rows point to.
 
-    Tables small enough are read whole; of larger ones the roots are chosen by a keyed hash of
-    their key, and their rows fetched by key, so the cost does not grow with the source.
+    Tables of at most `limit` rows are read whole; of larger ones the roots are chosen by a keyed
+    hash of their key, and their rows fetched by key, so the cost does not grow with the source.
     """
     rows: dict[TableName, pa.Table] = {}
-    shares = _shares(plan)
+    shares = _shares(plan, limit)
     names = [n for n, t in plan.tables.items() if t.mode in ("generate", "invent", "copy")]
     for number, name in enumerate(names, 1):
         table, planned = plan.schema.table(name), plan.tables[name]
@@ -95,11 +98,11 @@ def foreign_key(table: Table, name: str) -> ForeignKey:
     return next(k for k in table.foreign_keys if k.name == name)
 
 
-def _shares(plan: Plan) -> dict[TableName, float]:
+def _shares(plan: Plan, limit: int) -> dict[TableName, float]:
     """Which share of each root's entities fits into the budget."""
     shares: dict[TableName, float] = {}
     for planned in plan.tables.values():
-        share = min(1.0, SAMPLE_ROWS / max(1, planned.source_rows))
+        share = min(1.0, limit / max(1, planned.source_rows))
         share = 1.0 if planned.mode == "copy" else share
         shares[planned.root] = min(share, shares.get(planned.root, 1.0))
     return shares
@@ -118,7 +121,7 @@ def _read_table(
     columns = [c.name for c in table.written_columns]
     if share >= 1.0 or (owner is None and not table.primary_key):
         whole = _collect(table, source.read(table, columns, order_by=order))
-        return whole if share >= 1.0 else whole.slice(0, SAMPLE_ROWS)
+        return whole.slice(0, math.ceil(share * len(whole)))
     if owner is None:
         keys = _collect_columns(
             table, table.primary_key, source.read(table, table.primary_key, order_by=order)
@@ -127,7 +130,7 @@ def _read_table(
         chosen = keys.filter(pa.array(marks < np.uint64(share * 2**64 - 1)))
         return _read_keys(source, table, columns, order, table.primary_key, chosen)
     key = foreign_key(table, owner.name)
-    chosen = rows[key.parent].select(list(key.parent_columns))
+    chosen = rows[key.parent].select(list(key.parent_columns)).drop_null()
     return _read_keys(source, table, columns, order, key.columns, chosen)
 
 

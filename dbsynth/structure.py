@@ -130,8 +130,8 @@ class _Structure:
             assert isinstance(column, CategoryColumn)
             tokens = drawn[key.name].astype(np.int64)
             if key.role == "reference":
-                labels = np.array([-1, *column.codec.labels, -1], np.int64)
-                self.pointers[key.name] = self._agreeing(key, labels[tokens])
+                rows = self._reference_rows(key, column, tokens)
+                self.pointers[key.name] = self._agreeing(key, rows)
             else:
                 got = self._take_tokens(key, tokens - 1)
                 kinds = self.state.known.codes[key.parent]
@@ -158,6 +158,19 @@ class _Structure:
         names = [c.name for c in part.layout.columns]
         nothing = np.zeros(0, np.int64)
         return {n: np.concatenate([p[n] for p in parts]) if parts else nothing for n in names}
+
+    def _reference_rows(self, key: KeyPlan, column: CategoryColumn, tokens: Ints) -> Ints:
+        """The reference rows that (n,) tokens stand for; the rare one for any that has none."""
+        labels = np.array([-1, *column.codec.labels, -1], np.int64)
+        every = np.arange(self.state.sizes[key.parent])
+        others = np.setdiff1d(every, labels)
+        others = others if len(others) else every
+        rare = np.flatnonzero(tokens == column.codec.rare)
+        rows = labels[tokens]
+        if len(others):
+            rng = self.state.rng(self.planned.name, key.name, "rare")
+            rows[rare] = rng.choice(others, len(rare))
+        return rows
 
     def _other_keys(self) -> list[KeyPlan]:
         """Reference keys first: keys that share columns with them must agree."""

@@ -111,6 +111,8 @@ class RowNet(nn.Module):
         hidden = self.from_condition(seen)
         if self.slots:
             rows = torch.cat([e(*s) for e, s in zip(self.slots, slots, strict=True)], dim=1)
+            if dropout:
+                rows = functional.dropout(rows, dropout)
             hidden = hidden + functional.linear(rows, self.from_slots.weight * self.mask)
         return [self.logits(hidden, h) for h in range(len(self.shape.heads))]
 
