@@ -6,13 +6,16 @@ PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check clean
+.PHONY: demo test golden check clean
 
 demo: $(VENV)/ready  ## Build a sample shop, clone it to DuckDB, say what happened.
 	$(BIN)/dbsynth demo demo
 
 test: $(VENV)/ready  ## Run the whole test suite.
 	$(BIN)/python -m pytest
+
+golden: $(VENV)/ready  ## Write the expected plans of tests/schemas anew, after a wanted change.
+	DBSYNTH_REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/test_golden.py
 
 check: $(VENV)/ready  ## Formatting, lint, types and the import rules.
 	$(BIN)/ruff format --check .

@@ -176,12 +176,14 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
     problems += [f"table {n} is missing" for n in schema.by_name if n not in tables]
     if data.get("quality") not in ("fast", "balanced", "max"):
         problems.append("quality must be fast, balanced or max")
+    if not isinstance(data.get("seed", 0), int):
+        problems.append("seed must be a whole number")
     if problems:
         raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
     return Plan(
         schema=schema,
         tables=_settled(tables, schema, problems),
-        seed=int(data.get("seed", 0)),
+        seed=data.get("seed", 0),
         engine=str(data.get("engine", "argn")),
         quality=data["quality"],
         is_protected=bool(data.get("protected", True)),
@@ -238,6 +240,8 @@ def _undeclared(
         name = TableName(str(entry.get("schema") or ""), str(entry.get("table")))
         known = {k.name for k in schema.table(name).foreign_keys} if name in schema.by_name else ()
         for key in entry.get("keys") or []:
+            if not isinstance(key, dict):
+                continue
             if "undeclared_parent_columns" not in key or key.get("name") in known:
                 continue
             parent = str(key.get("parent"))
@@ -285,8 +289,10 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
             entry = {**entry, count: 0}
     table = schema.table(name)
     columns = {}
+    entries = entry.get("columns")
+    entries = entries if isinstance(entries, dict) else {}
     for column in table.written_columns:
-        given = (entry.get("columns") or {}).get(column.name)
+        given = entries.get(column.name)
         if not isinstance(given, dict):
             problems.append(f"{name}.{column.name}: has no treatment")
             continue
@@ -294,9 +300,12 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
     known = {c.name for c in table.columns}
     problems.extend(
         f"{name}.{extra}: no such column{_hint(str(extra), known)}"
-        for extra in entry.get("columns") or {}
+        for extra in entries
         if extra not in known
     )
+    order_by = str(entry.get("order_by", ""))
+    if order_by and order_by not in columns:
+        problems.append(f"{name}: order_by: no column {order_by!r}{_hint(order_by, columns)}")
     return TablePlan(
         name=name,
         mode=entry.get("mode", "generate"),
@@ -306,7 +315,7 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
         root=name,
         why=str(entry.get("why", "")),
         keys=tuple(_keys(name, entry, schema, problems)),
-        order_by=str(entry.get("order_by", "")),
+        order_by=order_by,
         engine=str(entry.get("engine", "")),
         columns=columns,
     )
@@ -318,12 +327,19 @@ def _keys(
     declared = {k.name: k for k in schema.table(name).foreign_keys}
     found = []
     for data in entry.get("keys") or []:
+        if not isinstance(data, dict):
+            problems.append(f"{name}: an entry under keys has no `name`")
+            continue
         key = declared.get(data.get("name"))
         if key is None:
             wrong = str(data.get("name"))
             problems.append(f"{name}: no foreign key {wrong!r}{_hint(wrong, declared)}")
             continue
         _check(f"{name}.{key.name}: role", data.get("role"), get_args(KeyRole), problems)
+        via = tuple(data.get("via") or ())
+        if data.get("role") == "derived" and not _leads(name, via, key.parent, schema):
+            way = " > ".join(map(str, via))
+            problems.append(f"{name}.{key.name}: via {way!r} does not lead to {key.parent}")
         found.append(
             KeyPlan(
                 name=key.name,
@@ -331,7 +347,7 @@ def _keys(
                 parent=key.parent,
                 role=data.get("role", "token"),
                 nulls=float(data.get("nulls", 0.0)),
-                via=tuple(data.get("via") or ()),
+                via=via,
                 why=str(data.get("why", "")),
             )
         )
@@ -342,6 +358,16 @@ def _keys(
         if k not in planned and key.parent in schema.by_name
     ]
     return found
+
+
+def _leads(name: TableName, via: tuple[str, ...], goal: TableName, schema: Schema) -> bool:
+    """Whether keys, one after the other, lead from a table to the goal."""
+    for step in via:
+        parents = [k.parent for k in schema.table(name).foreign_keys if k.name == step]
+        if not parents or parents[0] not in schema.by_name:
+            return False
+        name = parents[0]
+    return bool(via) and name == goal
 
 
 def _treatment(where: str, data: Mapping[str, Any], problems: list[str]) -> Treatment:

@@ -185,16 +185,30 @@ def _may_own(facts: _Facts, table: Table, key: ForeignKey) -> bool:
     if facts.is_identity(table.name) and not tied:
         return False
     pointers = facts.pointers[table.name, key.name]
-    used = np.unique(pointers[pointers >= 0])
     parents = facts.counts[key.parent]
-    if len(used) == 0:
+    used = min(parents, _used(pointers, facts.counts[table.name]))
+    if used == 0:
         return parents >= MIN_ENTITIES or tied
-    fanout = len(pointers) / len(used)
-    crowded = len(used) <= LOOKUP_PARENTS and fanout >= LOOKUP_FANOUT
-    if tied and 2 * len(used) > parents:
+    fanout = max(len(pointers), facts.counts[table.name]) / used
+    crowded = used <= LOOKUP_PARENTS and fanout >= LOOKUP_FANOUT
+    if tied and 2 * used > parents:
         crowded = False
     small = parents < MIN_ENTITIES and not facts.is_person(key.parent)
     return not crowded and not small and not _is_label_table(facts, key.parent)
+
+
+def _used(pointers: Ints, rows: int) -> int:
+    """
+    Estimate how many parents a table of so many rows uses, from the pointers of its first ones.
+
+    Rows come in the order of their key.  Where that order follows the parents, the first half of
+    the rows knows about half as many of them, and all rows as many more; else most were seen.
+    """
+    seen = len(np.unique(pointers[pointers >= 0]))
+    early = pointers[: len(pointers) // 2]
+    if 3 * seen < 4 * len(np.unique(early[early >= 0])) or len(pointers) == 0:
+        return seen
+    return round(seen * max(1.0, rows / len(pointers)))
 
 
 def _is_label_table(facts: _Facts, name: TableName) -> bool:

@@ -114,7 +114,9 @@ def _inserts(
         quoted = [queries.identifier(schema.dialect, c.name) for c in columns]
         quoted = [q.replace("%", "%%") for q in quoted] if mark == "%s" else quoted
         into = ".".join(queries.identifier(schema.dialect, part) for part in name if part)
-        statement = f"INSERT INTO {into} ({', '.join(quoted)}) VALUES ({', '.join([mark] * len(columns))})"
+        statement = (
+            f"INSERT INTO {into} ({', '.join(quoted)}) VALUES ({', '.join([mark] * len(columns))})"
+        )
         if columns:
             found.append((statement, [[row[c.name] for c in columns] for row in filled]))
     return found
@@ -168,7 +170,9 @@ class Filler:
             for _ in range(TRIES):
                 row = self._row(table, rng, len(made))
                 keys = {u: tuple(row[c] for c in u) for u in seen}
-                if self._is_whole(table, row) and all(None in k or k not in seen[u] for u, k in keys.items()):
+                if self._is_whole(table, row) and all(
+                    None in k or k not in seen[u] for u, k in keys.items()
+                ):
                     made.append(row)
                     for unique, key in keys.items():
                         seen[unique].add(key)
@@ -176,8 +180,13 @@ class Filler:
 
     def _is_whole(self, table: Table, row: Row) -> bool:
         """Whether all is there that must be; keys that close cycles come later."""
-        late = {c for k in table.foreign_keys if (table.name, k.name) in self.cut for c in k.columns}
-        return all(row[c.name] is not None or c.is_nullable or c.name in late for c in table.written_columns)
+        late = {
+            c for k in table.foreign_keys if (table.name, k.name) in self.cut for c in k.columns
+        }
+        return all(
+            row[c.name] is not None or c.is_nullable or c.name in late
+            for c in table.written_columns
+        )
 
     def _row(self, table: Table, rng: random.Random, number: int) -> Row:
         row: Row = {}

@@ -227,7 +227,9 @@ def test_decimals_come_back_exactly(values: list[Decimal]) -> None:
     assert_comes_back(values, pa.decimal128(18, 2))
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False), max_size=20))
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False), max_size=20)
+)
 def test_floats_come_back_exactly(values: list[float]) -> None:
     assert_comes_back(values, pa.float64())
 

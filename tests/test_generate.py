@@ -60,9 +60,7 @@ def test_rows_of_the_network_keep_every_declared_rule(name: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ONLY_POSTGRESQL)
-def test_rows_of_schemas_that_only_postgresql_holds_keep_every_rule(
-    name: str, pg_url: str
-) -> None:
+def test_rows_of_schemas_that_only_postgresql_holds_keep_every_rule(name: str, pg_url: str) -> None:
     model = fitted(build(name, pg_url))
     database = drawn(model)
     assert [] == broken_rules(model.plan.schema, database)
@@ -81,7 +79,9 @@ def test_another_seed_gives_other_rows(name: str, models: dict[str, Model]) -> N
     modes = {n: t.mode for n, t in model.plan.tables.items()}
     generated = [n for n, mode in modes.items() if mode == "generate"]
     assert any(one[n] != other[n] for n in generated)
-    assert all(one[n] == other[n] for n, m in modes.items() if m == "copy" and name != "cycle_nullable")
+    assert all(
+        one[n] == other[n] for n, m in modes.items() if m == "copy" and name != "cycle_nullable"
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -130,7 +130,9 @@ def test_rows_wanted_of_one_table_are_its_rows_and_leave_the_parents_alone(
 
 def test_rows_wanted_of_a_parent_scale_its_children(models: dict[str, Model]) -> None:
     database = drawn(models["diamond"], rows={TableName("", "patient"): 30})
-    assert [30, 100, 300] == [len(database[TableName("", n)]) for n in ("patient", "encounter", "observation")]
+    assert [30, 100, 300] == [
+        len(database[TableName("", n)]) for n in ("patient", "encounter", "observation")
+    ]
 
 
 def test_a_key_that_always_follows_another_one_does_so_again(models: dict[str, Model]) -> None:
@@ -189,7 +191,9 @@ def test_a_table_whose_columns_are_all_generated_or_keys_is_cloned(tmp_path: Pat
     url = fill_sqlite(tmp_path / "source.sqlite", script, {"base": 60, "pair": 150, "hollow": 0})
     target = str(tmp_path / "target.sqlite")
     done = run.clone(url, target, run.Options(engine="marginal"))
-    assert {"base": 60, "pair": 150, "hollow": 0} == {t.name.name: t.target_rows for t in done.tables}
+    assert {"base": 60, "pair": 150, "hollow": 0} == {
+        t.name.name: t.target_rows for t in done.tables
+    }
     assert () == done.findings.errors
 
 

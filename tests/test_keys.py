@@ -47,7 +47,9 @@ def test_to_total_reaches_any_total_without_negative_counts(
 
 
 @given(
-    flags=st.lists(st.integers(0, 1), min_size=1, max_size=60), seed=SEEDS, share=st.floats(0, 1, allow_subnormal=False)
+    flags=st.lists(st.integers(0, 1), min_size=1, max_size=60),
+    seed=SEEDS,
+    share=st.floats(0, 1, allow_subnormal=False),
 )
 def test_to_total_never_exceeds_its_limit(flags: list[int], seed: int, share: float) -> None:
     total = round(share * len(flags))

@@ -1,0 +1,60 @@
+"""What dates are measured from."""
+
+import numpy as np
+
+from dbsynth.anchors import fit_datetime
+from dbsynth.conditions import siblings_of
+from dbsynth.encode import DAY, DatetimeColumn, Floats
+from dbsynth.release import Release
+
+RNG = np.random.default_rng(5)
+ROWS = 400
+START = (18_000 + RNG.integers(0, 900, ROWS)) * DAY
+
+
+def fitted(values: Floats, anchors: dict[str, Floats], **more: object) -> DatetimeColumn:
+    options = {"siblings": None, "is_strict": False, "is_date": True} | more
+    entities = np.arange(len(values))
+    return fit_datetime("t.d", "d", values, entities, Release(), anchors, **options)
+
+
+def test_a_date_that_always_follows_another_closely_is_measured_from_it() -> None:
+    end = START + RNG.integers(0, 10, ROWS) * DAY
+    column = fitted(end, {"start": START})
+    assert "start" == column.anchor
+    assert column.delta is not None
+    assert 0.0 == column.delta.low
+
+
+def test_the_nearest_of_several_dates_is_the_anchor() -> None:
+    middle = START + RNG.integers(20, 90, ROWS) * DAY
+    end = middle + RNG.integers(0, 3, ROWS) * DAY
+    assert "middle" == fitted(end, {"start": START, "middle": middle}).anchor
+
+
+def test_an_order_with_exceptions_is_no_anchor() -> None:
+    end = START + RNG.integers(-2, 10, ROWS) * DAY
+    assert "" == fitted(end, {"start": START}).anchor
+
+
+def test_a_date_that_spreads_as_wide_as_its_anchor_is_learned_by_itself() -> None:
+    end = START + RNG.integers(0, 5_000, ROWS) * DAY
+    assert "" == fitted(end, {"start": START}).anchor
+
+
+def test_short_distances_are_learned_in_seconds() -> None:
+    start = START + RNG.integers(0, 86_400, ROWS)
+    stop = start + RNG.choice([900, 1_800], ROWS)
+    column = fitted(stop, {"start": start}, is_date=False)
+    assert ("second", "start") == (column.unit, column.anchor)
+    assert column.delta is not None
+    assert (900.0, 1_800.0) == (column.delta.low, column.delta.high)
+
+
+def test_siblings_advance_by_gaps() -> None:
+    owners = np.repeat(np.arange(40), 10)
+    day = (18_000 + np.tile(np.arange(10), 40)) * DAY
+    column = fitted(day, {}, siblings=siblings_of(owners, 400), is_strict=True)
+    assert column.is_strict
+    assert column.gap is not None
+    assert (1.0, 1.0) == (column.gap.low, column.gap.high)

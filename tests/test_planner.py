@@ -1,0 +1,199 @@
+"""Tests of dbsynth.planner: who owns whom, what is copied, invented or learned, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from dbsynth import run
+from dbsynth.adapters import open_source
+from dbsynth.classify import classify
+from dbsynth.plan import KeyPlan, Plan, TableMode, TablePlan
+from dbsynth.planner import TableWish, build_plan
+from dbsynth.sample import read_profile
+from dbsynth.schema import TableName
+from dbsynth.urls import resolve
+from tests.filler import build, fill_sqlite
+
+
+class Make(Protocol):
+    """Plans a script whose tables are filled with so many rows."""
+
+    def __call__(
+        self, script: str, wishes: Mapping[str, TableWish] | None = None, **rows: int
+    ) -> Plan: ...
+
+
+def name(table: str) -> TableName:
+    return TableName("", table)
+
+
+def planned(url: str, wishes: Mapping[str, TableWish] | None = None) -> Plan:
+    with open_source(resolve(url)) as source:
+        schema = source.introspect()
+        profile = read_profile(source, schema)
+        counts = {t.name: source.count(t.name) for t in schema.tables}
+    wanted = {name(n): w for n, w in (wishes or {}).items()}
+    return build_plan(schema, classify(schema, profile), counts, profile, wishes=wanted)
+
+
+def table(plan: Plan, wanted: str) -> TablePlan:
+    return plan.tables[name(wanted)]
+
+
+def key(plan: Plan, child: str, *columns: str) -> KeyPlan:
+    return next(k for k in table(plan, child).keys if k.columns == columns)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def made(script: str, wishes: Mapping[str, TableWish] | None = None, **rows: int) -> Plan:
+        path = tmp_path / "source.sqlite"
+        path.unlink(missing_ok=True)
+        return planned(fill_sqlite(path, script, rows), wishes)
+
+    return made
+
+
+PEOPLE = """
+CREATE TABLE person (id integer PRIMARY KEY, first_name varchar(20), email varchar(50));
+CREATE TABLE town (id integer PRIMARY KEY, label varchar(20));
+CREATE TABLE visit (id integer PRIMARY KEY, person_id integer NOT NULL REFERENCES person (id),
+  town_id integer NOT NULL REFERENCES town (id), made_on date NOT NULL);
+"""
+
+
+def test_people_own_what_points_to_them_before_places_do(make: Make) -> None:
+    plan = make(PEOPLE, person=80, town=60, visit=200)
+    assert "owner" == key(plan, "visit", "person_id").role
+    assert name("person") == table(plan, "visit").root
+
+
+def test_people_are_entities_of_their_own(make: Make) -> None:
+    script = """
+      CREATE TABLE office (id integer PRIMARY KEY, made_on date NOT NULL);
+      CREATE TABLE clerk (id integer PRIMARY KEY, office_id integer REFERENCES office (id),
+        first_name varchar(20), last_name varchar(20), email varchar(50));
+    """
+    plan = make(script, office=60, clerk=200)
+    assert "owner" != key(plan, "clerk", "office_id").role
+    assert name("clerk") == table(plan, "clerk").root
+
+
+def test_a_short_list_of_values_is_copied_and_chosen_by_row(make: Make) -> None:
+    plan = make(PEOPLE, person=80, town=5, visit=200)
+    assert "copy" == table(plan, "town").mode
+    assert "reference" == key(plan, "visit", "town_id").role
+
+
+@pytest.mark.parametrize(("people", "mode"), [(0, "empty"), (19, "invent"), (20, "generate")])
+def test_fewer_than_twenty_people_are_invented(make: Make, people: int, mode: str) -> None:
+    assert mode == table(make(PEOPLE, person=people, town=5, visit=0), "person").mode
+
+
+def test_people_are_never_copied_however_few(make: Make) -> None:
+    plan = make(PEOPLE, person=3, town=3, visit=9)
+    assert "invent" == table(plan, "person").mode
+
+
+def test_rows_of_too_few_entities_are_invented_with_them(make: Make) -> None:
+    script = """
+      CREATE TABLE lab (id integer PRIMARY KEY, first_name varchar(20), email varchar(50));
+      CREATE TABLE probe (lab_id integer NOT NULL REFERENCES lab (id), no integer NOT NULL,
+        PRIMARY KEY (lab_id, no));
+    """
+    plan = make(script, lab=8, probe=60)
+    assert ("invent", name("lab")) == (table(plan, "probe").mode, table(plan, "probe").root)
+
+
+def test_migration_bookkeeping_is_copied(make: Make) -> None:
+    script = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);"
+    assert "copy" == table(make(script, alembic_version=1), "alembic_version").mode
+
+
+def test_an_identifying_key_owns_before_another_one(make: Make) -> None:
+    script = """
+      CREATE TABLE bill (id integer PRIMARY KEY, made_on date NOT NULL);
+      CREATE TABLE thing (id integer PRIMARY KEY, weight integer NOT NULL);
+      CREATE TABLE line (bill_id integer NOT NULL REFERENCES bill (id), no integer NOT NULL,
+        thing_id integer NOT NULL REFERENCES thing (id), PRIMARY KEY (bill_id, no));
+    """
+    plan = make(script, bill=100, thing=100, line=300)
+    assert "owner" == key(plan, "line", "bill_id").role
+    assert "reference" == key(plan, "line", "thing_id").role
+    assert "no" == table(plan, "line").order_by
+
+
+def test_a_second_way_to_one_row_is_derived(tmp_path: Path) -> None:
+    plan = planned(build("diamond", tmp_path / "source.sqlite"))
+    found = key(plan, "observation", "patient_id")
+    assert ("derived", ("observation_encounter_id_fkey", "encounter_patient_id_fkey")) == (
+        found.role,
+        found.via,
+    )
+
+
+def test_two_ways_that_do_not_meet_are_not_derived(make: Make) -> None:
+    script = """
+      CREATE TABLE a (id integer PRIMARY KEY, x integer);
+      CREATE TABLE b (id integer PRIMARY KEY, a_id integer NOT NULL REFERENCES a (id));
+      CREATE TABLE c (id integer PRIMARY KEY, b_id integer NOT NULL REFERENCES b (id),
+        a_id integer NOT NULL REFERENCES a (id));
+    """
+    plan = make(script, a=100, b=200, c=400)
+    assert "derived" not in {k.role for k in table(plan, "c").keys}
+
+
+def test_a_key_to_its_own_table_is_a_tree(tmp_path: Path) -> None:
+    plan = planned(build("self_reference", tmp_path / "source.sqlite"))
+    assert "self" == key(plan, "employee", "boss_id").role
+
+
+def test_a_cycle_is_cut_at_the_optional_key_and_noted(tmp_path: Path) -> None:
+    plan = planned(build("cycle_nullable", tmp_path / "source.sqlite"))
+    assert "backfill" == key(plan, "department", "head_id").role
+    assert 1 == len(plan.notes)
+    assert "department" in plan.notes[0]
+
+
+def test_parents_come_before_children_in_every_plan(tmp_path: Path) -> None:
+    plan = planned(build("deep_chain", tmp_path / "source.sqlite"))
+    assert [f"level_{x}" for x in "abcdef"] == [n.name for n in plan.tables]
+    assert {name("level_a")} == {t.root for t in plan.tables.values()}
+
+
+def test_wishes_are_fulfilled(make: Make) -> None:
+    wishes = {
+        "person": TableWish(rows=7),
+        "visit": TableWish(owner="visit_town_id_fkey", scale=0.5, engine="marginal"),
+    }
+    plan = make(PEOPLE, wishes, person=80, town=60, visit=200)
+    assert 7 == table(plan, "person").target_rows
+    assert "owner" == key(plan, "visit", "town_id").role
+    visit = table(plan, "visit")
+    assert (100, "marginal", name("town")) == (visit.target_rows, visit.engine, visit.root)
+
+
+def test_a_table_without_an_owner_by_wish_is_its_own_root(make: Make) -> None:
+    plan = make(PEOPLE, {"visit": TableWish(owner="")}, person=80, town=60, visit=200)
+    assert name("visit") == table(plan, "visit").root
+    assert "owner" not in {k.role for k in table(plan, "visit").keys}
+
+
+@pytest.mark.parametrize("mode", ["copy", "empty"])
+def test_a_table_that_is_copied_or_empty_by_wish_owns_nothing(make: Make, mode: TableMode) -> None:
+    plan = make(PEOPLE, {"person": TableWish(mode=mode)}, person=80, town=60, visit=200)
+    assert mode == table(plan, "person").mode
+    assert "owner" != key(plan, "visit", "person_id").role
+
+
+def test_a_plan_holds_no_value_of_the_source(tmp_path: Path) -> None:
+    from dbsynth.planfile import to_yaml
+
+    url = build("reference_tables", tmp_path / "source.sqlite")
+    text = to_yaml(run.plan(url, run.Options()))
+    assert "@example.org" not in text
+    assert "amber" not in text
