@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dbsynth.codecs import NumberCodec
 from dbsynth.conditions import Siblings
-from dbsynth.encode import DAY, DatetimeColumn, Floats, Ints, NumberCodec
+from dbsynth.encode import DatetimeColumn
+from dbsynth.features import Floats, Ints
 from dbsynth.release import MIN_ENTITIES, Release
 from dbsynth.rows import distance
+from dbsynth.values import DAY
 
 HOLDS = 0.999  # share of rows in which an order must hold
 TIGHTER = 0.5  # a distance is learned where it spreads at most so much as the date itself

@@ -15,17 +15,8 @@ from dbsynth.checks import Repair
 from dbsynth.conditions import ancestors, chosen_parents
 from dbsynth.distinct import Distinct
 from dbsynth.draw import chunks
-from dbsynth.encode import (
-    CategoryColumn,
-    DatetimeColumn,
-    Features,
-    Floats,
-    Ints,
-    NumberColumn,
-    PresenceColumn,
-    from_floats,
-    moments_to_text,
-)
+from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
+from dbsynth.features import Features, Floats, Ints
 from dbsynth.makers import make_columns
 from dbsynth.plan import TablePlan
 from dbsynth.progress import Event, Progress
@@ -36,6 +27,7 @@ from dbsynth.state import State, row_index
 from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel
 from dbsynth.trees import hang
+from dbsynth.values import from_floats, moments_to_text
 
 
 def draw_attributes(

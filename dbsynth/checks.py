@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.encode import Ints
 from dbsynth.expressions import UntranslatableError, mentioned, translate
+from dbsynth.features import Ints
 from dbsynth.schema import Table
 
 ROUNDS = 6  # of repair: mending one check may break another

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.encode import Features, Ints
+from dbsynth.features import Features, Ints
 from dbsynth.release import Release
 from dbsynth.tablemodel import Clusters, spread_out
 

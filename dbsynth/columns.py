@@ -9,24 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from dbsynth.anchors import fit_datetime
+from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.conditions import Siblings
-from dbsynth.encode import (
-    CategoryCodec,
-    CategoryColumn,
-    Floats,
-    Ints,
-    ModelledColumn,
-    NumberCodec,
-    NumberColumn,
-    PresenceColumn,
-    text_to_moments,
-    to_floats,
-)
+from dbsynth.encode import CategoryColumn, ModelledColumn, NumberColumn, PresenceColumn
+from dbsynth.features import Floats, Ints
 from dbsynth.limits import allowed_labels, bounds
 from dbsynth.plan import TablePlan
 from dbsynth.release import Release
 from dbsynth.sample import owner_key
 from dbsynth.schema import Column, Table
+from dbsynth.values import text_to_moments, to_floats
 
 
 @dataclass(frozen=True)

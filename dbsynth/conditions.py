@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from dbsynth.encode import Features, Floats, Ints
+from dbsynth.features import Features, Floats, Ints
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.rows import Layout, Values, position, running_means
 from dbsynth.sample import owner_key

@@ -8,18 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings
-from dbsynth.encode import (
-    NULL,
-    CategoryColumn,
-    DatetimeColumn,
-    Features,
-    Floats,
-    Head,
-    Ints,
-    ModelledColumn,
-    NumberColumn,
-)
+from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
+from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified
 from dbsynth.model.base import Session
 from dbsynth.rows import Slot, blank, place_day, place_number, place_time, position

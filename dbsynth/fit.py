@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.clusters import fit_clusters
+from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.columns import ColumnFit
 from dbsynth.conditions import (
     Known,
@@ -23,17 +24,13 @@ from dbsynth.conditions import (
     siblings_of,
 )
 from dbsynth.encode import (
-    CategoryCodec,
     CategoryColumn,
     DatetimeColumn,
-    Features,
-    Floats,
-    Ints,
     ModelledColumn,
-    NumberCodec,
     NumberColumn,
     PresenceColumn,
 )
+from dbsynth.features import Features, Floats, Ints
 from dbsynth.makers import fit_makers
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, RowModel, stable_seed

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from dbsynth.arrow import arrow_type
 from dbsynth.attributes import draw_attributes
-from dbsynth.encode import Features, Ints
+from dbsynth.features import Features, Ints
 from dbsynth.keys import ANYWHERE, draw_in_place, make_distinct
 from dbsynth.matching import match_rows, places_of
 from dbsynth.plan import KeyPlan, TablePlan

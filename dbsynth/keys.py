@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.encode import Floats, Ints
+from dbsynth.features import Floats, Ints
 
 ANYWHERE = -1  # a place that any parent may have: the row shares no key column yet
 NOWHERE = -2  # a place that no parent has

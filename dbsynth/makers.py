@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.arrow import arrow_type
-from dbsynth.encode import Ints
+from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
 from dbsynth.permute import key_of
 from dbsynth.personas import PersonalColumn, PersonalModel, make_personal

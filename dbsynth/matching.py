@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.encode import Ints
+from dbsynth.features import Ints
 from dbsynth.keys import ANYWHERE, NOWHERE
 from dbsynth.schema import ForeignKey
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from dbsynth.classify import has_personal_data
-from dbsynth.encode import Ints
+from dbsynth.features import Ints
 from dbsynth.graph import KeyId, cut_keys, waves
 from dbsynth.matching import row_pointers
 from dbsynth.plan import KeyPlan, KeyRole, Plan, TableMode, TablePlan

@@ -9,19 +9,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.encode import (
-    DAY,
-    NULL,
-    CategoryColumn,
-    DatetimeColumn,
-    Features,
-    Floats,
-    Head,
-    Ints,
-    ModelledColumn,
-    NumberColumn,
-    Phase,
-)
+from dbsynth.codecs import NULL
+from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn, Phase
+from dbsynth.features import Features, Floats, Ints
+from dbsynth.values import DAY
 
 Values = Mapping[str, NDArray[np.float64] | NDArray[np.int64]]  # column name -> working values
 IGNORED = -1  # a training target that does not count

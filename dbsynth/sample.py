@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.arrow import arrow_schema
-from dbsynth.encode import Ints
+from dbsynth.features import Ints
 from dbsynth.matching import row_pointers
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.progress import Event, Progress, silent

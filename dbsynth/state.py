@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
-from dbsynth.encode import DatetimeColumn, Ints
+from dbsynth.encode import DatetimeColumn
+from dbsynth.features import Ints
 from dbsynth.keys import rake
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan

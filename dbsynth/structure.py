@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from dbsynth.conditions import Siblings, ancestor_dates, ancestors, climb, siblings_of
 from dbsynth.draw import Drawing, chunks
-from dbsynth.encode import CategoryColumn, Features, Floats, Ints
+from dbsynth.encode import CategoryColumn
+from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import (
     ANYWHERE,
     choose_parents,

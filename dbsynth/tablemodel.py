@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dbsynth.encode import Features, Ints
+from dbsynth.features import Features, Ints
 from dbsynth.makers import Makers
 from dbsynth.model.base import RowModel
 from dbsynth.plan import Plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from dbsynth.encode import Ints
+from dbsynth.features import Ints
 from dbsynth.keys import grow_tree, rake
 from dbsynth.matching import match_rows
 from dbsynth.plan import KeyPlan, TablePlan

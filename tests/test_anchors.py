@@ -4,8 +4,10 @@ import numpy as np
 
 from dbsynth.anchors import fit_datetime
 from dbsynth.conditions import siblings_of
-from dbsynth.encode import DAY, DatetimeColumn, Floats
+from dbsynth.encode import DatetimeColumn
+from dbsynth.features import Floats
 from dbsynth.release import Release
+from dbsynth.values import DAY
 
 RNG = np.random.default_rng(5)
 ROWS = 400

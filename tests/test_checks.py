@@ -87,7 +87,12 @@ def test_mending_one_check_does_not_break_another() -> None:
 
 def test_null_breaks_no_check_and_rows_that_hold_are_not_touched() -> None:
     rows = pa.table(
-        {"stay_id": [1, 2], "first": pa.array([None, 1], pa.int32()), "last": [0, 5], "state": ["", ""]}
+        {
+            "stay_id": [1, 2],
+            "first": pa.array([None, 1], pa.int32()),
+            "last": [0, 5],
+            "state": ["", ""],
+        }
     )
     repair = Repair.of(table("last >= first"), "postgresql", set())
     assert repair is not None

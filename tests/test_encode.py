@@ -14,24 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth.anchors import fit_datetime
+from dbsynth.codecs import NULL, CategoryCodec, NumberCodec
 from dbsynth.encode import (
-    DAY,
-    NULL,
-    CategoryCodec,
     CategoryColumn,
     DatetimeColumn,
-    Features,
-    Floats,
-    Ints,
-    NumberCodec,
     NumberColumn,
     PresenceColumn,
     column_from_json,
     column_to_json,
-    from_floats,
-    to_floats,
 )
+from dbsynth.features import Features, Floats, Ints
 from dbsynth.release import Release
+from dbsynth.values import DAY, from_floats, to_floats
 
 RELEASE = Release(7)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbsynth.encode import Ints
+from dbsynth.features import Ints
 from dbsynth.keys import (
     choose_parents,
     duplicates,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbsynth.encode import Ints
+from dbsynth.features import Ints
 from dbsynth.release import MIN_ENTITIES, Release
 
 RELEASE = Release(3)

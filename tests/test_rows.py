@@ -8,19 +8,10 @@ import numpy as np
 import pytest
 
 from dbsynth.anchors import fit_datetime
+from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.conditions import Siblings, siblings_of
-from dbsynth.encode import (
-    DAY,
-    CategoryCodec,
-    CategoryColumn,
-    DatetimeColumn,
-    Features,
-    Floats,
-    Ints,
-    NumberCodec,
-    NumberColumn,
-    PresenceColumn,
-)
+from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
+from dbsynth.features import Features, Floats, Ints
 from dbsynth.release import Release
 from dbsynth.rows import (
     IGNORED,
@@ -33,6 +24,7 @@ from dbsynth.rows import (
     position,
     running_means,
 )
+from dbsynth.values import DAY
 
 RELEASE, ROWS = Release(1), 600
 RNG = np.random.default_rng(0)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dbsynth.encode import Features, Ints
+from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Quality, Tensors
 from dbsynth.model.net import NetShape, RowNet
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.encode import Features, Ints
+from dbsynth.features import Features, Ints
 
 Quality = Literal["fast", "balanced", "max"]
 Tensors = Mapping[str, NDArray[Any]]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.encode import Features, Ints
+from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Tensors
 
 

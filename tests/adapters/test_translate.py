@@ -8,9 +8,9 @@ import pytest
 
 from dbsynth.adapters import ddl
 from dbsynth.adapters.ddl import DialectRules
-from dbsynth.expressions import UntranslatableError, mentioned, translate
 from dbsynth.adapters.names import Namer, adopt_table_names
 from dbsynth.adapters.translate import adopt_schema
+from dbsynth.expressions import UntranslatableError, mentioned, translate
 from dbsynth.schema import (
     Check,
     Column,

@@ -1,0 +1,239 @@
+"""Values as tokens and back: fitted codecs that release only protected statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dbsynth.features import Floats, Ints
+from dbsynth.release import Release
+
+MAX_BINS = 64  # quantile bins that a network predicts; the curve inside a bin is finer
+
+
+MAX_CURVE = 1024  # cells of the released quantile curve
+
+
+MAX_SPIKES = 64  # values frequent enough for a token of their own, in a continuous column
+
+
+MAX_VALUES = 256  # up to so many distinct values each may have a token
+
+
+SPIKE_SHARE = 0.003
+
+
+NULL = 0  # the token of NULL in every codec
+
+
+@dataclass(frozen=True, slots=True)
+class NumberCodec:
+    """
+    Numbers as tokens: NULL, spikes (exact values), then quantile bins.
+
+    `curve` has `bins * cells + 1` ascending quantiles; a bin is `cells` steps of it.  Values are
+    snapped to the lattice `offset + i * step` (step 0: none).
+    """
+
+    spikes: tuple[float, ...]  # ascending
+    curve: tuple[float, ...]  # empty if all values are spikes
+    bins: int
+    step: float
+    offset: float
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens there are, NULL included."""
+        return 1 + len(self.spikes) + self.bins
+
+    @property
+    def low(self) -> float:
+        """The lowest value that can be decoded."""
+        ends = [*self.spikes[:1], *self.curve[:1]]
+        return min(ends) if ends else 0.0
+
+    @property
+    def high(self) -> float:
+        """The highest value that can be decoded."""
+        ends = [*self.spikes[-1:], *self.curve[-1:]]
+        return max(ends) if ends else 0.0
+
+    def encode(self, values: Floats) -> Ints:
+        """Turn (n,) values, NaN for NULL, into (n,) tokens."""
+        tokens = np.full(len(values), NULL, np.int64)
+        known = ~np.isnan(values)
+        v = values[known]
+        if self.bins:
+            edges = np.asarray(self.curve)[:: self._cells][1:-1]
+            out = 1 + len(self.spikes) + np.searchsorted(edges, v, "right")
+        else:
+            out = 1 + _nearest(np.asarray(self.spikes), v)
+        if self.spikes and self.bins:
+            spikes = np.asarray(self.spikes)
+            near = _nearest(spikes, v)
+            out = np.where(np.isclose(spikes[near], v, rtol=1e-12, atol=1e-9), 1 + near, out)
+        tokens[known] = out
+        return tokens
+
+    def decode(self, tokens: Ints, uniforms: Floats) -> Floats:
+        """Turn (n,) tokens into (n,) values; (n,) uniforms place a value inside its bin."""
+        values = np.full(len(tokens), np.nan)
+        spike = (tokens > NULL) & (tokens <= len(self.spikes))
+        if self.spikes:
+            values[spike] = np.asarray(self.spikes)[tokens[spike] - 1]
+        binned = tokens > len(self.spikes)
+        if self.bins and binned.any():
+            curve = np.asarray(self.curve)
+            place = (tokens[binned] - 1 - len(self.spikes) + uniforms[binned]) * self._cells
+            cell = np.minimum(place.astype(np.int64), len(curve) - 2)
+            inside = place - cell
+            raw = curve[cell] + inside * (curve[cell + 1] - curve[cell])
+            values[binned] = self.snap(raw)
+        return values
+
+    def snap(self, values: Floats) -> Floats:
+        """Move values to the nearest point of the lattice."""
+        if not self.step:
+            return values
+        return np.round((values - self.offset) / self.step) * self.step + self.offset
+
+    def rank(self, values: Floats) -> NDArray[np.float32]:
+        """Where values stand, from -1 (lowest) to 1 (highest); NULL is 0."""
+        grid = np.unique(np.concatenate([np.asarray(self.spikes), np.asarray(self.curve)]))
+        if len(grid) < 2:
+            return np.zeros(len(values), np.float32)
+        place = np.interp(values, grid, np.linspace(-1, 1, len(grid)))
+        return np.nan_to_num(place).astype(np.float32)
+
+    @property
+    def _cells(self) -> int:
+        return (len(self.curve) - 1) // self.bins
+
+    @classmethod
+    def fit(
+        cls,
+        statistic: str,
+        values: Floats,
+        entities: Ints,
+        release: Release,
+        fallback: tuple[float, float] = (1.0, 100.0),
+    ) -> NumberCodec:
+        """
+        Learn spikes, quantile curve and lattice.
+
+        Args:
+            statistic: its name; decides thresholds.
+            values: (n,), NaN for NULL.
+            entities: (n,).
+            release: the protection in force.
+            fallback: whole numbers in this range are decoded where too few entities have a value.
+        """
+        known = np.isfinite(values)
+        v, e = values[known], entities[known]
+        if len(v) == 0 or not release.is_enough(e):
+            return cls(spikes=(), curve=fallback, bins=1, step=1.0, offset=0.0)
+        step, offset = _lattice(v)
+        spikes = _spikes(statistic, v, e, release)
+        rest = ~np.isin(v, spikes) if len(spikes) else np.ones(len(v), bool)
+        enough = len(np.unique(e[rest])) >= release.threshold(statistic) if rest.any() else False
+        if not enough:
+            if not len(spikes):
+                low, high = release.bounds(statistic, v, e)
+                spikes = np.unique(_snap(np.array([low, high]), step, offset))
+            return cls(tuple(spikes.tolist()), (), 0, step, offset)
+        bins, cells = _resolution(len(np.unique(v[rest])), int(rest.sum()))
+        curve = release.quantiles(statistic, v[rest], e[rest], np.linspace(0, 1, bins * cells + 1))
+        return cls(tuple(spikes.tolist()), tuple(curve.tolist()), bins, step, offset)
+
+
+def _nearest(grid: Floats, values: Floats) -> Ints:
+    right = np.clip(np.searchsorted(grid, values), 1, max(1, len(grid) - 1))
+    if len(grid) == 1:
+        return np.zeros(len(values), np.int64)
+    left = right - 1
+    return np.where(values - grid[left] <= grid[right] - values, left, right).astype(np.int64)
+
+
+def _snap(values: Floats, step: float, offset: float) -> Floats:
+    return np.round((values - offset) / step) * step + offset if step else values
+
+
+def _lattice(values: Floats) -> tuple[float, float]:
+    """The coarsest step (and offset) of which 99.9 % of the values are multiples, or 0."""
+    sample = values if len(values) <= 20_000 else values[:: len(values) // 20_000 + 1]
+    for decimals in range(7):
+        scaled = sample * 10.0**decimals
+        whole = np.round(scaled)
+        if np.mean(np.abs(scaled - whole) < 1e-6 * np.maximum(1.0, np.abs(scaled))) < 0.999:
+            continue
+        if np.abs(whole).max() > 2**52:
+            return 0.0, 0.0
+        points = np.unique(whole.astype(np.int64))
+        gcd = int(np.gcd.reduce(points)) if len(points) > 2 else 1
+        return max(gcd, 1) / 10.0**decimals, 0.0
+    return 0.0, 0.0
+
+
+def _spikes(statistic: str, values: Floats, entities: Ints, release: Release) -> Floats:
+    distinct, codes, rows = np.unique(values, return_inverse=True, return_counts=True)
+    few = len(distinct) <= MAX_VALUES
+    frequent = rows >= (1 if few else max(2.0, SPIKE_SHARE * len(values)))
+    support = release.support(codes.astype(np.int64), entities, len(distinct))
+    kept = np.flatnonzero(frequent & (support >= release.threshold(statistic)))
+    if not few and len(kept) > MAX_SPIKES:
+        kept = np.sort(kept[np.argsort(-rows[kept], kind="stable")[:MAX_SPIKES]])
+    return distinct[kept]
+
+
+def _resolution(distinct: int, rows: int) -> tuple[int, int]:
+    """How many bins, and how many cells of the curve in each, so many rows support."""
+    bins = int(np.clip(min(distinct, rows // 10), 1, MAX_BINS))
+    cells = int(np.clip(min(distinct, rows // 14) // bins, 1, MAX_CURVE // MAX_BINS))
+    return bins, cells
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryCodec:
+    """Labels as tokens: NULL, the released labels, then one token for everything rare."""
+
+    labels: tuple[Any, ...]
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens there are, NULL and the rare one included."""
+        return len(self.labels) + 2
+
+    @property
+    def rare(self) -> int:
+        """The token of labels that were not released; trained on, never drawn."""
+        return len(self.labels) + 1
+
+    def encode(self, values: pa.Array) -> Ints:
+        """Turn (n,) Arrow values into (n,) tokens."""
+        if not self.labels:
+            return np.where(np.asarray(pc.is_valid(values)), self.rare, NULL).astype(np.int64)
+        known = pc.index_in(values, value_set=pa.array(self.labels, values.type))
+        tokens = np.asarray(pc.fill_null(known, self.rare - 1)).astype(np.int64) + 1
+        return np.where(np.asarray(pc.is_valid(values)), tokens, NULL)
+
+    def decode(self, tokens: Ints, kind: pa.DataType) -> pa.Array:
+        """Turn (n,) tokens into (n,) Arrow values of a type; NULL and rare become null."""
+        if not self.labels:
+            return pa.nulls(len(tokens), kind)
+        missing = (tokens == NULL) | (tokens == self.rare)
+        return pa.array(self.labels, kind).take(pa.array(tokens - 1, pa.int64(), mask=missing))
+
+    @classmethod
+    def fit(
+        cls, statistic: str, values: pa.Array, entities: Ints, release: Release, limit: int = 2_000
+    ) -> CategoryCodec:
+        """Learn the released labels, the most frequent `limit` of them."""
+        if not release.is_enough(entities):
+            return cls(())
+        labels, _ = release.labels(statistic, values, entities)
+        return cls(tuple(labels[:limit]))

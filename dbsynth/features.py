@@ -1,0 +1,71 @@
+"""What networks see of rows: small codes and floats, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What networks see of rows: (n, a) codes, with a cardinality each, and (n, b) floats."""
+
+    codes: NDArray[np.int32]
+    floats: NDArray[np.float32]
+    cards: tuple[int, ...]
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.codes)
+
+    def take(self, index: Ints) -> Features:
+        """
+        Gather rows; index -1 (no such row) gives a row of NULLs.
+
+        Args:
+            index: (m,) row numbers.
+        """
+        if len(self) == 0:
+            return Features.empty(len(index), self.cards, self.floats.shape[1])
+        safe = np.maximum(index, 0)
+        missing = index < 0
+        codes, floats = self.codes[safe], self.floats[safe]
+        codes[missing] = 0
+        floats[missing] = 0
+        return Features(codes, floats, self.cards)
+
+    @staticmethod
+    def empty(rows: int, cards: tuple[int, ...] = (), floats: int = 0) -> Features:
+        """Rows of NULLs."""
+        return Features(
+            np.zeros((rows, len(cards)), np.int32), np.zeros((rows, floats), np.float32), cards
+        )
+
+    @staticmethod
+    def join(parts: Sequence[Features], rows: int) -> Features:
+        """Put features side by side."""
+        parts = [p for p in parts if p.cards or p.floats.shape[1]]
+        if not parts:
+            return Features.empty(rows)
+        return Features(
+            np.concatenate([p.codes for p in parts], axis=1),
+            np.concatenate([p.floats for p in parts], axis=1),
+            tuple(c for p in parts for c in p.cards),
+        )
+
+    @staticmethod
+    def stack(parts: Sequence[Features]) -> Features:
+        """Put features of the same columns on top of each other."""
+        return Features(
+            np.concatenate([p.codes for p in parts]),
+            np.concatenate([p.floats for p in parts]),
+            parts[0].cards,
+        )

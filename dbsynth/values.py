@@ -1,0 +1,106 @@
+"""Arrow values as floats and back: numbers as they are, dates and times in seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dbsynth.features import Floats
+
+DAY = 86_400.0
+
+
+def to_floats(column: pa.Array) -> Floats:
+    """
+    Turn Arrow numbers, dates, times and timestamps into floats.
+
+    Returns:
+        (n,) numbers, or seconds; NaN for null, NaN and infinities.
+    """
+    kind = column.type
+    if pa.types.is_date(kind):
+        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
+        return np.asarray(days.to_numpy(zero_copy_only=False), np.float64) * DAY
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        whole = column.cast(
+            pa.time64("us") if pa.types.is_time(kind) else pa.timestamp("us", kind.tz)
+        )
+        micros = whole.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return np.asarray(micros, np.float64) / 1e6
+    if pa.types.is_boolean(kind):
+        column = column.cast(pa.int8())
+    if pa.types.is_string(kind):
+        is_number = pc.match_substring_regex(column, r"^\s*[+-]?(\d+\.?\d*|\.\d+)\s*$")
+        trimmed = pc.utf8_trim_whitespace(column)
+        column = pc.if_else(is_number, trimmed, pa.scalar(None, pa.string()))
+    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+
+
+def text_to_moments(column: pa.Array) -> pa.Array:
+    """Parse ISO dates and timestamps that are stored as text; what is neither becomes null."""
+    bare = pc.replace_substring_regex(column, r"\s*(Z|[+-]\d{2}:?\d{2})$", "")
+    is_moment = pc.match_substring_regex(
+        bare, r"^\d{4}-[01]\d-[0-3]\d([ T][0-2]\d:[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?$"
+    )
+    return pc.if_else(is_moment, bare, pa.scalar(None, pa.string())).cast(pa.timestamp("us"))
+
+
+def moments_to_text(values: Floats, is_date: bool) -> pa.Array:
+    """Write (n,) seconds as ISO text, dates only or with the time of day; NaN becomes null."""
+    kind = pa.date32() if is_date else pa.timestamp("s")
+    return from_floats(values, pa.timestamp("us")).cast(kind, safe=False).cast(pa.string())
+
+
+def from_floats(values: Floats, kind: pa.DataType, decimals: int = 10) -> pa.Array:
+    """
+    Turn floats back into Arrow values of a type, within the type's range; NaN becomes null.
+
+    Args:
+        values: (n,) numbers, or seconds for dates and times.
+        kind: the Arrow type wanted; decimals keep its scale.
+        decimals: the most digits behind the point that a decimal shows.
+    """
+    missing = ~np.isfinite(values)
+    v = np.where(missing, 0.0, values)
+    if pa.types.is_decimal(kind):
+        return _decimals(v, missing, kind, decimals)
+    if pa.types.is_date(kind):
+        days = np.floor(v / DAY).astype(np.int32)
+        return pa.array(days, pa.int32(), mask=missing).cast(pa.date32()).cast(kind)
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        micros = np.round(v * 1e6).astype(np.int64)
+        if pa.types.is_time(kind):
+            micros = np.clip(micros, 0, 86_399_999_999)
+        return pa.array(micros, pa.int64(), mask=missing).cast(kind)
+    if pa.types.is_integer(kind):
+        info = np.iinfo(kind.to_pandas_dtype())
+        high = min(info.max, 2**63 - 1024)
+        whole = np.clip(np.round(v), float(info.min), float(high))
+        return pa.array(whole.astype(kind.to_pandas_dtype()), kind, mask=missing)
+    if pa.types.is_boolean(kind):
+        return pa.array(v > 0.5, kind, mask=missing)
+    if pa.types.is_floating(kind):
+        return pa.array(v, pa.float64(), mask=missing).cast(kind)
+    text = pa.array(v, pa.float64(), mask=missing)
+    whole_numbers = bool(np.all(v == np.round(v))) and bool(np.all(np.abs(v) < 2**53))
+    return (text.cast(pa.int64()) if whole_numbers else text).cast(pa.string()).cast(kind)
+
+
+def _decimals(values: Floats, missing: NDArray[np.bool_], kind: Any, decimals: int) -> pa.Array:
+    """Build decimals from scaled integers, without a Python object per value."""
+    scale = min(kind.scale, decimals)
+    limit = min(10.0 ** (kind.precision - kind.scale + scale) - 1, 9.0e18)
+    scaled = np.clip(np.round(values * 10.0**scale), -limit, limit).astype(np.int64)
+    wide = np.empty((len(scaled), 2), np.int64)
+    wide[:, 0] = scaled
+    wide[:, 1] = scaled >> 63
+    raw = pa.Array.from_buffers(
+        pa.decimal128(38, scale), len(scaled), [None, pa.py_buffer(wide.tobytes())]
+    )
+    valid = pc.if_else(pa.array(~missing), raw, pa.scalar(None, raw.type))
+    return valid.cast(kind)
