@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from dbsynth.adapters.base import Adoption
@@ -53,7 +54,7 @@ _Place = tuple[TableName, str]
 
 
 def adopt(
-    schema: Schema, server: Server, collations: Set[str], accepts: Callable[[str], bool]
+    schema: Schema, server: Server, collations: AbstractSet[str], accepts: Callable[[str], bool]
 ) -> Adoption:
     """
     Translate a schema; the same dialect keeps everything that this server knows.
@@ -77,7 +78,7 @@ def adopt(
 class _Kin:
     """Fits a schema of MariaDB to MySQL and the other way: collations and types differ."""
 
-    def __init__(self, server: Server, collations: Set[str], losses: list[Loss]) -> None:
+    def __init__(self, server: Server, collations: AbstractSet[str], losses: list[Loss]) -> None:
         """Say what the target has, and where to note what it has not."""
         self._server = server
         self._collations = collations
@@ -254,7 +255,8 @@ def _numbered_once(table: Table, losses: list[Loss]) -> Iterator[Column]:
                     instead="an ordinary column",
                 )
             )
-            column = replace(column, identity=None)
+            yield replace(column, identity=None)
+            continue
         yield column
 
 

@@ -368,10 +368,10 @@ def _probe(
     wanted = {renamed[c] for c in (*mentioned(expression, work.source, renamed), *also)}
     wanted -= {c.name for c in columns}
     others = [replace(c, identity=None) for c in adopted.columns if c.name in wanted]
-    return Table(name=_PROBE, columns=tuple(_plain(c, work) for c in (*others, *columns)))
+    return Table(name=_PROBE, columns=tuple(_plain(c) for c in (*others, *columns)))
 
 
-def _plain(column: Column, work: _Work) -> Column:
+def _plain(column: Column) -> Column:
     """Make a column fit for a temporary table: named enums do not exist yet."""
     if column.type.enum_name is None:
         return column

@@ -94,7 +94,7 @@ class Drawing:
         for number, slot in enumerate(self.slots):
             for candidate in slot.heads:
                 if candidate.phase in ("any", phase):
-                    self._draw_head(session, head, slot, candidate, rows, before)
+                    self._draw_head(session, head, slot, candidate, rows)
                 head += 1
             self._show(session, number, slot, rows)
         np.add.at(self.sums, first, self.features.floats[rows])
@@ -110,24 +110,33 @@ class Drawing:
             parts.append(position(index, self.siblings.count[rows]))
         return Features.join(parts, len(rows))
 
-    def _draw_head(
-        self, session: Session, number: int, slot: Slot, head: Head, rows: Ints, before: Ints
-    ) -> None:
+    def _draw_head(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> None:
         column = self.part.layout.columns[slot.column]
         banned = self._banned(column, slot)
         tokens = session.draw(number, stratified(self.rng, len(rows)), banned)
         inside = self.rng.random(len(rows))
         data = self.values[column.name]
-        earlier = data[np.maximum(before, 0)].astype(np.float64)
-        if isinstance(column, NumberColumn):
-            data[rows] = place_number(column, head, tokens, inside, earlier)
-        elif not isinstance(column, DatetimeColumn):
-            data[rows] = tokens
-        elif slot.part == "time":
-            data[rows] = place_time(column, data[rows].astype(np.float64), tokens, inside)
-        else:
-            start = earlier if head.phase == "later" else self._anchor(column, rows)
-            data[rows] = place_day(column, head, tokens, inside, start)
+        for some in self._turns(head, rows):
+            here = rows[some]
+            # Siblings lie together, so the one before stands in the row before.
+            earlier = data[np.maximum(here - 1, 0)].astype(np.float64)
+            if isinstance(column, NumberColumn):
+                data[here] = place_number(column, head, tokens[some], inside[some], earlier)
+            elif not isinstance(column, DatetimeColumn):
+                data[here] = tokens[some]
+            elif slot.part == "time":
+                days = data[here].astype(np.float64)
+                data[here] = place_time(column, days, tokens[some], inside[some])
+            else:
+                start = earlier if head.phase == "later" else self._anchor(column, here)
+                data[here] = place_day(column, head, tokens[some], inside[some], start)
+
+    def _turns(self, head: Head, rows: Ints) -> list[Ints]:
+        """Which of a step's rows are placed at once: one measured from a sibling comes after it."""
+        places = np.arange(len(rows))
+        if head.phase != "later":
+            return [places]
+        return np.split(places, np.flatnonzero(np.diff(self.siblings.index[rows])) + 1)
 
     def _anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
         if column.delta is None:

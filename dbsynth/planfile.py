@@ -330,7 +330,7 @@ def _keys(
         if not isinstance(data, dict):
             problems.append(f"{name}: an entry under keys has no `name`")
             continue
-        key = declared.get(data.get("name"))
+        key = declared.get(str(data.get("name")))
         if key is None:
             wrong = str(data.get("name"))
             problems.append(f"{name}: no foreign key {wrong!r}{_hint(wrong, declared)}")

@@ -106,7 +106,7 @@ class _Structure:
         return np.concatenate([np.repeat(np.arange(len(fanout)), fanout), alone])
 
     def _feasible(self, owner: KeyPlan, fanout: Ints) -> Ints:
-        """Take the rows of owners under which a required parent cannot be found; others get them."""
+        """Take the rows of owners that lack a parent their rows require; others get them."""
         good, self.size = np.ones(len(fanout), bool), len(fanout)
         self.pointers[owner.name] = np.arange(len(fanout))
         for key in self._other_keys():

@@ -155,7 +155,7 @@ class Filler:
             self._point(table, row, key, rng, self.filled[key.parent])
             keys = {u: tuple(row[c] for c in u) for u in seen}
             if any(None not in k and k in seen[u] for u, k in keys.items()):
-                row |= before
+                row.update(before)
                 keys = {u: tuple(row[c] for c in u) for u in seen}
             for unique, taken in keys.items():
                 seen[unique].add(taken)
@@ -190,7 +190,7 @@ class Filler:
 
     def _row(self, table: Table, rng: random.Random, number: int) -> Row:
         row: Row = {}
-        keys = sorted(table.foreign_keys, key=lambda k: (k.is_self, -len(k.columns)))
+        keys = sorted(table.foreign_keys, key=lambda k: (k.is_self, -len(k.columns), k.columns))
         keyed = {c for k in keys for c in k.columns}
         for column in table.written_columns:
             if column.name not in keyed:
@@ -239,10 +239,16 @@ def _value(table: Table, column: Column, rng: random.Random, number: int) -> Any
     if kind in ("decimal", "float"):
         places = column.type.scale or 2
         return round(rng.lognormvariate(3, 0.6), places)
-    if kind == "boolean":
-        return rng.random() < 0.7
     if kind == "enum":
         return rng.choice(column.type.labels)
+    return _plain(column, rng, number)
+
+
+def _plain(column: Column, rng: random.Random, number: int) -> Any:
+    """A value of a type that has neither labels nor lengths."""
+    kind = column.type.kind
+    if kind == "boolean":
+        return rng.random() < 0.7
     if kind == "date":
         return str(date(2019, 1, 1) + timedelta(days=rng.randint(0, 2000)))
     if kind in ("timestamp", "timestamptz"):

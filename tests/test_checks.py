@@ -28,7 +28,7 @@ def table(*checks: str) -> Table:
 def test_labels_come_from_in_lists_in_every_spelling() -> None:
     spellings = (
         "state IN ('new', 'done')",
-        "(state)::text = ANY ((ARRAY['new'::character varying, 'done'::character varying])::text[])",
+        "(state)::text = ANY ((ARRAY['new'::varchar, 'done'::varchar])::text[])",
         "state = 'new' OR state = 'done'",
     )
     for expression in spellings:

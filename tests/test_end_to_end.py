@@ -1,4 +1,4 @@
-"""The sample shop goes once around all databases; every copy is sound and the source stays as it was."""
+"""The sample shop goes once around all databases; copies are sound, sources stay as they were."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -52,7 +53,7 @@ def test_the_shop_survives_a_tour_of_all_databases(
     shop: str, pg_url: str, mysql_url: str, tmp_path: Path
 ) -> None:
     stops = [shop, pg_url, mysql_url, str(tmp_path / "shop.duckdb"), str(tmp_path / "shop.sqlite")]
-    for source, target in zip(stops, stops[1:], strict=False):
+    for source, target in pairwise(stops):
         before = checksum(source)
         done = dbsynth.clone(source, target, engine="marginal", seed=4)
         assert () == done.findings.errors
@@ -123,14 +124,14 @@ def test_a_source_is_never_its_own_target(shop: str) -> None:
         dbsynth.clone(shop, shop, replace=True, engine="marginal")
 
 
-class Stopped(DbsynthError):
+class StoppedError(DbsynthError):
     """What stops a run in the middle, as a lost connection would."""
 
 
 def stop_at(stage: str) -> Callable[[Event], None]:
     def progress(event: Event) -> None:
         if event.stage == stage:
-            raise Stopped(f"stopped at {stage}", "Try again.")
+            raise StoppedError(f"stopped at {stage}", "Try again.")
 
     return progress
 
@@ -144,7 +145,7 @@ def test_a_run_that_fails_midway_leaves_the_target_as_it_was(
     before = checksum(target)
     with pytest.raises(TargetNotEmptyError):
         dbsynth.clone(small, target, engine="marginal")
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         dbsynth.clone(small, target, engine="marginal", replace=True, progress=stop_at(stage))
     assert before == checksum(target)
     assert [1] == [rows for rows, _ in before.values()]

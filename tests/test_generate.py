@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dbsynth import run
+from dbsynth.draw import SINGLE_STEPS
 from dbsynth.modelfile import load, save
 from dbsynth.schema import TableName
 from dbsynth.tablemodel import Model
@@ -246,3 +250,24 @@ def test_any_schema_is_cloned_and_verified(made: tuple[str, dict[str, int]], see
         options = run.Options(engine="marginal", seed=seed)
         done = run.clone(source, str(Path(folder, "target.sqlite")), options)
     assert () == done.findings.errors
+
+
+def test_more_siblings_than_are_drawn_one_by_one_stay_in_order_and_apart(tmp_path: Path) -> None:
+    path = tmp_path / "source.sqlite"
+    many = SINGLE_STEPS + 100
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE shop (id INTEGER PRIMARY KEY, size INTEGER)")
+        connection.execute(
+            "CREATE TABLE sale (shop_id INTEGER NOT NULL REFERENCES shop, day DATE NOT NULL,"
+            " PRIMARY KEY (shop_id, day))"
+        )
+        connection.executemany("INSERT INTO shop VALUES (?, ?)", [(i, i % 7) for i in range(25)])
+        days = [str(date(2020, 1, 1) + timedelta(days=n)) for n in range(many)]
+        rows = [(shop, day) for shop in range(25) for day in days]
+        connection.executemany("INSERT INTO sale VALUES (?, ?)", rows)
+        connection.commit()
+    model = fitted(str(path))
+    assert model.plan.tables[TableName("", "sale")].order_by == "day"
+    database = drawn(model)
+    assert [] == broken_rules(model.plan.schema, database)
+    assert 25 * many == len(database[TableName("", "sale")])

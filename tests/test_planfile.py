@@ -1,4 +1,4 @@
-"""Tests of dbsynth.planfile: a plan survives YAML and JSON, and a broken one names all its faults."""
+"""Tests of dbsynth.planfile: plans survive YAML and JSON, broken ones name all their faults."""
 
 from __future__ import annotations
 

@@ -1,8 +1,11 @@
-"""Tests of dbsynth.planner: who owns whom, what is copied, invented or learned, and what follows."""
+"""Tests of dbsynth.planner: who owns whom, and what is copied, invented or learned."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -13,7 +16,7 @@ from dbsynth.adapters import open_source
 from dbsynth.classify import classify
 from dbsynth.plan import KeyPlan, Plan, TableMode, TablePlan
 from dbsynth.planner import TableWish, build_plan
-from dbsynth.sample import read_profile
+from dbsynth.sample import PROFILE_ROWS, read_profile
 from dbsynth.schema import TableName
 from dbsynth.urls import resolve
 from tests.filler import build, fill_sqlite
@@ -197,3 +200,20 @@ def test_a_plan_holds_no_value_of_the_source(tmp_path: Path) -> None:
     text = to_yaml(run.plan(url, run.Options()))
     assert "@example.org" not in text
     assert "amber" not in text
+
+
+def test_an_owner_is_recognised_though_the_first_rows_show_few_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "shops.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE shop (id INTEGER PRIMARY KEY, size INTEGER)")
+        connection.execute(
+            "CREATE TABLE sale (shop_id INTEGER NOT NULL REFERENCES shop, day DATE NOT NULL,"
+            " PRIMARY KEY (shop_id, day))"
+        )
+        connection.executemany("INSERT INTO shop VALUES (?, ?)", [(i, i % 7) for i in range(150)])
+        days = [date(2020, 1, 1) + timedelta(days=n) for n in range(300)]
+        rows = [(shop, str(day)) for shop in range(150) for day in days]
+        assert len(rows) > 2 * PROFILE_ROWS
+        connection.executemany("INSERT INTO sale VALUES (?, ?)", rows)
+        connection.commit()
+    assert key(planned(str(path)), "sale", "shop_id").role == "owner"
