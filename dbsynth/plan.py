@@ -57,6 +57,21 @@ class TablePlan:
     columns: Mapping[str, Treatment] = field(default_factory=dict)  # in the table's order
 
 
+def contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> list[str]:
+    """List what cannot be carried out: rows that need a parent in a table without rows."""
+    found = []
+    for table in tables.values():
+        for key in table.keys:
+            required = not any(schema.table(table.name).column(c).is_nullable for c in key.columns)
+            parent = tables[key.parent]
+            has_rows = table.mode != "empty" and table.target_rows > 0
+            if required and has_rows and not key.parent == table.name and parent.mode == "empty":
+                found.append(
+                    f"{table.name}: its key {key.name} needs rows of {key.parent}, which stays empty"
+                )
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that fit, generate, write and verify need to know, without a row of the source."""

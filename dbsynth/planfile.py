@@ -12,7 +12,15 @@ from typing import Any, get_args
 
 from dbsynth.errors import PlanFileError, RefusedError
 from dbsynth.graph import waves
-from dbsynth.plan import FORMAT_VERSION, KeyPlan, KeyRole, Plan, TableMode, TablePlan
+from dbsynth.plan import (
+    FORMAT_VERSION,
+    KeyPlan,
+    KeyRole,
+    Plan,
+    TableMode,
+    TablePlan,
+    contradictions,
+)
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import KINDS, Treatment
 
@@ -218,6 +226,7 @@ def _settled(
         keys = tuple(_settled_key(k, tables[k.parent]) for k in table.keys)
         root = settled[owners[0].parent].root if owners else name
         settled[name] = replace(table, keys=keys, root=root, wave=numbered[name])
+    problems += contradictions(settled, schema)
     if problems:
         raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
     return settled

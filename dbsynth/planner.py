@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from dbsynth.classify import has_personal_data
+from dbsynth.errors import UsageError
 from dbsynth.features import Ints
 from dbsynth.graph import KeyId, cut_keys, waves
 from dbsynth.matching import row_pointers
-from dbsynth.plan import KeyPlan, KeyRole, Plan, TableMode, TablePlan
+from dbsynth.plan import KeyPlan, KeyRole, Plan, TableMode, TablePlan, contradictions
 from dbsynth.release import MIN_ENTITIES, Release
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import Treatment, Treatments
@@ -124,6 +125,10 @@ def build_plan(
         )
         for name in order
     }
+    problems = contradictions(tables, schema)
+    if problems:
+        remedy = "Give these tables another mode in the configuration file."
+        raise UsageError("the plan contradicts itself", remedy, problems)
     notes = tuple(
         f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut)
     )
@@ -272,13 +277,27 @@ def _mode(
         if facts.counts[root] < MIN_ENTITIES:
             return "invent", f"owned by {root}, which has fewer than {MIN_ENTITIES} rows"
         return "generate", f"owned by {owner.parent} through {owner.name}"
-    personal = facts.is_person(name)
-    if personal or owns or rows > REFERENCE_ROWS:
-        reason = "describes people" if personal else "owns other rows" if owns else "many rows"
-        if rows < MIN_ENTITIES:
-            return "invent", f"{reason}, but fewer than {MIN_ENTITIES} of them"
-        return "generate", f"entities: {reason}"
-    return "copy", f"reference table: at most {REFERENCE_ROWS} rows, no personal data, owns nothing"
+    reason = _entity_reason(facts, name, owns=owns)
+    if not reason:
+        return (
+            "copy",
+            "reference table: others refer to it, few rows, no personal data, owns nothing",
+        )
+    if rows < MIN_ENTITIES:
+        return "invent", f"{reason}, but fewer than {MIN_ENTITIES} of them"
+    return "generate", f"entities: {reason}"
+
+
+def _entity_reason(facts: _Facts, name: TableName, *, owns: bool) -> str:
+    """Why a table's rows may not be copied; "" if it is a reference table."""
+    if facts.is_person(name):
+        return "describes people"
+    if owns:
+        return "owns other rows"
+    if facts.counts[name] > REFERENCE_ROWS:
+        return f"more than {REFERENCE_ROWS} rows"
+    referenced = any(k.parent == name and not k.is_self for k in facts.schema.foreign_keys)
+    return "" if referenced else "nothing refers to it"
 
 
 def _keys(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,8 +92,7 @@ def fit(task: FitTask, report: Report) -> ArgnModel:
     ICLR 2019).
     """
     torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _no_denormals():
         torch.manual_seed(task.seed)
         budget = BUDGETS[task.quality]
         net = RowNet(
@@ -109,6 +109,16 @@ def fit(task: FitTask, report: Report) -> ArgnModel:
         _train(net, task, budget, report)
     net.eval()
     return ArgnModel(net)
+
+
+@contextmanager
+def _no_denormals() -> Iterator[None]:
+    """Round numbers next to zero to zero while training: they are slow and mean nothing."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def load(data: Mapping[str, Any], tensors: Tensors) -> ArgnModel:
