@@ -62,12 +62,13 @@ def contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> lis
     found = []
     for table in tables.values():
         for key in table.keys:
-            required = not any(schema.table(table.name).column(c).is_nullable for c in key.columns)
-            parent = tables[key.parent]
+            columns = [schema.table(table.name).column(c) for c in key.columns]
+            required = not any(c.is_nullable for c in columns)
             has_rows = table.mode != "empty" and table.target_rows > 0
-            if required and has_rows and not key.parent == table.name and parent.mode == "empty":
+            lacks = key.parent != table.name and tables[key.parent].mode == "empty"
+            if required and has_rows and lacks:
                 found.append(
-                    f"{table.name}: its key {key.name} needs rows of {key.parent}, which stays empty"
+                    f"{table.name}: {key.name} needs rows of {key.parent}, which stays empty"
                 )
     return found
 

@@ -14,6 +14,7 @@ import pytest
 from dbsynth import run
 from dbsynth.adapters import open_source
 from dbsynth.classify import classify
+from dbsynth.errors import UsageError
 from dbsynth.plan import KeyPlan, Plan, TableMode, TablePlan
 from dbsynth.planner import TableWish, build_plan
 from dbsynth.sample import PROFILE_ROWS, read_profile
@@ -188,7 +189,8 @@ def test_a_table_without_an_owner_by_wish_is_its_own_root(make: Make) -> None:
 
 @pytest.mark.parametrize("mode", ["copy", "empty"])
 def test_a_table_that_is_copied_or_empty_by_wish_owns_nothing(make: Make, mode: TableMode) -> None:
-    plan = make(PEOPLE, {"person": TableWish(mode=mode)}, person=80, town=60, visit=200)
+    visits = 200 if mode == "copy" else 0
+    plan = make(PEOPLE, {"person": TableWish(mode=mode)}, person=80, town=60, visit=visits)
     assert mode == table(plan, "person").mode
     assert "owner" != key(plan, "visit", "person_id").role
 
@@ -217,3 +219,22 @@ def test_an_owner_is_recognised_though_the_first_rows_show_few_of_them(tmp_path:
         connection.executemany("INSERT INTO sale VALUES (?, ?)", rows)
         connection.commit()
     assert key(planned(str(path)), "sale", "shop_id").role == "owner"
+
+
+def test_a_table_that_nothing_refers_to_is_no_reference_table(make: Make) -> None:
+    plan = make("CREATE TABLE log (id INTEGER PRIMARY KEY, weight REAL);", log=60)
+    assert ("generate", "entities: nothing refers to it") == (
+        table(plan, "log").mode,
+        table(plan, "log").why,
+    )
+
+
+def test_rows_that_need_a_parent_in_an_empty_table_are_refused_early(make: Make) -> None:
+    script = """
+    CREATE TABLE kind (id INTEGER PRIMARY KEY, label TEXT NOT NULL);
+    CREATE TABLE thing (id INTEGER PRIMARY KEY, kind_id INTEGER NOT NULL REFERENCES kind (id));
+    """
+    with pytest.raises(UsageError) as caught:
+        make(script, {"kind": TableWish(mode="empty")}, kind=5, thing=100)
+    assert 1 == len(caught.value.problems)
+    assert "thing" in caught.value.problems[0]
