@@ -3,74 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
-from dbsynth.classify import has_personal_data
 from dbsynth.errors import UsageError
 from dbsynth.features import Ints
-from dbsynth.graph import KeyId, cut_keys, waves
+from dbsynth.graph import cut_keys, waves
 from dbsynth.matching import row_pointers
+from dbsynth.ownership import (
+    BOOKKEEPING,
+    REFERENCE_ROWS,
+    Facts,
+    TableWish,
+    find_owners,
+    find_roots,
+    is_one_to_one,
+)
 from dbsynth.plan import KeyPlan, KeyRole, Plan, TableMode, TablePlan, contradictions
 from dbsynth.release import MIN_ENTITIES, Release
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import Treatment, Treatments
 
-REFERENCE_ROWS = 2_000  # a table with more rows is never a reference table
-LOOKUP_PARENTS = 100  # up to so many parents, each with many children, are a list of values
-LOOKUP_FANOUT = 10
 AGREEMENT = 0.999  # share of rows in which two ways to one table must meet
-# Two of these in one table and its rows are people, whom no other row owns.
-IDENTITY = frozenset({
-    "first_name", "last_name", "full_name", "email", "user_name", "birth_date", "national_id",
-    "passport", "driver_license", "password_hash",
-})  # fmt: skip
-BOOKKEEPING = frozenset({
-    "alembic_version", "django_migrations", "schema_migrations", "ar_internal_metadata",
-    "flyway_schema_history", "databasechangelog", "databasechangeloglock", "knex_migrations",
-    "knex_migrations_lock", "__efmigrationshistory", "goose_db_version", "_prisma_migrations",
-    "sequelizemeta", "typeorm_metadata", "phinxlog", "migrations",
-})  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class TableWish:
-    """What the user wants of one table; None: as the planner sees fit."""
-
-    mode: TableMode | None = None
-    rows: int | None = None
-    scale: float | None = None
-    owner: str | None = None  # name of the owning foreign key; "" for none
-    engine: str | None = None
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """What the planner knows of the source."""
-
-    schema: Schema
-    treatments: Treatments
-    counts: Mapping[TableName, int]
-    profile: Mapping[TableName, pa.Table]
-    pointers: Mapping[KeyId, Ints]  # within the profile
-    cut: frozenset[KeyId]
-    wishes: Mapping[TableName, TableWish]
-
-    def is_person(self, name: TableName) -> bool:
-        """Whether a table describes people."""
-        return has_personal_data(self.treatments[name])
-
-    def is_identity(self, name: TableName) -> bool:
-        """Whether a table's rows are people in their own right, not things that name somebody."""
-        told = {t.semantic for t in self.treatments[name].values()}
-        return len(told & IDENTITY) >= 2
-
-    def wish(self, name: TableName) -> TableWish:
-        """What the user wants of a table."""
-        return self.wishes.get(name, TableWish())
 
 
 def build_plan(
@@ -103,11 +59,11 @@ def build_plan(
         if k.parent in schema.by_name
     }
     cut = frozenset(cut_keys(schema))
-    facts = _Facts(schema, treatments, counts, profile, pointers, cut, wishes or {})
+    facts = Facts(schema, treatments, counts, profile, pointers, cut, wishes or {})
     numbered = waves(schema, cut)
     order = sorted(numbered, key=lambda n: (numbered[n], n))
-    owners = _owners(facts, order)
-    roots = _roots(order, owners)
+    owners = find_owners(facts, order)
+    roots = find_roots(order, owners)
     modes = _modes(facts, order, owners, roots)
     tables = {
         name: TablePlan(
@@ -138,120 +94,15 @@ def build_plan(
     )  # fmt: skip
 
 
-def _target_rows(facts: _Facts, name: TableName) -> int:
+def _target_rows(facts: Facts, name: TableName) -> int:
     wish = facts.wish(name)
     if wish.rows is not None:
         return wish.rows
     return round(facts.counts[name] * (wish.scale if wish.scale is not None else 1.0))
 
 
-def _owners(facts: _Facts, order: list[TableName]) -> dict[TableName, ForeignKey]:
-    """Choose the key along which each table's rows are generated, parents first."""
-    owners: dict[TableName, ForeignKey] = {}
-    personal: dict[TableName, bool] = {}
-    for name in order:
-        table = facts.schema.table(name)
-        key = _owner(facts, table, personal)
-        if key is not None:
-            owners[name] = key
-        inherited = key is not None and personal[key.parent]
-        personal[name] = inherited or facts.is_person(name)
-    return owners
-
-
-def _owner(facts: _Facts, table: Table, personal: Mapping[TableName, bool]) -> ForeignKey | None:
-    wish = facts.wish(table.name).owner
-    if wish is not None:
-        return next((k for k in table.foreign_keys if k.name == wish), None)
-    if facts.wish(table.name).mode == "copy" or table.name.name.lower() in BOOKKEEPING:
-        return None
-    scored = []
-    for key in table.foreign_keys:
-        if key.is_self or (table.name, key.name) in facts.cut or key.parent not in personal:
-            continue
-        if _may_own(facts, table, key):
-            scored.append((_ownership(facts, table, key, personal), key))
-    return max(scored, key=lambda s: (s[0], s[1].name))[1] if scored else None
-
-
-def _is_identifying(table: Table, key: ForeignKey) -> bool:
-    return set(key.columns) <= set(table.primary_key)
-
-
-def _is_one_to_one(table: Table, key: ForeignKey) -> bool:
-    return any(set(unique) <= set(key.columns) for unique in table.unique_sets)
-
-
-def _may_own(facts: _Facts, table: Table, key: ForeignKey) -> bool:
-    """Whether a parent is a thing that has these rows, not a value that these rows have."""
-    if facts.wish(key.parent).mode in ("copy", "empty") or facts.counts[key.parent] == 0:
-        return False
-    tied = _is_identifying(table, key) or _is_one_to_one(table, key)
-    if facts.is_identity(table.name) and not tied:
-        return False
-    pointers = facts.pointers[table.name, key.name]
-    parents = facts.counts[key.parent]
-    used = min(parents, _used(pointers, facts.counts[table.name]))
-    if used == 0:
-        return parents >= MIN_ENTITIES or tied
-    fanout = max(len(pointers), facts.counts[table.name]) / used
-    crowded = used <= LOOKUP_PARENTS and fanout >= LOOKUP_FANOUT
-    if tied and 2 * used > parents:
-        crowded = False
-    small = parents < MIN_ENTITIES and not facts.is_person(key.parent)
-    return not crowded and not small and not _is_label_table(facts, key.parent)
-
-
-def _used(pointers: Ints, rows: int) -> int:
-    """
-    Estimate how many parents a table of so many rows uses, from the pointers of its first ones.
-
-    Rows come in the order of their key.  Where that order follows the parents, the first half of
-    the rows knows about half as many of them, and all rows as many more; else most were seen.
-    """
-    seen = len(np.unique(pointers[pointers >= 0]))
-    early = pointers[: len(pointers) // 2]
-    if 3 * seen < 4 * len(np.unique(early[early >= 0])) or len(pointers) == 0:
-        return seen
-    return round(seen * max(1.0, rows / len(pointers)))
-
-
-def _is_label_table(facts: _Facts, name: TableName) -> bool:
-    """A short code with its name, and nothing measured: a list of values."""
-    table = facts.schema.table(name)
-    if facts.counts[name] > REFERENCE_ROWS or facts.is_person(name) or len(table.primary_key) != 1:
-        return False
-    key = table.column(table.primary_key[0]).type
-    short = key.kind == "string" and key.length is not None and key.length <= 8
-    kinds = {t.kind for t in facts.treatments[name].values()}
-    return short and not kinds & {"number", "datetime", "text", "binary"}
-
-
-def _ownership(
-    facts: _Facts, table: Table, key: ForeignKey, personal: Mapping[TableName, bool]
-) -> float:
-    """How much a parent looks like the owner: higher is better."""
-    pointers = facts.pointers[table.name, key.name]
-    complete = bool(np.mean(pointers >= 0) > 0.999) if len(pointers) else False
-    parent = facts.schema.table(key.parent)
-    is_strong = not any(_is_identifying(parent, k) for k in parent.foreign_keys)
-    identifying = _is_identifying(table, key) or _is_one_to_one(table, key)
-    score = 4.0 * personal[key.parent] + 3.0 * identifying + 1.0 * complete
-    score += 1.5 * is_strong
-    return score + 0.3 * float(np.log10(max(1, facts.counts[key.parent])))
-
-
-def _roots(
-    order: list[TableName], owners: Mapping[TableName, ForeignKey]
-) -> dict[TableName, TableName]:
-    roots: dict[TableName, TableName] = {}
-    for name in order:
-        roots[name] = roots[owners[name].parent] if name in owners else name
-    return roots
-
-
 def _modes(
-    facts: _Facts,
+    facts: Facts,
     order: list[TableName],
     owners: Mapping[TableName, ForeignKey],
     roots: Mapping[TableName, TableName],
@@ -263,7 +114,7 @@ def _modes(
 
 
 def _mode(
-    facts: _Facts, name: TableName, owner: ForeignKey | None, owns: bool, root: TableName
+    facts: Facts, name: TableName, owner: ForeignKey | None, owns: bool, root: TableName
 ) -> tuple[TableMode, str]:
     rows = facts.counts[name]
     wish = facts.wish(name).mode
@@ -288,7 +139,7 @@ def _mode(
     return "generate", f"entities: {reason}"
 
 
-def _entity_reason(facts: _Facts, name: TableName, *, owns: bool) -> str:
+def _entity_reason(facts: Facts, name: TableName, *, owns: bool) -> str:
     """Why a table's rows may not be copied; "" if it is a reference table."""
     if facts.is_person(name):
         return "describes people"
@@ -301,7 +152,7 @@ def _entity_reason(facts: _Facts, name: TableName, *, owns: bool) -> str:
 
 
 def _keys(
-    facts: _Facts,
+    facts: Facts,
     table: Table,
     owner: ForeignKey | None,
     modes: Mapping[TableName, tuple[TableMode, str]],
@@ -329,7 +180,7 @@ def _keys(
     return tuple(plans)
 
 
-def _nulls(facts: _Facts, table: Table, key: ForeignKey) -> float:
+def _nulls(facts: Facts, table: Table, key: ForeignKey) -> float:
     """The share of rows without a parent, to a thousandth; 0 where that is not allowed."""
     if not any(table.column(c).is_nullable for c in key.columns):
         return 0.0
@@ -341,7 +192,7 @@ def _nulls(facts: _Facts, table: Table, key: ForeignKey) -> float:
 
 
 def _role(
-    facts: _Facts,
+    facts: Facts,
     table: Table,
     key: ForeignKey,
     owner: ForeignKey | None,
@@ -363,7 +214,7 @@ def _role(
 
 
 def _agreement(
-    facts: _Facts, table: Table, key: ForeignKey, plans: list[KeyPlan]
+    facts: Facts, table: Table, key: ForeignKey, plans: list[KeyPlan]
 ) -> tuple[str, ...]:
     """Find another way, over a key that is already planned, that leads to the same parent row."""
     wanted = facts.pointers[table.name, key.name]
@@ -377,7 +228,7 @@ def _agreement(
 
 
 def _ways(
-    facts: _Facts, child: TableName, name: str, parent: TableName, goal: TableName, depth: int
+    facts: Facts, child: TableName, name: str, parent: TableName, goal: TableName, depth: int
 ) -> list[tuple[tuple[str, ...], Ints]]:
     """Every path of one to `depth` further keys from a parent to the goal, with its pointers."""
     here = facts.pointers[child, name]
@@ -405,7 +256,7 @@ def _same(wanted: Ints, reached: Ints) -> bool:
     return bool(np.mean(wanted[both] == reached[both]) >= AGREEMENT)
 
 
-def _shares_columns(facts: _Facts, table: Table, key: ForeignKey, via: tuple[str, ...]) -> bool:
+def _shares_columns(facts: Facts, table: Table, key: ForeignKey, via: tuple[str, ...]) -> bool:
     """Whether the way carries the very columns of the key, so that it cannot lead elsewhere."""
     columns = dict(zip(key.columns, key.parent_columns, strict=True))
     names: dict[str, str] = {c: c for c in key.columns}
@@ -422,7 +273,7 @@ def _shares_columns(facts: _Facts, table: Table, key: ForeignKey, via: tuple[str
     return names == columns
 
 
-def _order_by(facts: _Facts, table: Table, owner: ForeignKey | None) -> str:
+def _order_by(facts: Facts, table: Table, owner: ForeignKey | None) -> str:
     """The column that orders siblings: the rest of the key, else the first complete date."""
     if owner is None:
         return ""
@@ -431,7 +282,7 @@ def _order_by(facts: _Facts, table: Table, owner: ForeignKey | None) -> str:
     rest = [c for c in table.primary_key if c not in owner.columns]
     if len(rest) == 1 and rest[0] not in keyed and _is_ordered(treatments[rest[0]]):
         return rest[0]
-    if _is_one_to_one(table, owner):
+    if is_one_to_one(table, owner):
         return ""
     for column in table.columns:
         treatment = treatments.get(column.name)

@@ -182,11 +182,17 @@ def place_day(
         gap = column.gap.decode(tokens, uniforms)
         if column.is_strict:
             gap = np.maximum(gap, column.gap.step or 1.0)
-        return _advance(start, np.maximum(gap, 0.0), column.unit)
+            return _advance(start, gap, column.unit)
+        return _until_the_end(column, start, _advance(start, np.maximum(gap, 0.0), column.unit))
     if column.delta is not None:
         moved = _advance(start, column.delta.decode(tokens, uniforms), column.unit)
-        return np.minimum(moved, np.maximum((column.day.high + 1) * DAY - 1, start))
+        return _until_the_end(column, start, moved)
     return np.floor(column.day.decode(tokens, uniforms)) * DAY
+
+
+def _until_the_end(column: DatetimeColumn, start: Floats, moved: Floats) -> Floats:
+    """Let no distance lead beyond the last day that was released."""
+    return np.minimum(moved, np.maximum((column.day.high + 1) * DAY - 1, start))
 
 
 def place_number(

@@ -29,9 +29,10 @@ from dbsynth.errors import (
 from dbsynth.findings import Findings
 from dbsynth.inspection import Inspection
 from dbsynth.leaks import describe, leaked_values, planned_pairs
+from dbsynth.ownership import TableWish
 from dbsynth.plan import Plan
 from dbsynth.planfile import fingerprint, from_yaml, planned_tables
-from dbsynth.planner import TableWish, build_plan
+from dbsynth.planner import build_plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.report import Run, TableRun, manifest
 from dbsynth.sample import read_profile

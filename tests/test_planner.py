@@ -15,8 +15,9 @@ from dbsynth import run
 from dbsynth.adapters import open_source
 from dbsynth.classify import classify
 from dbsynth.errors import UsageError
+from dbsynth.ownership import TableWish
 from dbsynth.plan import KeyPlan, Plan, TableMode, TablePlan
-from dbsynth.planner import TableWish, build_plan
+from dbsynth.planner import build_plan
 from dbsynth.sample import PROFILE_ROWS, read_profile
 from dbsynth.schema import TableName
 from dbsynth.urls import resolve
