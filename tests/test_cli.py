@@ -250,7 +250,7 @@ def test_a_signal_rolls_the_target_back(shop: Path, tmp_path: Path, number: int,
         stderr=subprocess.PIPE,
         text=True,
         # A suite that runs in the background has interrupts ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no lock
     ) as process:
         assert process.stderr is not None
         next(line for line in process.stderr if line.startswith("read"))  # it is under way
