@@ -24,7 +24,6 @@ class DialectRules:
     """How one dialect spells DDL and what it can hold."""
 
     dialect: str  # as in Schema.dialect
-    sqlglot: str  # as sqlglot calls it
     quote: str = '"'  # doubled inside a name
     default_schema: str = ""  # "" also says: this dialect has no schemas
     max_identifier: int = 63

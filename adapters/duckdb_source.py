@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 RULES = ddl.DialectRules(
     dialect="duckdb",
-    sqlglot="duckdb",
     default_schema="main",
     max_identifier=1000,
     folds_case=True,

@@ -18,7 +18,6 @@ from dbsynth.schema import Column, Index, Loss, Schema, SqlType, Table, TableNam
 
 RULES = DialectRules(
     dialect="mysql",
-    sqlglot="mysql",
     quote="`",
     max_identifier=64,
     folds_case=True,  # columns always, tables on some servers

@@ -12,7 +12,6 @@ from dbsynth.schema import Column, Schema, SqlType, Table, TableName
 
 RULES = DialectRules(
     dialect="postgresql",
-    sqlglot="postgres",
     default_schema="public",
     max_identifier=63,
     length_in_bytes=True,

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 RULES = ddl.DialectRules(
     dialect="sqlite",
-    sqlglot="sqlite",
     max_identifier=1000,
     folds_case=True,
     schema_wide=frozenset({"table", "index", "unique"}),

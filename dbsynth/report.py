@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbsynth.errors import UsageError
 from dbsynth.findings import Findings
-from dbsynth.plan import FORMAT_VERSION, KeyPlan, Plan, TableMode, TablePlan
+from dbsynth.plan import FORMAT_VERSION, TableMode
 from dbsynth.schema import Loss, TableName
 from dbsynth.urls import Location
 
@@ -188,36 +188,6 @@ def render_findings(findings: Findings, console: Console) -> None:
     console.print(grid)
 
 
-def render_plan(plan: Plan, console: Console) -> None:
-    """Print a plan: order, mode, rows and keys per table, then what is done with each column."""
-    _say(
-        console,
-        f"{len(plan.tables)} tables, engine {plan.engine}, quality {plan.quality}, "
-        f"seed {plan.seed}" + ("" if plan.is_protected else ", rare values NOT protected"),
-    )
-    grid = _grid(["wave", "table", "mode", "rows", "root", "keys"], numbers=(0, 3))
-    for name, table in plan.tables.items():
-        rows = f"{table.source_rows:,}"
-        if table.target_rows != table.source_rows:
-            rows += f" -> {table.target_rows:,}"
-        root = "" if table.root == name else str(table.root)
-        keys = "\n".join(map(_key_text, table.keys))
-        grid.add_row(*_cells([str(table.wave), str(name), table.mode, rows, root, keys]))
-    console.print(grid)
-    for name, table in plan.tables.items():
-        _say(console, f"\n{name}: {table.mode}{_because(table.why)}{_extras(table, plan)}")
-        grid = _grid(["column", "treatment", "evidence"])
-        for column, treatment in table.columns.items():
-            what = f"{treatment.kind} {treatment.semantic}".rstrip()
-            what += ", unique" if treatment.is_unique else ""
-            grid.add_row(*_cells([column, what, treatment.evidence]))
-        console.print(grid)
-    if plan.notes:
-        _say(console, "\nNotes:")
-        for note in plan.notes:
-            _say(console, f"- {note}")
-
-
 def _alike(losses: Iterable[Loss]) -> dict[tuple[str, str], list[str]]:
     """Put the objects together that met the same fate; `to_json` has them one by one."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -229,20 +199,6 @@ def _alike(losses: Iterable[Loss]) -> dict[tuple[str, str], list[str]]:
 def _first_few(objects: Sequence[str]) -> str:
     more = len(objects) - _NAMED_LOSSES
     return "\n".join([*objects[:_NAMED_LOSSES], *([f"… and {more} more"] if more > 0 else [])])
-
-
-def _key_text(key: KeyPlan) -> str:
-    return f"{', '.join(key.columns)} -> {key.parent} ({key.role})"
-
-
-def _because(why: str) -> str:
-    return f", because {why}" if why else ""
-
-
-def _extras(table: TablePlan, plan: Plan) -> str:
-    order = f"; ordered by {table.order_by}" if table.order_by else ""
-    engine = f"; engine {table.engine}" if table.engine and table.engine != plan.engine else ""
-    return order + engine
 
 
 def _grid(headers: Sequence[str], numbers: Sequence[int] = ()) -> Grid:

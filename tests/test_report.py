@@ -8,10 +8,8 @@ import json
 from rich.console import Console
 
 from dbsynth.findings import Finding, Findings
-from dbsynth.plan import KeyPlan, Plan, TablePlan
-from dbsynth.report import Run, TableRun, manifest, render_plan, render_text
-from dbsynth.schema import Loss, Schema, TableName
-from dbsynth.treatments import Treatment
+from dbsynth.report import Run, TableRun, manifest, render_text
+from dbsynth.schema import Loss, TableName
 
 USERS, ORDERS = TableName("public", "users"), TableName("public", "Orders [bold]")
 FINDING = Finding(
@@ -169,44 +167,6 @@ def test_the_manifest_holds_strings_that_say_where_the_rows_come_from() -> None:
             "engine": "argn",
         },
     )
-
-
-def test_a_plan_is_printed_with_keys_treatments_evidence_and_notes() -> None:
-    key = KeyPlan(name="fk", columns=("user_id", "shop_id"), parent=USERS, role="owner")
-    plan = Plan(
-        schema=Schema(dialect="postgresql", server_version="15", tables=()),
-        tables={
-            USERS: TablePlan(
-                name=USERS, mode="generate", source_rows=1000, target_rows=1000, wave=0,
-                root=USERS, why="its rows are people",
-                columns={
-                    "email": Treatment(
-                        kind="personal", semantic="email", evidence="name and format",
-                        is_unique=True,
-                    )
-                },
-            ),
-            ORDERS: TablePlan(
-                name=ORDERS, mode="generate", source_rows=10, target_rows=5, wave=1, root=USERS,
-                why="", keys=(key,), order_by="placed_at", engine="marginal",
-            ),
-        },
-        notes=("cycle cut at [users.best_order]",),
-    )  # fmt: skip
-    text = printed(lambda console: render_plan(plan, console))
-    wanted = (
-        "2 tables, engine argn, quality balanced, seed 0",
-        "1,000",
-        "10 -> 5",
-        "user_id, shop_id -> public.users (owner)",
-        "because its rows are people",
-        "ordered by placed_at; engine marginal",
-        "personal email, unique",
-        "name and format",
-        "- cycle cut at [users.best_order]",
-        "public.Orders [bold]: generate",
-    )
-    assert [w for w in wanted if w not in text] == []
 
 
 def test_a_finding_is_one_line() -> None:

@@ -27,7 +27,6 @@ from dbsynth.schema import (
 
 PLAIN = DialectRules(
     dialect="sqlite",
-    sqlglot="sqlite",
     folds_case=True,
     wraps_defaults=True,
     comments="none",
@@ -101,7 +100,7 @@ def test_schemas_become_prefixes_only_where_names_collide() -> None:
 
 
 def test_default_schemas_correspond() -> None:
-    rules = replace(PLAIN, dialect="duckdb", sqlglot="duckdb", default_schema="main")
+    rules = replace(PLAIN, dialect="duckdb", default_schema="main")
     sources = [TableName("public", "t"), TableName("sales", "t")]
     names, losses = adopt_table_names(sources, "postgresql", rules)
     assert [TableName("main", "t"), TableName("sales", "t")] == [names[s] for s in sources]
