@@ -65,6 +65,7 @@ def build_plan(
     owners = find_owners(facts, order)
     roots = find_roots(order, owners)
     modes = _modes(facts, order, owners, roots)
+    keys = {n: _keys(facts, schema.table(n), owners.get(n), modes) for n in order}
     tables = {
         name: TablePlan(
             name=name,
@@ -74,17 +75,14 @@ def build_plan(
             wave=numbered[name],
             root=roots[name],
             why=modes[name][1],
-            keys=_keys(facts, schema.table(name), owners.get(name), modes),
+            keys=keys[name],
             order_by=_order_by(facts, schema.table(name), owners.get(name)),
             engine=facts.wish(name).engine or "",
             columns=dict(treatments[name]),
         )
         for name in order
     }
-    problems = contradictions(tables, schema)
-    if problems:
-        remedy = "Give these tables another mode in the configuration file."
-        raise UsageError("the plan contradicts itself", remedy, problems)
+    _refuse_contradictions(tables, schema)
     notes = tuple(
         f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut)
     )
@@ -92,6 +90,13 @@ def build_plan(
         schema=schema, tables=tables, seed=seed, engine=engine, quality=quality,
         is_protected=is_protected, notes=notes,
     )  # fmt: skip
+
+
+def _refuse_contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> None:
+    problems = contradictions(tables, schema)
+    if problems:
+        remedy = "Give these tables another mode in the configuration file."
+        raise UsageError("the plan contradicts itself", remedy, problems)
 
 
 def _target_rows(facts: Facts, name: TableName) -> int:
