@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
-from dbsynth.schema import Loss, Schema, Table, TableName
+from dbsynth.schema import Loss, Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -62,6 +62,17 @@ class Source(Protocol):
 
     def introspect(self) -> Schema:
         """Read the catalogs: every base table of every user schema."""
+
+    def script(self, schema: Schema) -> tuple[Statement, ...]:
+        """
+        Write the DDL of these tables and of all that belongs to them with the database's own tool.
+
+        Args:
+            schema: as `introspect` returned it; with fewer tables if only some are wanted.
+
+        Returns:
+            statements in the order in which they work; none where there is no such tool.
+        """
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""

@@ -13,7 +13,7 @@ from dbsynth.adapters.duckdb_catalog import introspect
 from dbsynth.adapters.duckdb_types import select_expression
 from dbsynth.arrow import arrow_field, arrow_type
 from dbsynth.errors import ConnectError, DbsynthError, SourceError
-from dbsynth.schema import Schema, Table, TableName
+from dbsynth.schema import Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -142,6 +142,10 @@ class DuckDBSource:
         """Read the catalog."""
         with self._cursor("the catalog") as cursor:
             return introspect(cursor, self.server_version)
+
+    def script(self, schema: Schema) -> tuple[Statement, ...]:
+        """Give nothing: this adapter's own DDL makes the tables."""
+        return ()
 
     def count(self, table: TableName) -> int:
         """Count a table's rows."""

@@ -12,7 +12,7 @@ from dbsynth.adapters.mysql_connection import connect, describe, fetch, quote, t
 from dbsynth.adapters.mysql_types import infer, select_expression, to_arrow
 from dbsynth.arrow import arrow_field
 from dbsynth.errors import PermissionDeniedError, SourceError
-from dbsynth.schema import Schema, Table, TableName
+from dbsynth.schema import Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -103,6 +103,10 @@ class MySQLSource:
                 f"Grant SELECT on {quote(self.identity().database)}.* to this user.",
                 problems=denied,
             )
+
+    def script(self, schema: Schema) -> tuple[Statement, ...]:
+        """Give nothing: this adapter's own DDL makes the tables."""
+        return ()
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""

@@ -23,7 +23,7 @@ from dbsynth.adapters.postgresql_connection import (
 )
 from dbsynth.adapters.postgresql_types import RULES
 from dbsynth.errors import SourceError
-from dbsynth.schema import Schema, Table, TableName
+from dbsynth.schema import Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class PostgresSource:
         """
         with translated(SourceError, "cannot read the source's catalogs", _REMEDY):
             return introspect(self._connection)
+
+    def script(self, schema: Schema) -> tuple[Statement, ...]:
+        """Give nothing: this adapter's own DDL makes the tables."""
+        return ()
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""

@@ -15,7 +15,7 @@ from dbsynth.adapters.base import BATCH_ROWS, Identity, KeyFilter
 from dbsynth.adapters.sqlite_catalog import introspect, quote
 from dbsynth.arrow import arrow_field
 from dbsynth.errors import ConnectError, DbsynthError, SourceError
-from dbsynth.schema import Schema, Table, TableName
+from dbsynth.schema import Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -113,6 +113,10 @@ class SQLiteSource:
         """Read the schema; one pass over each table finds out what its columns really hold."""
         with self._reading("the catalog"):
             return introspect(self._connection, VERSION)
+
+    def script(self, schema: Schema) -> tuple[Statement, ...]:
+        """Give nothing: this adapter's own DDL makes the tables."""
+        return ()
 
     def count(self, table: TableName) -> int:
         """Count a table's rows."""

@@ -38,7 +38,7 @@ class Repair:
         names = {c.name: c.name for c in table.columns}
         written = {c.name for c in table.written_columns}
         conditions, columns = {}, {}
-        for check in table.checks:
+        for check in table.row_checks:
             used = mentioned(check.expression, dialect, names)
             movable = tuple(c for c in used if c not in fixed)
             if not movable or not set(used) <= written:

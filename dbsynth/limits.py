@@ -19,7 +19,7 @@ def allowed_labels(table: Table, column: str, dialect: str) -> tuple[str, ...]:
     """
     from sqlglot import exp
 
-    for check in table.checks:
+    for check in table.row_checks:
         tree = _tree(check, dialect)
         if tree is None or {c.name for c in tree.find_all(exp.Column)} != {column}:
             continue
@@ -36,7 +36,7 @@ def bounds(table: Table, column: str, dialect: str) -> tuple[float | None, float
 
     low: float | None = None
     high: float | None = None
-    for check in table.checks:
+    for check in table.row_checks:
         tree = _tree(check, dialect)
         if tree is None or tree.find(exp.Or, exp.Not) is not None:
             continue

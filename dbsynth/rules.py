@@ -37,7 +37,7 @@ def row_rules(table: Table, dialect: str) -> Iterator[RowRule]:
                 broken=f"({' OR '.join(nulls)}) AND NOT ({' AND '.join(nulls)})",
                 detail=f"rows whose key {key.name} is NULL only in part",
             )
-    for check in table.checks:
+    for check in table.row_checks:
         yield RowRule(
             check="check",
             columns=check.columns,

@@ -163,12 +163,13 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
     """Introspect and decide, or follow a saved plan that still fits."""
     whole = source.introspect()
     if options.plan_file is not None:
-        return _saved_plan(options.plan_file, whole, options)
+        return _saved_plan(source, whole, options.plan_file, options)
     config = options.config
     config.check(whole)
     schema, notes = select(whole, options.tables, options.exclude)
     counts = _count(source, schema, progress)
     profile = read_profile(source, schema, progress=progress)
+    schema = replace(schema, script=source.script(schema))
     undeclared = find_undeclared(source, schema, profile)
     schema = schema.with_keys(undeclared)
     seed, engine, quality = _choose(options)
@@ -213,7 +214,7 @@ def _wishes(schema: Schema, config: Config) -> dict[TableName, TableWish]:
     }
 
 
-def _saved_plan(path: Path, whole: Schema, options: Options) -> Plan:
+def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> Plan:
     """
     Read a plan that was saved, and refuse it if the source is not the same any more.
 
@@ -231,7 +232,8 @@ def _saved_plan(path: Path, whole: Schema, options: Options) -> Plan:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
-    saved = from_yaml(text, restrict(whole, planned_tables(text)))
+    schema = restrict(whole, planned_tables(text))
+    saved = from_yaml(text, replace(schema, script=source.script(schema)))
     return saved if options.seed is None else replace(saved, seed=options.seed)
 
 

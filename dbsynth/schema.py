@@ -50,6 +50,9 @@ class SqlType:
     fixed: bool = False  # char(n): padded with spaces
     labels: tuple[str, ...] = ()  # enum, in sort order
     enum_name: TableName | None = None  # PostgreSQL, DuckDB: the named enum type
+    family: str = ""  # kind "other": what it is in its database's words: interval, inet, array …
+    element: SqlType | None = None  # of arrays, ranges and multiranges
+    parts: tuple[tuple[str, SqlType], ...] = ()  # of composite types: name and type of each field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +118,20 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exclusion:
+    """
+    An exclusion constraint: no two rows may agree in all `elements`, each by its operator.
+
+    PostgreSQL: https://www.postgresql.org/docs/current/sql-createtable.html, EXCLUDE.
+    """
+
+    name: str
+    elements: tuple[tuple[str, str], ...]  # column (or expression) and operator: =, &&, -|- …
+    predicate: str | None = None
+    definition: str | None = None  # as the database prints it: EXCLUDE USING gist (…)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """An index that is neither the primary key's nor a `Unique`'s."""
 
@@ -135,6 +152,8 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     uniques: tuple[Unique, ...] = ()
     checks: tuple[Check, ...] = ()
+    conditions: tuple[Check, ...] = ()  # what rows must keep besides: domains, partition bounds
+    exclusions: tuple[Exclusion, ...] = ()
     indexes: tuple[Index, ...] = ()
     options: str | None = None  # dialect specific tail of CREATE TABLE, e.g. STRICT
     comment: str | None = None
@@ -150,6 +169,11 @@ class Table:
     def written_columns(self) -> tuple[Column, ...]:
         """The columns that rows carry a value for, in order."""
         return tuple(c for c in self.columns if c.is_written)
+
+    @property
+    def row_checks(self) -> tuple[Check, ...]:
+        """Every condition that each row must keep: declared as a check, or following from types."""
+        return (*self.checks, *self.conditions)
 
     @property
     def unique_sets(self) -> tuple[tuple[str, ...], ...]:
@@ -188,6 +212,16 @@ class NativeObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One object of a schema script: the DDL that the source's own tool writes for it."""
+
+    kind: str  # lower case: table, index, constraint, fk constraint, view, function …
+    name: str  # as the tool prints it, with its schema; for messages
+    sql: str  # one or more statements, without psql commands
+    is_after_rows: bool = False  # keys, indexes, triggers, policies …
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
     """Something of the source that a target cannot hold, and what was done instead."""
 
@@ -206,6 +240,7 @@ class Schema:
     enums: tuple[EnumType, ...] = ()
     sequences: tuple[Sequence, ...] = ()
     objects: tuple[NativeObject, ...] = ()
+    script: tuple[Statement, ...] = ()  # the same and more, exactly, for a target of the dialect
 
     @cached_property
     def by_name(self) -> Mapping[TableName, Table]:
@@ -257,12 +292,13 @@ class Schema:
                 Sequence(**{**s, "name": TableName(*s["name"])}) for s in data["sequences"]
             ),
             objects=tuple(NativeObject(**o) for o in data["objects"]),
+            script=tuple(Statement(**s) for s in data["script"]),
         )
 
     def fingerprint(self) -> str:
         """A short hash of what is declared, but the version: equal means same shape."""
         data = self.to_json()
-        del data["server_version"]
+        del data["server_version"], data["script"]  # these follow the server's and tool's version
         for table in data["tables"]:
             table["foreign_keys"] = [k for k in table["foreign_keys"] if k["is_declared"]]
         text = json.dumps(data, sort_keys=True, ensure_ascii=False)
@@ -294,6 +330,9 @@ def _type(data: Mapping[str, Any]) -> SqlType:
     fields = _tuples(data)
     if fields.get("enum_name"):
         fields["enum_name"] = TableName(*fields["enum_name"])
+    if fields["element"] is not None:
+        fields["element"] = _type(fields["element"])
+    fields["parts"] = tuple((name, _type(part)) for name, part in fields["parts"])
     return SqlType(**fields)
 
 
@@ -310,5 +349,12 @@ def _table(data: Mapping[str, Any]) -> Table:
     )
     fields["uniques"] = tuple(Unique(**_tuples(u)) for u in data["uniques"])
     fields["checks"] = tuple(Check(**_tuples(c)) for c in data["checks"])
+    fields["conditions"] = tuple(Check(**_tuples(c)) for c in data["conditions"])
+    fields["exclusions"] = tuple(_exclusion(e) for e in data["exclusions"])
     fields["indexes"] = tuple(Index(**_tuples(i)) for i in data["indexes"])
     return Table(**fields)
+
+
+def _exclusion(data: Mapping[str, Any]) -> Exclusion:
+    elements = tuple((column, operator) for column, operator in data["elements"])
+    return Exclusion(**{**data, "elements": elements})

@@ -44,9 +44,16 @@ class Case:
     @property
     def rows(self) -> dict[str, int]:
         line = re.search(r"^-- Rows: (.*)$", self.text, re.MULTILINE)
-        assert line is not None
+        if line is None:  # its own INSERTs fill it
+            return {}
         pairs = (pair.rsplit(" ", 1) for pair in line[1].split(", "))
         return {name: int(count) for name, count in pairs}
+
+    @property
+    def covers(self) -> list[str]:
+        """The lines of coverage.yaml that the case stands for."""
+        lines = re.findall(r"^-- Covers: (.*)$", self.text, re.MULTILINE)
+        return [line.strip() for part in lines for line in part.split(",")]
 
     @property
     def meets(self) -> list[tuple[str, str, str, str]]:

@@ -1,0 +1,60 @@
+"""Every case of tests/schemas is cloned within its database, verified, and has the same schema."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from dbsynth import run
+from tests.conftest import NewDatabase
+from tests.dumps import schema_dump
+from tests.filler import CASES, Case, build, case_names
+
+_COVERAGE = YAML(typ="safe").load((CASES / "coverage.yaml").read_text("utf-8"))
+_LINES = {line for group in _COVERAGE["lines"].values() for line in group}
+_OPTIONS = run.Options(seed=3, engine="marginal")
+
+
+def covered() -> dict[str, list[str]]:
+    """Which cases say that they cover each line."""
+    found: dict[str, list[str]] = {}
+    for path in CASES.glob("*/schema.sql"):
+        for line in Case(path.parent.name).covers:
+            found.setdefault(line, []).append(path.parent.name)
+    return found
+
+
+def test_cases_cover_lines_that_there_are() -> None:
+    assert set() == set(covered()) - _LINES
+
+
+@pytest.mark.parametrize("name", case_names("postgresql"))
+def test_a_case_survives_in_postgresql(name: str, new_pg_url: NewDatabase) -> None:
+    source, target = build(name, new_pg_url()), new_pg_url()
+    before = schema_dump(source)
+    done = run.clone(source, target, _OPTIONS)
+    assert () == done.findings.errors
+    assert () == run.verify(target).errors
+    assert before == schema_dump(target)
+    assert before == schema_dump(source)
+
+
+@pytest.mark.parametrize("name", case_names("sqlite"))
+def test_a_case_survives_in_sqlite(name: str, tmp_path: Path) -> None:
+    source, target = build(name, tmp_path / "source.sqlite"), tmp_path / "target.sqlite"
+    done = run.clone(source, str(target), _OPTIONS)
+    assert () == done.findings.errors
+    assert () == run.verify(str(target)).errors
+    assert _declared(Path(source)) == _declared(target)
+
+
+def _declared(path: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(
+            "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+        )
+        return {row for row in rows if row[1] != "_dbsynth"}
