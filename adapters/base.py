@@ -71,7 +71,10 @@ class Source(Protocol):
             schema: as `introspect` returned it; with fewer tables if only some are wanted.
 
         Returns:
-            statements in the order in which they work; none where there is no such tool.
+            statements in the order in which they work; none where no tool is needed.
+
+        Raises:
+            NoScriptError: the tool is missing or failed; says why.
         """
 
     def count(self, table: TableName) -> int:

@@ -13,6 +13,7 @@ from dbsynth.adapters import ddl
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules
 from dbsynth.adapters.postgresql_connection import Connection, fetch
+from dbsynth.adapters.postgresql_script import try_script
 from dbsynth.adapters.postgresql_types import RULES, native_types
 from dbsynth.adapters.translate import adopt_schema
 from dbsynth.schema import Column, Loss, NativeObject, Schema, SqlType, Table, TableName
@@ -23,6 +24,8 @@ _TYPES = ("domain", "composite type")
 
 def adopt(connection: Connection, schema: Schema, rules: DialectRules) -> Adoption:
     """Translate a schema; everything that is tried on the server is undone."""
+    if schema.script and schema.dialect == rules.dialect:
+        return _adopt_script(connection, schema)
     with connection.transaction(force_rollback=True):
         if schema.dialect != rules.dialect:
             choose = native_types(schema, partial(_spelled, connection))
@@ -40,6 +43,16 @@ def adopt(connection: Connection, schema: Schema, rules: DialectRules) -> Adopti
     return Adoption(
         replace(adoption.schema, objects=carried), adoption.names, (*losses, *adoption.losses)
     )
+
+
+def _adopt_script(connection: Connection, schema: Schema) -> Adoption:
+    """Try the whole script on the server as it will be: without what is to be replaced."""
+    with connection.transaction(force_rollback=True):
+        for row in fetch(connection, "occupants"):
+            connection.execute(row["statement"])
+        trial = try_script(connection, schema.script)
+    held = replace(schema, script=trial.script, objects=())
+    return Adoption(held, {t.name: t.name for t in schema.tables}, trial.losses)
 
 
 def _as_printed(connection: Connection, table: Table, rules: DialectRules) -> Table:

@@ -79,10 +79,10 @@ def translated(failure: type[DbsynthError], doing: str, remedy: str) -> Iterator
             "Grant the missing right to this user, or connect as another one.",
         ) from exc
     except psycopg.Error as exc:
-        raise failure(f"{doing}: {_described(exc)}", remedy) from exc
+        raise failure(f"{doing}: {described(exc)}", remedy) from exc
 
 
-def _described(exc: psycopg.Error) -> str:
+def described(exc: psycopg.Error) -> str:
     """Say what the server said; messages about data carry values, so only their kind is told."""
     diag = exc.diag
     if diag.sqlstate is None:

@@ -12,6 +12,7 @@ from dbsynth import queries
 from dbsynth.adapters import ddl
 from dbsynth.adapters.ddl import DialectRules
 from dbsynth.adapters.postgresql_connection import DIALECT, Connection, translated
+from dbsynth.adapters.postgresql_script import run_after_rows, run_before_rows, run_last
 from dbsynth.errors import TargetError
 from dbsynth.schema import Column, NativeObject, Schema, Table
 
@@ -27,6 +28,9 @@ def before_rows(connection: Connection, schema: Schema, rules: DialectRules) -> 
     Raises:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
+    if schema.script:
+        run_before_rows(connection, schema.script)
+        return
     # Functions may name tables that come later, as in a dump.
     with translated(TargetError, "cannot prepare the target", _REMEDY):
         connection.execute("SET LOCAL check_function_bodies = off")
@@ -52,6 +56,23 @@ def after_rows(connection: Connection, schema: Schema, rules: DialectRules) -> N
     Raises:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
+    if schema.script:
+        run_after_rows(connection, schema.script)
+    else:
+        _create_rules(connection, schema, rules)
+    _set_sequences(connection, schema, rules)
+    for table in schema.tables:
+        name = ddl.quote_table(table.name, rules)
+        _run(connection, f"ANALYZE {name}", f"cannot analyze {table.name}")
+
+
+def at_the_end(connection: Connection, schema: Schema) -> None:
+    """Create what would have stood in the way of verification."""
+    run_last(connection, schema.script)
+
+
+def _create_rules(connection: Connection, schema: Schema, rules: DialectRules) -> None:
+    """Create keys, indexes, checks, views and triggers with our own DDL."""
     for table in schema.tables:
         for what, statement in _own_rules(table, rules):
             _run(connection, statement, f"cannot add {what} to {table.name}")
@@ -63,12 +84,9 @@ def after_rows(connection: Connection, schema: Schema, rules: DialectRules) -> N
     for item in schema.objects:
         if not item.before_tables:
             _create_object(connection, item)
-    _set_sequences(connection, schema, rules)
     for table in schema.tables:
         for statement in ddl.comments(table, rules):
             _run(connection, statement, f"cannot comment on {table.name}")
-        name = ddl.quote_table(table.name, rules)
-        _run(connection, f"ANALYZE {name}", f"cannot analyze {table.name}")
 
 
 def _own_rules(table: Table, rules: DialectRules) -> Iterable[tuple[str, str]]:
@@ -138,7 +156,7 @@ def _set_sequences(connection: Connection, schema: Schema, rules: DialectRules) 
     for table, column, sequence in _numbered(schema):
         name, quoted = ddl.quote_table(table.name, rules), ddl.quote(column.name, rules)
         users[ddl.literal(sequence, rules)].append(f"SELECT {quoted} AS used FROM {name}")
-        if column.identity == "serial":
+        if column.identity == "serial" and not schema.script:
             owner = f"ALTER SEQUENCE {sequence} OWNED BY {name}.{quoted}"
             _run(connection, owner, f"cannot number {table.name}.{column.name}")
     for table in schema.tables:

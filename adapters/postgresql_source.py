@@ -78,8 +78,16 @@ class PostgresSource:
             return introspect(self._connection)
 
     def script(self, schema: Schema) -> tuple[Statement, ...]:
-        """Give nothing: this adapter's own DDL makes the tables."""
-        return ()
+        """
+        Let pg_dump write the schema, in this snapshot.
+
+        Raises:
+            NoScriptError: there is no pg_dump for this server, or it failed.
+        """
+        from dbsynth.adapters.postgresql_dump import script
+
+        with translated(SourceError, "cannot prepare pg_dump", _REMEDY):
+            return script(self._connection, schema, self._location.url)
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""

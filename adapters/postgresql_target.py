@@ -22,7 +22,7 @@ from dbsynth.adapters.postgresql_connection import (
     translated,
 )
 from dbsynth.adapters.postgresql_copy import copy_rows
-from dbsynth.adapters.postgresql_ddl import after_rows, before_rows
+from dbsynth.adapters.postgresql_ddl import after_rows, at_the_end, before_rows
 from dbsynth.adapters.postgresql_query import run
 from dbsynth.adapters.postgresql_types import RULES, rules_for
 from dbsynth.errors import LockedError, PermissionDeniedError, TargetError
@@ -48,6 +48,7 @@ class PostgresTarget:
         self._location = location
         self._connection: Connection
         self._rules: DialectRules = RULES
+        self._schema: Schema | None = None  # once it is there
         self.server_version = ""
 
     def __enter__(self) -> Self:
@@ -159,6 +160,7 @@ class PostgresTarget:
     def finish(self, schema: Schema) -> None:
         """Create keys, indexes, checks, views, triggers; set sequences past the rows; analyze."""
         after_rows(self._connection, schema, self._rules)
+        self._schema = schema
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""
@@ -184,6 +186,8 @@ class PostgresTarget:
 
     def commit(self) -> None:
         """Make the load visible at once."""
+        if self._schema is not None:
+            at_the_end(self._connection, self._schema)
         with translated(TargetError, "cannot commit", _REMEDY):
             self._connection.execute("COMMIT")
 

@@ -16,6 +16,7 @@ DbsynthError                    1  something failed while running
 ├── LockedError                 7  another run is writing to this target
 ├── FitError                    1  a generator could not be trained
 ├── SourceError                 1  reading the source failed
+│   └── NoScriptError           1  the database's own tool could not write its schema (caught)
 └── TargetError                 1  writing the target failed; what was there before is still there
 
 The number is the process's exit code.  Interrupts leave with 130 (SIGINT) and 143 (SIGTERM).
@@ -108,6 +109,10 @@ class FitError(DbsynthError):
 
 class SourceError(DbsynthError):
     """Reading the source failed."""
+
+
+class NoScriptError(SourceError):
+    """The database's own tool could not write its schema; our own DDL has to do."""
 
 
 class TargetError(DbsynthError):

@@ -21,6 +21,7 @@ from dbsynth.adapters import open_source, open_target, same_database
 from dbsynth.classify import classify
 from dbsynth.config import Config, Quality, matches, near
 from dbsynth.errors import (
+    NoScriptError,
     PlanFileError,
     SameDatabaseError,
     UsageError,
@@ -169,7 +170,7 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
     schema, notes = select(whole, options.tables, options.exclude)
     counts = _count(source, schema, progress)
     profile = read_profile(source, schema, progress=progress)
-    schema = replace(schema, script=source.script(schema))
+    schema, told = _scripted(source, schema)
     undeclared = find_undeclared(source, schema, profile)
     schema = schema.with_keys(undeclared)
     seed, engine, quality = _choose(options)
@@ -183,7 +184,15 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
         quality=quality,
         wishes=_wishes(schema, config),
     )
-    return replace(made, notes=(*notes, *map(describe_key, undeclared), *made.notes))
+    return replace(made, notes=(*notes, *told, *map(describe_key, undeclared), *made.notes))
+
+
+def _scripted(source: Source, schema: Schema) -> tuple[Schema, tuple[str, ...]]:
+    """Add the DDL that the database's own tool writes; without it, a note says why."""
+    try:
+        return replace(schema, script=source.script(schema)), ()
+    except NoScriptError as exc:
+        return schema, (f"the schema is made by dbsynth's own DDL: {exc.message}. {exc.remedy}",)
 
 
 def _choose(options: Options) -> tuple[int, str, Quality]:
@@ -233,7 +242,7 @@ def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> 
     except (OSError, UnicodeDecodeError) as exc:
         raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
     schema = restrict(whole, planned_tables(text))
-    saved = from_yaml(text, replace(schema, script=source.script(schema)))
+    saved = from_yaml(text, _scripted(source, schema)[0])
     return saved if options.seed is None else replace(saved, seed=options.seed)
 
 

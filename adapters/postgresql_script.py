@@ -1,0 +1,150 @@
+"""Run a schema's script on a PostgreSQL server: for a try, before the rows, after, at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from dbsynth.adapters.postgresql_connection import Connection, described, fetch, translated
+from dbsynth.adapters.postgresql_dump import NOT_CARRIED, SETTING
+from dbsynth.errors import TargetError
+from dbsynth.schema import Loss, Statement
+
+_REMEDY = "Nothing was changed. Mend the cause and run again."
+# Without these the rows have no place or no meaning; everything else can be left out and named.
+_NEEDED = frozenset({
+    "attach partition", "check constraint", "constraint", "default", "domain", "fk constraint",
+    "schema", "sequence", "sequence owned by", "shell type", "table", "table attach", "type",
+})  # fmt: skip
+# These would hide rows from verification, or act on what this run still does.
+_LAST = frozenset({"event trigger", "row security"})
+_PREPARATION = (
+    "SET LOCAL check_function_bodies = off",  # functions may name tables that come later
+    "SET LOCAL xmloption = content",
+    "SELECT pg_catalog.set_config('search_path', '', true)",
+)
+_UNDO_STORAGE = {
+    "default_tablespace": "SET default_tablespace = ''",
+    "default_table_access_method": "SET default_table_access_method = heap",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What of a script works on a server."""
+
+    script: tuple[Statement, ...]
+    losses: tuple[Loss, ...]
+
+
+def try_script(connection: Connection, script: Sequence[Statement]) -> Trial:
+    """
+    Run a whole script, without rows, in a transaction that the caller undoes.
+
+    Raises:
+        TargetError: something fails that rows need; names all that does.
+    """
+    kept: list[Statement] = []
+    losses: list[Loss] = []
+    missing: list[str] = []
+    _prepare(connection)
+    present = _schemas(connection)
+    for item in script:
+        if item.kind == "schema" and item.name in present:
+            continue
+        if item.kind in NOT_CARRIED:
+            losses.append(_not_carried(item))
+            continue
+        reason = _failure(connection, item)
+        if reason is None:
+            kept.append(item)
+        elif item.kind in _NEEDED:
+            missing.append(f"{item.kind} {item.name}: {reason}")
+        else:
+            losses.append(
+                Loss(object=f"{item.kind} {item.name}", reason=reason, instead="left out")
+            )
+            kept += _instead(connection, item)
+    if missing:
+        causes = [f"{loss.object}: {loss.reason}" for loss in losses if "extension" in loss.object]
+        raise TargetError(
+            f"the target cannot hold {len(missing)} objects of the schema",
+            "Install what is missing on the target's server, or leave the tables out (--exclude).",
+            [*missing, *causes],
+        )
+    return Trial(tuple(kept), tuple(losses))
+
+
+def run_before_rows(connection: Connection, script: Iterable[Statement]) -> None:
+    """
+    Create all that rows need: types, functions, tables, views.
+
+    Raises:
+        PermissionDeniedError, TargetError: the server refuses; names the object.
+    """
+    with translated(TargetError, "cannot prepare the target", _REMEDY):
+        _prepare(connection)
+    _run(connection, (s for s in script if not s.is_after_rows))
+
+
+def run_after_rows(connection: Connection, script: Iterable[Statement]) -> None:
+    """
+    Create keys, indexes, triggers, rules, policies; fill materialized views.
+
+    Raises:
+        PermissionDeniedError, TargetError: the server refuses; names the object.
+    """
+    _run(connection, (s for s in script if s.is_after_rows and s.kind not in _LAST))
+
+
+def run_last(connection: Connection, script: Iterable[Statement]) -> None:
+    """
+    Switch on what would have stood in the way of verification: row security, event triggers.
+
+    Raises:
+        PermissionDeniedError, TargetError: the server refuses; names the object.
+    """
+    _run(connection, (s for s in script if s.kind in _LAST))
+
+
+def _prepare(connection: Connection) -> None:
+    for statement in _PREPARATION:
+        connection.execute(statement.encode())
+
+
+def _schemas(connection: Connection) -> set[str]:
+    return {row["name"] for row in fetch(connection, "schemas")}
+
+
+def _failure(connection: Connection, item: Statement) -> str | None:
+    """Run a statement; say why it cannot be, or None."""
+    try:
+        with connection.transaction():
+            connection.execute(item.sql.encode())
+    except psycopg.Error as exc:
+        if connection.closed:
+            raise
+        return described(exc)
+    return None
+
+
+def _instead(connection: Connection, item: Statement) -> list[Statement]:
+    """Store in the ordinary place what has none of its own on this server."""
+    if item.kind != SETTING:
+        return []
+    sql = next(sql for name, sql in _UNDO_STORAGE.items() if name in item.sql)
+    connection.execute(sql.encode())
+    return [Statement(kind=SETTING, name=sql, sql=sql, is_after_rows=item.is_after_rows)]
+
+
+def _not_carried(item: Statement) -> Loss:
+    reason = "it may hold secrets of the source, or connect to other systems"
+    return Loss(object=f"{item.kind} {item.name}", reason=reason, instead="left out")
+
+
+def _run(connection: Connection, script: Iterable[Statement]) -> None:
+    for item in script:
+        with translated(TargetError, f"cannot create {item.kind} {item.name}", _REMEDY):
+            connection.execute(item.sql.encode())
