@@ -54,6 +54,16 @@ def one_row(target: Queryable, sql: str) -> dict[str, Any]:
     return {name.lower(): value for name, value in result.to_pylist()[0].items()}
 
 
+def own_rows(target: Queryable, name: TableName) -> str:
+    """Spell what stands behind FROM for a table's own rows, without those of its heirs."""
+    quoted = target.quote(name)
+    if target.dialect != "postgresql":
+        return quoted
+    template = queries.get("postgresql", "verify_heirs")
+    sql = queries.render(template, {"table": queries.literal(target.dialect, quoted)})
+    return f"ONLY {quoted}" if one_row(target, sql)["has_heirs"] else quoted
+
+
 def count_orphans(target: Queryable, key: ForeignKey) -> int:
     """Count the rows whose key is complete and has no row in the parent table."""
     pairs = [
@@ -61,8 +71,8 @@ def count_orphans(target: Queryable, key: ForeignKey) -> int:
         for a, b in zip(key.columns, key.parent_columns, strict=True)
     ]
     slots = {
-        "child": target.quote(key.child),
-        "parent": target.quote(key.parent),
+        "child": own_rows(target, key.child),
+        "parent": own_rows(target, key.parent),
         "complete": " AND ".join(f"c.{child} IS NOT NULL" for child, _ in pairs),
         "joined": " AND ".join(f"p.{parent} = c.{child}" for child, parent in pairs),
     }

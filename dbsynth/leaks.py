@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from dbsynth import queries
-from dbsynth.ask import Committed, Queryable, as_text, one_row
+from dbsynth.ask import Committed, Queryable, as_text, one_row, own_rows
 from dbsynth.findings import Finding, Findings
 from dbsynth.schema import Schema, SqlType, TableName
 
@@ -147,7 +147,7 @@ def _mostly_distinct(
         column = queries.identifier(source.dialect, pair.source_column)
         text = as_text(source.dialect, column)
         measures += [f"count({column}) AS n{i}", f"count(DISTINCT {text}) AS d{i}"]
-    slots = {"measures": ",\n       ".join(measures), "table": asked.quote(name)}
+    slots = {"measures": ",\n       ".join(measures), "table": own_rows(asked, name)}
     row = one_row(asked, queries.render(queries.get("verify", "distinct_counts"), slots))
     for i, pair in enumerate(pairs):
         if row[f"d{i}"] * 2 > row[f"n{i}"] or (pair.expected == "none" and row[f"n{i}"]):
@@ -162,7 +162,7 @@ def _compare(source: Source, target: Queryable, schema: Schema, pair: ColumnPair
     column = queries.identifier(target.dialect, pair.target_column)
     slots = {
         "text": as_text(target.dialect, column),
-        "table": target.quote(pair.target),
+        "table": own_rows(target, pair.target),
         "column": column,
     }
     sql = queries.render(queries.get("verify", "distinct_values"), slots)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import catalog, queries
-from dbsynth.ask import Committed, Queryable, count_orphans, one_row
+from dbsynth.ask import Committed, Queryable, count_orphans, one_row, own_rows
 from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
 from dbsynth.leaks import ColumnPair, Leak, expectation, leak_findings, leaked_values
@@ -142,7 +142,7 @@ def _extremes(counters: tuple[Column, ...], dialect: str) -> dict[str, str]:
 def _measure(table: Table, target: Queryable, measures: Mapping[str, str]) -> dict[str, Any]:
     slots = {
         "measures": "".join(f",\n       {sql} AS {name}" for name, sql in measures.items()),
-        "table": target.quote(table.name),
+        "table": own_rows(target, table.name),
         "alias": queries.identifier(target.dialect, table.name.name),
     }
     return one_row(target, queries.render(queries.get("verify", "table_scan"), slots))
@@ -162,7 +162,7 @@ def _uniques(table: Table, target: Queryable) -> Findings:
         covered = [] if nulls_not_distinct else [f"{q} IS NOT NULL" for q in quoted]
         covered += [f"({predicate}\n)"] if predicate else []
         slots = {
-            "table": target.quote(table.name),
+            "table": own_rows(target, table.name),
             "alias": queries.identifier(target.dialect, table.name.name),
             "columns": ", ".join(quoted),
             "covered": " AND ".join(covered) or "1 = 1",

@@ -56,6 +56,11 @@ class Case:
         return [line.strip() for part in lines for line in part.split(",")]
 
     @property
+    def loses(self) -> list[str]:
+        """What a clone within PostgreSQL leaves behind, as losses name it."""
+        return sorted(re.findall(r"^-- Loses: (.*)$", self.text, re.MULTILINE))
+
+    @property
     def meets(self) -> list[tuple[str, str, str, str]]:
         """Columns that repeat a parent's: child, column, parent, column."""
         return re.findall(r"^-- Meet: (\S+)\.(\S+) = (\S+)\.(\S+)$", self.text, re.MULTILINE)

@@ -1,6 +1,7 @@
 -- One row per object of the user's schemas that a replacement removes, with the statement for it.
 -- PostgreSQL 13 to 18.
--- pg_class, pg_type, pg_proc, pg_depend (deptype e: owned by an extension, i: part of something else).
+-- pg_class, pg_type, pg_proc, pg_operator, pg_opclass, pg_opfamily, pg_collation, pg_conversion,
+-- pg_ts_config, pg_ts_dict, pg_depend (deptype e: owned by an extension, i: part of something else).
 WITH kept AS (
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype IN ('e', 'i')
 ), spaces AS (

@@ -19,6 +19,10 @@ CREATE AGGREGATE app.balance(numeric, app.side) (SFUNC = app.sum_sfunc, STYPE = 
 CREATE FUNCTION app.nearly(a numeric, b numeric) RETURNS boolean
   LANGUAGE sql IMMUTABLE AS 'SELECT abs(a - b) < 0.01';
 CREATE OPERATOR app.~~= (FUNCTION = app.nearly, LEFTARG = numeric, RIGHTARG = numeric);
+CREATE OPERATOR FAMILY app.own_order USING btree;
+CREATE OPERATOR CLASS app.int_own FOR TYPE integer USING btree FAMILY app.own_order AS
+  OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 btint4cmp(integer, integer);
+CREATE TEXT SEARCH DICTIONARY app.words (TEMPLATE = simple, STOPWORDS = english);
 CREATE PROCEDURE app.nothing(INOUT done integer DEFAULT 0)
   LANGUAGE plpgsql AS $body$ BEGIN done := done + 1; END $body$;
 
@@ -54,6 +58,7 @@ COMMENT ON CONSTRAINT account_code_key ON app.account IS 'No two alike';
 
 CREATE INDEX entry_found ON app.entry USING gin (found);
 CREATE INDEX entry_day ON app.entry USING brin (booked_on) WITH (pages_per_range = 16);
+CREATE INDEX entry_own ON app.entry (account_id app.int_own);
 CREATE INDEX entry_hash ON app.entry USING hash (account_id);
 CREATE INDEX entry_words ON app.entry (lower(label_words) text_pattern_ops, id DESC NULLS LAST)
   WHERE label_words IS NOT NULL;
