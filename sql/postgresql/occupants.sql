@@ -36,6 +36,45 @@ WITH kept AS (
     WHERE t.typtype IN ('e', 'd', 'r')
       AND NOT EXISTS (
           SELECT FROM kept k WHERE k.classid = 'pg_catalog.pg_type'::regclass AND k.objid = t.oid)
+    UNION ALL
+    SELECT 4, s.nspname, o.name::text, false, o.kind,
+           pg_catalog.format('%%I.%%I', s.nspname, o.name)
+           || coalesce(' USING ' || pg_catalog.quote_ident(m.amname), '')
+    FROM (
+        SELECT 'pg_catalog.pg_opclass'::regclass AS classid, c.oid, c.opcnamespace AS space,
+               c.opcname AS name, 'OPERATOR CLASS' AS kind, c.opcmethod AS method
+        FROM pg_catalog.pg_opclass c
+        UNION ALL
+        SELECT 'pg_catalog.pg_opfamily'::regclass AS classid, c.oid, c.opfnamespace AS space,
+               c.opfname AS name, 'OPERATOR FAMILY' AS kind, c.opfmethod AS method
+        FROM pg_catalog.pg_opfamily c
+        UNION ALL
+        SELECT 'pg_catalog.pg_collation'::regclass AS classid, c.oid, c.collnamespace AS space,
+               c.collname AS name, 'COLLATION' AS kind, NULL::oid AS method
+        FROM pg_catalog.pg_collation c
+        UNION ALL
+        SELECT 'pg_catalog.pg_conversion'::regclass AS classid, c.oid, c.connamespace AS space,
+               c.conname AS name, 'CONVERSION' AS kind, NULL::oid AS method
+        FROM pg_catalog.pg_conversion c
+        UNION ALL
+        SELECT 'pg_catalog.pg_ts_config'::regclass AS classid, c.oid, c.cfgnamespace AS space,
+               c.cfgname AS name, 'TEXT SEARCH CONFIGURATION' AS kind, NULL::oid AS method
+        FROM pg_catalog.pg_ts_config c
+        UNION ALL
+        SELECT 'pg_catalog.pg_ts_dict'::regclass AS classid, c.oid, c.dictnamespace AS space,
+               c.dictname AS name, 'TEXT SEARCH DICTIONARY' AS kind, NULL::oid AS method
+        FROM pg_catalog.pg_ts_dict c
+    ) o
+    JOIN spaces s ON s.oid = o.space
+    LEFT JOIN pg_catalog.pg_am m ON m.oid = o.method
+    WHERE NOT EXISTS (
+        SELECT FROM kept k WHERE k.classid = o.classid AND k.objid = o.oid)
+    UNION ALL
+    SELECT 5, s.nspname, o.oprname::text, false, 'OPERATOR', o.oid::regoperator::text
+    FROM pg_catalog.pg_operator o JOIN spaces s ON s.oid = o.oprnamespace
+    WHERE NOT EXISTS (
+        SELECT FROM kept k
+        WHERE k.classid = 'pg_catalog.pg_operator'::regclass AND k.objid = o.oid)
 )
 SELECT schema, name, is_relation,
        pg_catalog.format('DROP %%s IF EXISTS %%s CASCADE', kind, target) AS statement
