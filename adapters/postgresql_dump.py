@@ -37,6 +37,9 @@ _TRAILER = re.compile(
 _STORAGE = re.compile(
     r"(?:^SET default_(?:tablespace|table_access_method) = .*;\s*)+\Z", re.MULTILINE
 )
+# The last line of an object; a body that ends so would have its closing quote behind.
+_OWNER = re.compile(r"^ALTER [A-Z ]+ .* OWNER TO .*;\s*\Z", re.MULTILINE)
+_GRANTS = ("acl", "default acl")
 _SECTIONS = {"pre-data": False, "post-data": True}  # whether it comes after the rows
 _VERSION = re.compile(r"(\d+)(?:\.\d+)*")
 _INSTALLED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
@@ -55,7 +58,7 @@ def script(connection: Connection, schema: Schema, url: str) -> tuple[Statement,
     """
     program = find_program(connection.info.server_version)
     snapshot = connection.execute("SELECT pg_catalog.pg_export_snapshot()").fetchall()[0][0]
-    command = [program, "--schema-only", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"]
+    command = [program, "--schema-only", f"--snapshot={snapshot}"]
     command += [f"--exclude-table={_pattern(name)}" for name in _left_out(connection, schema)]
     populated = {
         TableName(row["schema"], row["name"]) for row in fetch(connection, "populated_views")
@@ -92,13 +95,25 @@ def parse(text: str, *, is_after_rows: bool) -> Iterator[Statement]:
     for header, end in zip(headers, ends[1:], strict=True):
         kind, body = header["kind"].lower(), text[header.end() : end]
         schema = "" if header["schema"] == "-" else f"{header['schema']}."
-        yield Statement(
-            kind=kind,
-            name=schema + header["name"],
-            sql="" if kind in NOT_CARRIED else _STORAGE.sub("", body).strip(),
-            is_after_rows=is_after_rows,
-        )
+        name = header["name"] if kind in _GRANTS else schema + header["name"]
+        yield from _object(kind, name, _STORAGE.sub("", body), is_after_rows)
         yield from _settings(body, is_after_rows=is_after_rows)
+
+
+def _object(kind: str, name: str, sql: str, is_after_rows: bool) -> Iterator[Statement]:
+    """One object, and apart from it who owns it and who may use it."""
+    if kind in _GRANTS:
+        for line in sql.strip().splitlines():
+            # Several roles: one that is missing must not take the others' rights along.
+            yield Statement(kind="grant on", name=name, sql=line, is_after_rows=True, is_grant=True)
+        return
+    owner = _OWNER.search(sql)
+    text = "" if kind in NOT_CARRIED else _OWNER.sub("", sql).strip()
+    yield Statement(kind=kind, name=name, sql=text, is_after_rows=is_after_rows)
+    if owner and text:
+        yield Statement(
+            kind="owner of", name=name, sql=owner[0].strip(), is_after_rows=True, is_grant=True
+        )
 
 
 def _settings(text: str, *, is_after_rows: bool) -> Iterator[Statement]:

@@ -96,17 +96,21 @@ def run_after_rows(connection: Connection, script: Iterable[Statement]) -> None:
     Raises:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
-    _run(connection, (s for s in script if s.is_after_rows and s.kind not in _LAST))
+    _run(connection, (s for s in script if s.is_after_rows and not _is_last(s)))
 
 
 def run_last(connection: Connection, script: Iterable[Statement]) -> None:
     """
-    Switch on what would have stood in the way of verification: row security, event triggers.
+    Switch on what would have stood in the way: row security, event triggers, other owners.
 
     Raises:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
-    _run(connection, (s for s in script if s.kind in _LAST))
+    _run(connection, (s for s in script if _is_last(s)))
+
+
+def _is_last(item: Statement) -> bool:
+    return item.kind in _LAST or item.is_grant
 
 
 def _prepare(connection: Connection) -> None:

@@ -26,6 +26,7 @@ def clone(
     engine: str | None = None,
     quality: Quality | None = None,
     replace: bool = False,
+    roles: Mapping[str, str] | None = None,
     plan: Path | str | None = None,
     config: Path | str | None = None,
     progress: Progress = silent,
@@ -44,6 +45,7 @@ def clone(
         engine: argn (default), marginal, or a plug-in's name.
         quality: how much to learn; default balanced.
         replace: whether everything that the target holds may go away.
+        roles: carry owners and grants, with these roles of other names; None: do not.
         plan: a plan that `dbsynth plan -o` saved.
         config: a dbsynth.yaml; unlike the command line, none is searched for.
         progress: told about every step.
@@ -60,6 +62,7 @@ def clone(
         engine=engine,
         quality=quality,
         replace=replace,
+        roles=roles,
         plan_file=None if plan is None else Path(plan),
         config=Config() if config is None else load(Path(config)),
     )

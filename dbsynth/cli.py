@@ -78,6 +78,13 @@ QualityName = Annotated[
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace everything that the target holds.")
 ]
+Grants = Annotated[
+    bool, typer.Option("--grants", help="Carry owners and grants, too (PostgreSQL).")
+]
+Roles = Annotated[
+    list[str],
+    typer.Option("--role", metavar="OLD=NEW", help="--grants, to a role of another name."),
+]
 PlanPath = Annotated[
     Path | None, typer.Option("--plan", metavar="FILE", help="Follow this saved plan.")
 ]
@@ -131,6 +138,8 @@ def clone(
     engine: Engine = None,
     quality: QualityName = None,
     replace: Replace = False,
+    grants: Grants = False,
+    role: Roles = [],
     plan: PlanPath = None,
     config: ConfigPath = None,
     json: Json = False,
@@ -155,7 +164,7 @@ def clone(
     options = run.Options(
         seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
-        config=settings,
+        roles=_roles(role) if grants or role else None, config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -282,6 +291,8 @@ def generate(
     scale: Scale = 1.0,
     rows: Rows = [],
     replace: Replace = False,
+    grants: Grants = False,
+    role: Roles = [],
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -297,8 +308,9 @@ def generate(
     from dbsynth import modelfile, run
 
     options = run.Options(
-        seed=seed, scale=scale, rows=_rows(rows), replace=replace, config=load(config)
-    )
+        seed=seed, scale=scale, rows=_rows(rows), replace=replace,
+        roles=_roles(role) if grants or role else None, config=load(config),
+    )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.generate(modelfile.load(model), target, options, progress=watch)
     _show_run(done, as_json=json)
@@ -460,6 +472,15 @@ def _rows(words: list[str]) -> dict[str, int]:
             wrong.append(f"--rows {word}")
     if wrong:
         raise UsageError("--rows needs TABLE=N", "Write for example --rows orders=500.", wrong)
+    return parsed
+
+
+def _roles(words: list[str]) -> dict[str, str]:
+    """Parse `--role old=new`, all at once."""
+    parsed = {old: new for old, _, new in (word.partition("=") for word in words)}
+    wrong = [f"--role {old}={new}".rstrip("=") for old, new in parsed.items() if not old or not new]
+    if wrong:
+        raise UsageError("--role needs OLD=NEW", "Write for example --role app=app_test.", wrong)
     return parsed
 
 

@@ -28,6 +28,7 @@ from dbsynth.errors import (
     VerifyFailedError,
 )
 from dbsynth.findings import Findings
+from dbsynth.grants import split, with_grants
 from dbsynth.inspection import Inspection
 from dbsynth.leaks import describe, leaked_values, planned_pairs
 from dbsynth.ownership import TableWish
@@ -64,6 +65,7 @@ class Options:
     quality: Quality | None = None
     replace: bool = False
     plan_file: Path | None = None
+    roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
     config: Config = field(default_factory=Config)
 
 
@@ -190,9 +192,10 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
 def _scripted(source: Source, schema: Schema) -> tuple[Schema, tuple[str, ...]]:
     """Add the DDL that the database's own tool writes; without it, a note says why."""
     try:
-        return replace(schema, script=source.script(schema)), ()
+        script, grants = split(source.script(schema))
     except NoScriptError as exc:
         return schema, (f"the schema is made by dbsynth's own DDL: {exc.message}. {exc.remedy}",)
+    return replace(schema, script=script, grants=grants), ()
 
 
 def _choose(options: Options) -> tuple[int, str, Quality]:
@@ -298,6 +301,9 @@ def _load(model: Model, target: Target, job: _Job) -> Run:
     from dbsynth.generate import generate as draw
 
     options, clock = job.options, job.clock
+    model = replace(
+        model, plan=replace(model.plan, schema=with_grants(model.plan.schema, options.roles))
+    )
     rows = _rows(model.plan, options.rows)
     drawn = draw(model, scale=options.scale, seed=job.seed, rows=rows, progress=clock)
     expected = {

@@ -219,6 +219,7 @@ class Statement:
     name: str  # as the tool prints it, with its schema; for messages
     sql: str  # one or more statements, without psql commands
     is_after_rows: bool = False  # keys, indexes, triggers, policies …
+    is_grant: bool = False  # who owns it, and who may use it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +242,7 @@ class Schema:
     sequences: tuple[Sequence, ...] = ()
     objects: tuple[NativeObject, ...] = ()
     script: tuple[Statement, ...] = ()  # the same and more, exactly, for a target of the dialect
+    grants: tuple[Statement, ...] = ()  # what the script leaves out: owners, and who may do what
 
     @cached_property
     def by_name(self) -> Mapping[TableName, Table]:
@@ -293,12 +295,14 @@ class Schema:
             ),
             objects=tuple(NativeObject(**o) for o in data["objects"]),
             script=tuple(Statement(**s) for s in data["script"]),
+            grants=tuple(Statement(**s) for s in data["grants"]),
         )
 
     def fingerprint(self) -> str:
         """A short hash of what is declared, but the version: equal means same shape."""
         data = self.to_json()
-        del data["server_version"], data["script"]  # these follow the server's and tool's version
+        for name in ("server_version", "script", "grants"):  # not declared for the tables
+            del data[name]
         for table in data["tables"]:
             table["foreign_keys"] = [k for k in table["foreign_keys"] if k["is_declared"]]
         text = json.dumps(data, sort_keys=True, ensure_ascii=False)
