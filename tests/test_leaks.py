@@ -161,7 +161,10 @@ def test_no_leak_is_no_finding_but_a_check() -> None:
     [
         ("personal", "email", "none"),
         ("personal", "first_name", "any"),
-        ("category", "", "short"),
+        ("category", "", "any"),
+        ("number", "", "any"),
+        ("datetime", "", "any"),
+        ("text", "", "short"),
         ("foreign key", "", "short"),
     ],
 )
