@@ -17,6 +17,7 @@ from dbsynth.errors import NoScriptError
 from dbsynth.schema import Schema, Statement, TableName
 from dbsynth.urls import redact
 
+CHOICE = "DBSYNTH_PG_DUMP"
 # Production's secrets and connections: named, never carried.
 NOT_CARRIED = frozenset({
     "foreign data wrapper", "foreign table", "publication", "publication table",
@@ -74,11 +75,17 @@ def find_program(server: int) -> str:
     """
     Find the pg_dump that is nearest to a server's version (such as 150004), but not older.
 
+    The environment variable `DBSYNTH_PG_DUMP` names the one to use; empty, none is used.
+
     Raises:
         NoScriptError: there is none.
     """
+    chosen = os.environ.get(CHOICE)
+    if chosen == "":
+        raise NoScriptError(f"{CHOICE} says not to use pg_dump", f"Unset {CHOICE}.")
     folders = [Path(f) for pattern in _INSTALLED for f in Path("/").glob(pattern[1:])]
     found = [shutil.which("pg_dump"), *(shutil.which("pg_dump", path=str(f)) for f in folders)]
+    found = [chosen] if chosen else found
     versions = {path: _version(path) for path in dict.fromkeys(p for p in found if p)}
     fitting = {path: major for path, major in versions.items() if major >= server // 10000}
     if not fitting:
@@ -182,6 +189,9 @@ def _output(process: subprocess.Popen[str]) -> str:
 
 def _version(program: str) -> int:
     asked = [program, "--version"]
-    done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603
+    except OSError as exc:
+        raise NoScriptError(f"{program} cannot be run", f"Mend or unset {CHOICE}.") from exc
     match = _VERSION.search(done.stdout)
     return int(match[1]) if match else 0

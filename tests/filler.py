@@ -56,6 +56,12 @@ class Case:
         return [line.strip() for part in lines for line in part.split(",")]
 
     @property
+    def since(self) -> int:
+        """The version of PostgreSQL that the case needs."""
+        line = re.search(r"^-- From: (\d+)$", self.text, re.MULTILINE)
+        return int(line[1]) if line else 0
+
+    @property
     def loses(self) -> list[str]:
         """What a clone within PostgreSQL leaves behind, as losses name it."""
         return sorted(re.findall(r"^-- Loses: (.*)$", self.text, re.MULTILINE))
@@ -75,9 +81,16 @@ class Case:
 
 
 def case_names(dialect: str) -> list[str]:
-    """The cases that a dialect can hold."""
+    """The cases that a dialect can hold, whatever its version."""
     names = sorted(path.parent.name for path in CASES.glob("*/schema.sql"))
-    return [name for name in names if Case(name).statements(dialect) is not None]
+    held = [name for name in names if Case(name).statements(dialect) is not None]
+    return [name for name in held if not Case(name).since]
+
+
+def newer_case_names() -> list[str]:
+    """The cases that need a newer PostgreSQL than the oldest that is supported."""
+    names = sorted(path.parent.name for path in CASES.glob("*/schema.sql"))
+    return [name for name in names if Case(name).since]
 
 
 def fill_sqlite(path: Path, script: str, rows: Mapping[str, int], meets: Any = ()) -> str:

@@ -14,7 +14,7 @@ from dbsynth.adapters.postgresql_connection import connect, fetch
 from dbsynth.urls import resolve
 from tests.conftest import NewDatabase
 from tests.dumps import schema_dump
-from tests.filler import CASES, Case, build, case_names
+from tests.filler import CASES, Case, build, case_names, newer_case_names
 
 _COVERAGE = YAML(typ="safe").load((CASES / "coverage.yaml").read_text("utf-8"))
 _LINES = {line for group in _COVERAGE["lines"].values() for line in group}
@@ -36,7 +36,16 @@ def test_cases_cover_lines_that_there_are() -> None:
 
 @pytest.mark.parametrize("name", case_names("postgresql"))
 def test_a_case_survives_in_postgresql(name: str, new_pg_url: NewDatabase) -> None:
-    source, target = build(name, new_pg_url()), new_pg_url()
+    assert_survives(name, new_pg_url)
+
+
+@pytest.mark.parametrize("name", newer_case_names())
+def test_a_newer_case_survives_in_postgresql(name: str, new_newest_pg_url: NewDatabase) -> None:
+    assert_survives(name, new_newest_pg_url)
+
+
+def assert_survives(name: str, new_url: NewDatabase) -> None:
+    source, target = build(name, new_url()), new_url()
     before = schema_dump(source)
     done = run.clone(source, target, _OPTIONS)
     assert () == done.findings.errors
