@@ -123,6 +123,7 @@ def _table(table: Row, parts: dict[str, RowsByTable], names: dict[int, TableName
             for c in parts["checks"][oid]
         ),
         indexes=tuple(_index(i) for i in indexes if not i["is_primary"] and not _is_unique(i)),
+        options=table["options"],
         comment=table["comment"],
     )
 

@@ -46,35 +46,55 @@ def try_script(connection: Connection, script: Sequence[Statement]) -> Trial:
     Raises:
         TargetError: something fails that rows need; names all that does.
     """
-    kept: list[Statement] = []
-    losses: list[Loss] = []
-    missing: list[str] = []
     _prepare(connection)
+    kept: list[Statement] = []
+    losses = [_not_carried(item) for item in script if not item.sql]
+    missing: list[str] = []
+    early = {f"{s.kind} {s.name}" for s in script if s.sql and not s.is_after_rows}
     present = _schemas(connection)
-    for item in script:
-        if item.kind == "schema" and item.name in present:
-            continue
-        if item.kind in NOT_CARRIED:
-            losses.append(_not_carried(item))
-            continue
-        reason = _failure(connection, item)
-        if reason is None:
-            kept.append(item)
-        elif item.kind in _NEEDED:
-            missing.append(f"{item.kind} {item.name}: {reason}")
-        else:
-            losses.append(
-                Loss(object=f"{item.kind} {item.name}", reason=reason, instead="left out")
-            )
-            kept += _instead(connection, item)
+    wanted = [s for s in script if s.sql and not (s.kind == "schema" and s.name in present)]
+    for part in (
+        [s for s in wanted if not s.is_after_rows],
+        [s for s in wanted if s.is_after_rows],
+    ):
+        made, failed = _in_order(connection, part)
+        kept += made
+        for item, reason in failed:
+            if item.kind in _NEEDED:
+                missing.append(f"{item.kind} {item.name}: {reason}")
+            else:
+                what = f"{item.kind} {item.name}"
+                losses.append(Loss(object=what, reason=reason, instead="left out"))
     if missing:
-        causes = [f"{loss.object}: {loss.reason}" for loss in losses if "extension" in loss.object]
+        causes = [f"{loss.object}: {loss.reason}" for loss in losses if loss.object in early]
         raise TargetError(
             f"the target cannot hold {len(missing)} objects of the schema",
             "Install what is missing on the target's server, or leave the tables out (--exclude).",
             [*missing, *causes],
         )
     return Trial(tuple(kept), tuple(losses))
+
+
+def _in_order(
+    connection: Connection, part: Sequence[Statement]
+) -> tuple[list[Statement], list[tuple[Statement, str]]]:
+    """Run statements; those that fail wait for what comes later, as a function for a table."""
+    made: list[Statement] = []
+    failed: list[tuple[Statement, str]] = []
+    while part:
+        failed = []
+        for item in part:
+            reason = _failure(connection, item)
+            if reason is None:
+                made.append(item)
+            elif item.kind == SETTING:
+                made.append(_ordinary(connection, item))
+            else:
+                failed.append((item, reason))
+        if len(failed) == len(part):
+            break
+        part = [item for item, _ in failed]
+    return made, failed
 
 
 def run_before_rows(connection: Connection, script: Iterable[Statement]) -> None:
@@ -134,17 +154,19 @@ def _failure(connection: Connection, item: Statement) -> str | None:
     return None
 
 
-def _instead(connection: Connection, item: Statement) -> list[Statement]:
+def _ordinary(connection: Connection, item: Statement) -> Statement:
     """Store in the ordinary place what has none of its own on this server."""
-    if item.kind != SETTING:
-        return []
     sql = next(sql for name, sql in _UNDO_STORAGE.items() if name in item.sql)
     connection.execute(sql.encode())
-    return [Statement(kind=SETTING, name=sql, sql=sql, is_after_rows=item.is_after_rows)]
+    return Statement(kind=SETTING, name=sql, sql=sql, is_after_rows=item.is_after_rows)
 
 
 def _not_carried(item: Statement) -> Loss:
-    reason = "it may hold secrets of the source, or connect to other systems"
+    reason = (
+        "it may hold secrets of the source, or connect to other systems"
+        if item.kind in NOT_CARRIED
+        else "only pg_dump can write it"
+    )
     return Loss(object=f"{item.kind} {item.name}", reason=reason, instead="left out")
 
 

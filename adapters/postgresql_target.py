@@ -22,11 +22,12 @@ from dbsynth.adapters.postgresql_connection import (
     translated,
 )
 from dbsynth.adapters.postgresql_copy import copy_rows
-from dbsynth.adapters.postgresql_ddl import after_rows, at_the_end, before_rows
+from dbsynth.adapters.postgresql_ddl import finish_sequences
 from dbsynth.adapters.postgresql_query import run
+from dbsynth.adapters.postgresql_script import run_after_rows, run_before_rows, run_last
 from dbsynth.adapters.postgresql_types import RULES, rules_for
 from dbsynth.errors import LockedError, PermissionDeniedError, TargetError
-from dbsynth.schema import Schema, Table, TableName
+from dbsynth.schema import Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class PostgresTarget:
         self._location = location
         self._connection: Connection
         self._rules: DialectRules = RULES
-        self._schema: Schema | None = None  # once it is there
+        self._last: tuple[Statement, ...] = ()  # the script, once all but its end is done
         self.server_version = ""
 
     def __enter__(self) -> Self:
@@ -120,7 +121,7 @@ class PostgresTarget:
 
     def create(self, schema: Schema) -> None:
         """Create schemas, extensions, types, functions, sequences and tables without keys."""
-        before_rows(self._connection, schema, self._rules)
+        run_before_rows(self._connection, schema.script)
 
     def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         """
@@ -159,8 +160,9 @@ class PostgresTarget:
 
     def finish(self, schema: Schema) -> None:
         """Create keys, indexes, checks, views, triggers; set sequences past the rows; analyze."""
-        after_rows(self._connection, schema, self._rules)
-        self._schema = schema
+        run_after_rows(self._connection, schema.script)
+        finish_sequences(self._connection, schema, self._rules)
+        self._last = schema.script
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""
@@ -186,8 +188,7 @@ class PostgresTarget:
 
     def commit(self) -> None:
         """Make the load visible at once."""
-        if self._schema is not None:
-            at_the_end(self._connection, self._schema)
+        run_last(self._connection, self._last)
         with translated(TargetError, "cannot commit", _REMEDY):
             self._connection.execute("COMMIT")
 

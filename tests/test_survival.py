@@ -44,6 +44,19 @@ def test_a_newer_case_survives_in_postgresql(name: str, new_newest_pg_url: NewDa
     assert_survives(name, new_newest_pg_url)
 
 
+@pytest.mark.parametrize("name", case_names("postgresql"))
+def test_a_case_survives_without_pg_dump(
+    name: str, new_pg_url: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = build(name, new_pg_url()), new_pg_url()
+    before = schema_dump(source)
+    with monkeypatch.context() as patch:
+        patch.setenv("DBSYNTH_PG_DUMP", "")
+        done = run.clone(source, target, _OPTIONS)
+    assert () == done.findings.errors
+    assert done.losses or before == schema_dump(target)
+
+
 def assert_survives(name: str, new_url: NewDatabase) -> None:
     source, target = build(name, new_url()), new_url()
     before = schema_dump(source)

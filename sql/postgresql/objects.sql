@@ -1,6 +1,6 @@
 -- One row per object that is neither table nor key, with the statement that makes it again, in an
 -- order in which the statements work; no statement: dbsynth cannot carry it.  PostgreSQL 13 to 18.
--- pg_extension, pg_type, pg_proc, pg_class, pg_rewrite, pg_trigger, pg_policy, pg_sequence, pg_constraint.
+-- pg_extension, pg_collation, pg_type, pg_proc, pg_class, pg_rewrite, pg_trigger, pg_policy, pg_sequence, pg_constraint.
 WITH RECURSIVE owned AS (
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'
 ), spaces AS (
@@ -61,6 +61,11 @@ WITH RECURSIVE owned AS (
                     ORDER BY a.attnum)
                 FROM pg_catalog.pg_attribute a
                 WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
+           ELSE (SELECT pg_catalog.format(
+                    'CREATE TYPE %%I.%%I AS RANGE (SUBTYPE = %%s)', s.nspname, t.typname,
+                    pg_catalog.format_type(g.rngsubtype, NULL))
+                 FROM pg_catalog.pg_range g
+                 WHERE g.rngtypid = t.oid AND g.rngcanonical = 0 AND g.rngsubdiff = 0)
            END, true
     FROM pg_catalog.pg_type t
     JOIN spaces s ON s.oid = t.typnamespace
@@ -104,29 +109,78 @@ WITH RECURSIVE owned AS (
     WHERE NOT g.tgisinternal AND g.tgrelid = ANY (%(tables)s::oid[])
     UNION ALL
     SELECT 6, 0, s.seqrelid, 'numbering', pg_catalog.format('%%s.%%I', a.attrelid::regclass, a.attname),
-           pg_catalog.format(
-               'ALTER TABLE %%s ALTER COLUMN %%I SET INCREMENT BY %%s SET MINVALUE %%s SET MAXVALUE %%s'
-               ' SET CACHE %%s SET %%s', a.attrelid::regclass, a.attname, s.seqincrement, s.seqmin,
-               s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END), false
+           CASE WHEN sc.relname <> tc.relname || '_' || a.attname || '_seq' THEN pg_catalog.format(
+               'ALTER SEQUENCE %%I.%%I RENAME TO %%I; ', tn.nspname,
+               tc.relname || '_' || a.attname || '_seq', sc.relname) ELSE '' END
+           || pg_catalog.format(
+               'ALTER TABLE %%s ALTER COLUMN %%I SET START WITH %%s RESTART SET INCREMENT BY %%s'
+               ' SET MINVALUE %%s SET MAXVALUE %%s SET CACHE %%s SET %%s', a.attrelid::regclass,
+               a.attname, s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN 'CYCLE' ELSE 'NO CYCLE' END), false
     FROM pg_catalog.pg_sequence s
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_class'::regclass
         AND d.objid = s.seqrelid AND d.deptype = 'i'
     JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+    JOIN pg_catalog.pg_class sc ON sc.oid = s.seqrelid
+    JOIN pg_catalog.pg_class tc ON tc.oid = a.attrelid
+    JOIN pg_catalog.pg_namespace tn ON tn.oid = tc.relnamespace
     WHERE a.attrelid = ANY (%(tables)s::oid[])
-      AND (s.seqincrement <> 1 OR s.seqmin <> 1 OR s.seqcache <> 1 OR s.seqcycle)
+      AND (sc.relname <> tc.relname || '_' || a.attname || '_seq' OR s.seqincrement <> 1 OR s.seqmin <> 1 OR s.seqstart <> 1 OR s.seqcache <> 1 OR s.seqcycle)
     UNION ALL
     SELECT 7, 0, p.oid, 'policy', pg_catalog.format('%%s.%%I', p.polrelid::regclass, p.polname),
            NULL, false
     FROM pg_catalog.pg_policy p WHERE p.polrelid = ANY (%(tables)s::oid[])
     UNION ALL
     SELECT 7, 0, k.oid, 'exclusion constraint',
-           pg_catalog.format('%%s.%%I', k.conrelid::regclass, k.conname), NULL, false
+           pg_catalog.format('%%s.%%I', k.conrelid::regclass, k.conname),
+           pg_catalog.format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s', k.conrelid::regclass,
+                             k.conname, pg_catalog.pg_get_constraintdef(k.oid)), false
     FROM pg_catalog.pg_constraint k
     WHERE k.contype = 'x' AND k.conrelid = ANY (%(tables)s::oid[])
     UNION ALL
     SELECT 7, 0, r.oid, 'rule', pg_catalog.format('%%s.%%I', r.ev_class::regclass, r.rulename),
-           NULL, false
+           pg_catalog.pg_get_ruledef(r.oid), false
     FROM pg_catalog.pg_rewrite r WHERE r.ev_class = ANY (%(tables)s::oid[])
+    UNION ALL
+    SELECT 1, 1, l.oid, 'collation', pg_catalog.format('%%I.%%I', s.nspname, l.collname),
+           CASE WHEN j.fields ->> 'collicurules' IS NULL THEN pg_catalog.format(
+               'CREATE COLLATION %%I.%%I (PROVIDER = %%s, LOCALE = %%L, DETERMINISTIC = %%s)',
+               s.nspname, l.collname, CASE l.collprovider WHEN 'i' THEN 'icu' WHEN 'c' THEN 'libc'
+                                      ELSE 'builtin' END,
+               coalesce(j.fields ->> 'colllocale', j.fields ->> 'colliculocale',
+                        j.fields ->> 'collcollate'), l.collisdeterministic::text) END, true
+    FROM pg_catalog.pg_collation l JOIN spaces s ON s.oid = l.collnamespace
+    CROSS JOIN LATERAL (SELECT pg_catalog.to_jsonb(l) AS fields) j  -- columns differ by version
+    WHERE NOT EXISTS (
+        SELECT FROM owned o
+        WHERE o.classid = 'pg_catalog.pg_collation'::regclass AND o.objid = l.oid)
+    UNION ALL
+    SELECT 7, 0, x.oid, 'statistics', pg_catalog.format('%%I.%%I', s.nspname, x.stxname),
+           pg_catalog.pg_get_statisticsobjdef(x.oid), false
+    FROM pg_catalog.pg_statistic_ext x JOIN spaces s ON s.oid = x.stxnamespace
+    UNION ALL
+    SELECT 7, 0, e.oid, 'event trigger', e.evtname::text, NULL, false
+    FROM pg_catalog.pg_event_trigger e
+    WHERE NOT EXISTS (
+        SELECT FROM owned o
+        WHERE o.classid = 'pg_catalog.pg_event_trigger'::regclass AND o.objid = e.oid)
+    UNION ALL
+    SELECT 7, 0, p.oid, 'publication', p.pubname::text, NULL, false
+    FROM pg_catalog.pg_publication p
+    UNION ALL
+    SELECT 7, 0, l.oid, l.kind, pg_catalog.format('%%I.%%I', s.nspname, l.name), NULL, true
+    FROM (
+        SELECT c.oid, 'pg_catalog.pg_opclass'::regclass AS classid, c.opcnamespace AS space,
+               c.opcname AS name, 'operator class' AS kind
+        FROM pg_catalog.pg_opclass c
+        UNION ALL
+        SELECT o.oid, 'pg_catalog.pg_operator'::regclass, o.oprnamespace, o.oprname, 'operator'
+        FROM pg_catalog.pg_operator o
+        UNION ALL
+        SELECT t.oid, 'pg_catalog.pg_ts_config'::regclass, t.cfgnamespace, t.cfgname,
+               'text search configuration'
+        FROM pg_catalog.pg_ts_config t
+    ) l JOIN spaces s ON s.oid = l.space
+    WHERE NOT EXISTS (SELECT FROM owned o WHERE o.classid = l.classid AND o.objid = l.oid)
     UNION ALL
     SELECT 7, 0, c.oid, 'foreign table', pg_catalog.format('%%I.%%I', s.nspname, c.relname),
            NULL, false

@@ -10,6 +10,7 @@ SELECT c.oid::bigint AS oid,
        pg_catalog.has_schema_privilege(n.oid, 'USAGE')
            AND pg_catalog.has_table_privilege(c.oid, 'SELECT') AS is_readable,
        pg_catalog.row_security_active(c.oid) AS is_filtered,
+       'WITH (' || pg_catalog.array_to_string(c.reloptions, ', ') || ')' AS options,
        pg_catalog.obj_description(c.oid, 'pg_class') AS comment
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

@@ -97,9 +97,8 @@ class AdapterContract(Cases):
 
     def normalised(self, schema: Schema) -> Schema:
         """Forget what may differ between a schema and its copy."""
-        return replace(
-            schema, server_version="", tables=tuple(without_names(t) for t in schema.tables)
-        )
+        tables = tuple(without_names(t) for t in schema.tables)
+        return replace(schema, server_version="", tables=tables, script=())
 
     def outline(self, schema: Schema) -> tuple[Table, ...]:
         """A schema's tables without expressions, which a database may print in its own way."""
