@@ -1,0 +1,1 @@
+"""Random schemas with rows, from a seed, for PostgreSQL, SQLite and DuckDB."""
