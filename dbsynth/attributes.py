@@ -21,13 +21,12 @@ from dbsynth.makers import make_columns
 from dbsynth.plan import TablePlan
 from dbsynth.progress import Event, Progress
 from dbsynth.rows import Values
-from dbsynth.sample import foreign_key
 from dbsynth.schema import Batch, Column, Table
-from dbsynth.state import State, row_index
+from dbsynth.state import State
 from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel
 from dbsynth.trees import hang
-from dbsynth.values import from_floats, moments_to_text
+from dbsynth.values import DAY, from_floats, moments_to_text
 
 
 def draw_attributes(
@@ -125,20 +124,14 @@ class _Attributes:
         return pa.table({c.name: columns[c.name] for c in self.table.written_columns})
 
     def _key_column(self, column: Column, start: int, stop: int) -> pa.Array:
-        """A foreign key column: the parent's value, from the first key that has a parent."""
+        """A foreign key column: the parent's value, or what may stand there until the backfill."""
         kind = arrow_type(column.type)
-        values = pa.nulls(stop - start, kind)
-        for key in self.planned.keys:
-            if column.name not in key.columns or key.name not in self.skeleton.pointers:
-                continue
-            declared = foreign_key(self.table, key.name)
-            parent_column = declared.parent_columns[declared.columns.index(column.name)]
-            index = row_index(self.skeleton.pointers[key.name][start:stop])
-            taken = self.state.parent_key(declared, parent_column).take(index).combine_chunks()
-            values = pc.coalesce(values, taken.cast(kind, safe=False))
-        if not column.is_nullable and values.null_count:
-            values = values.fill_null(_placeholder(kind))  # until the backfill
-        return values
+        taken = self.skeleton.key_column(column.name, start, stop)
+        if taken is not None:
+            return taken.combine_chunks().cast(kind, safe=False)
+        if column.is_nullable:
+            return pa.nulls(stop - start, kind)
+        return _placeholders(kind, start, stop)
 
     def _mend(
         self, rows: pa.Table, drawn: dict[str, Floats | Ints], repair: Repair | None, number: int
@@ -208,8 +201,11 @@ def _to_arrow(
     return from_floats(values.astype(np.float64), kind, decimals)
 
 
-def _placeholder(kind: pa.DataType) -> pa.Scalar:
-    """Any value of a type, for a NOT NULL key that is set later."""
+def _placeholders(kind: pa.DataType, start: int, stop: int) -> pa.Array:
+    """Different values of a type, for a NOT NULL key of rows start..stop that is set later."""
+    numbers = np.arange(start + 1, stop + 1)
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        return pa.scalar("" if pa.types.is_string(kind) else b"", kind)
-    return pa.scalar(0, pa.int64()).cast(kind)
+        return pa.array(numbers).cast(pa.string()).cast(kind)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        return from_floats(numbers * (DAY if pa.types.is_date(kind) else 1.0), kind)
+    return from_floats(numbers * 1.0 if pa.types.is_unsigned_integer(kind) else -1.0 * numbers, kind)

@@ -11,7 +11,7 @@ from dbsynth.features import Floats, Ints
 
 ANYWHERE = -1  # a place that any parent may have: the row shares no key column yet
 NOWHERE = -2  # a place that no parent has
-ROUNDS = 30  # of swapping before a duplicate pair is drawn anew, and again before it is dropped
+ROUNDS = 30  # of swapping before a duplicate pair gets a parent that is free
 
 
 def stratified(rng: np.random.Generator, rows: int) -> Floats:
@@ -137,12 +137,17 @@ def _rank_within(codes: Ints) -> Ints:
 
 
 def draw_in_place(places: Ints, parent_places: Ints, rng: np.random.Generator) -> Ints:
-    """Draw for (n,) rows any of the (m,) parents of their place; -1 where it has none."""
+    """
+    Draw for (n,) rows any of the (m,) parents of their place; -1 where it has none.
+
+    Parents that are NOWHERE are nobody's (they sort before all others).
+    """
     order = np.argsort(parent_places, kind="stable")
     ordered = parent_places[order]
-    is_free = places == ANYWHERE
-    low = np.where(is_free, 0, np.searchsorted(ordered, places, "left"))
+    is_free, nobody = places == ANYWHERE, int((parent_places == NOWHERE).sum())
+    low = np.where(is_free, nobody, np.searchsorted(ordered, places, "left"))
     high = np.where(is_free, len(ordered), np.searchsorted(ordered, places, "right"))
+    high = np.where(places == NOWHERE, low, high)
     pick = low + (rng.random(len(places)) * (high - low)).astype(np.int64)
     found = np.full(len(places), -1, np.int64)
     some = high > low
@@ -161,19 +166,36 @@ def duplicates(columns: Sequence[NDArray[np.int64]]) -> NDArray[np.bool_]:
     return repeated
 
 
+def numbered(left: Ints, right: Ints) -> tuple[Ints, Ints]:
+    """Number the rows of (n, k) and (m, k) codes together: equal rows get equal numbers."""
+    both = np.concatenate([left, right])
+    numbers = np.zeros(len(both), np.int64)
+    for column in both.T:
+        # Numbering anew after every column keeps the numbers small, however many there are.
+        numbers = numbers * (int(column.max(initial=-1)) + 2) + column + 1
+        numbers = np.unique(numbers, return_inverse=True)[1].astype(np.int64)
+    return numbers[: len(left)], numbers[len(left) :]
+
+
+def combined(codes: Ints) -> Ints:
+    """Number the rows of (n, k) codes, -1 where a code is < 0."""
+    numbers, _ = numbered(codes, codes[:0])
+    return np.where((codes < 0).any(axis=1), -1, numbers)
+
+
 def make_distinct(
-    fixed: Sequence[Ints], chosen: Ints, parents: Ints, places: Ints, parent_places: Ints,
+    fixed: Sequence[Ints], chosen: Ints, shown: Ints, places: Ints, parent_places: Ints,
     rng: np.random.Generator,
 ) -> tuple[Ints, NDArray[np.bool_]]:  # fmt: skip
     """
-    Change chosen parents until no combination of parents repeats.
+    Change chosen parents until no combination of keys repeats.
 
-    First rows swap their parents (in-degrees stay), then they draw others.
+    First rows swap their parents (in-degrees stay), then they get parents that are still free.
 
     Args:
-        fixed: the other key parts, (n,) codes each.
-        chosen: (n,) parent rows that may change.
-        parents: which parent rows may be drawn.
+        fixed: the other parts of the unique set, (n,) codes each.
+        chosen: (n,) parent rows that may change, -1 for none.
+        shown: (m,) what each parent shows in the unique set, as a code.
         places, parent_places: as in `choose_parents`; parent_places by parent row.
         rng: draws partners.
 
@@ -181,21 +203,46 @@ def make_distinct(
         (n,) parents, and which rows repeat all the same.
     """
     chosen = chosen.copy()
-    for attempt in range(2 * ROUNDS):
-        repeated = duplicates([*fixed, chosen])
+    for _ in range(ROUNDS):
+        repeated = duplicates([*fixed, _seen(shown, chosen)])
         rows = np.flatnonzero(repeated)
         if len(rows) == 0:
             return chosen, repeated
-        if attempt < ROUNDS:
-            others = rng.integers(0, len(chosen), len(rows))
-            fits = (chosen[others] >= 0) & (places[others] == places[rows])
-            for row, other in zip(rows[fits], others[fits], strict=True):
-                chosen[row], chosen[other] = chosen[other], chosen[row]
-        else:
-            drawn = parents[rng.integers(0, len(parents), len(rows))]
-            fits = (places[rows] == ANYWHERE) | (parent_places[drawn] == places[rows])
-            chosen[rows[fits]] = drawn[fits]
-    return chosen, duplicates([*fixed, chosen])
+        others = rng.integers(0, len(chosen), len(rows))
+        fits = (chosen[others] >= 0) & (places[others] == places[rows])
+        for row, other in zip(rows[fits], others[fits], strict=True):
+            chosen[row], chosen[other] = chosen[other], chosen[row]
+    _use_free(fixed, chosen, shown, places, parent_places, rng)
+    return chosen, duplicates([*fixed, _seen(shown, chosen)])
+
+
+def _seen(shown: Ints, chosen: Ints) -> Ints:
+    if len(shown) == 0:
+        return np.full(len(chosen), -1, np.int64)
+    return np.where(chosen >= 0, shown[np.maximum(chosen, 0)], -1)
+
+
+def _use_free(
+    fixed: Sequence[Ints], chosen: Ints, shown: Ints, places: Ints, parent_places: Ints,
+    rng: np.random.Generator,
+) -> None:  # fmt: skip
+    """Give the rows that repeat, in place, the parents that rows of equal fixed parts lack."""
+    repeated = duplicates([*fixed, _seen(shown, chosen)])
+    groups = combined(np.stack(list(fixed), axis=1)) if fixed else np.zeros(len(chosen), np.int64)
+    order = np.argsort(groups, kind="stable")
+    for group in np.unique(groups[repeated]):
+        low, high = np.searchsorted(groups[order], [group, group + 1])
+        rows = order[low:high]
+        wanting = rows[repeated[rows]]
+        taken = np.unique(_seen(shown, chosen)[rows])
+        for place in np.unique(places[wanting]):
+            here = wanting[places[wanting] == place]
+            there = parent_places != NOWHERE if place == ANYWHERE else parent_places == place
+            free = rng.permutation(np.flatnonzero(there & (shown >= 0)))
+            free = free[~np.isin(shown[free], taken)]
+            free = free[np.sort(np.unique(shown[free], return_index=True)[1])][: len(here)]
+            chosen[here[: len(free)]] = free
+            taken = np.union1d(taken, shown[free])
 
 
 def grow_tree(

@@ -47,9 +47,12 @@ class State:
         """A column of a finished table, to which a foreign key refers."""
         return self.keys[key.parent][column]
 
-    def scaled(self, rows: int) -> int:
-        """A number of rows at this run's scale."""
-        return round(rows * self.scale)
+    def wanted(self, planned: TablePlan) -> int:
+        """How many rows a table should have; one that has rows keeps one at any scale."""
+        if planned.name in self.rows:
+            return self.rows[planned.name]
+        scaled = round(planned.target_rows * self.scale)
+        return max(scaled, 1) if planned.target_rows and self.scale else scaled
 
     def referenced(self, name: TableName) -> set[str]:
         """The columns of a table that other rows refer to, and its primary key."""
@@ -61,7 +64,7 @@ class State:
 
     def ownerless(self, planned: TablePlan) -> int:
         """How many rows of a table belong to nobody."""
-        wanted = self.rows.get(planned.name, self.scaled(planned.target_rows))
+        wanted = self.wanted(planned)
         found = self.model.tables[planned.name].ownerless
         return round(found * wanted / max(1, planned.source_rows))
 

@@ -6,24 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from dbsynth.conditions import Siblings, ancestor_dates, ancestors, climb, siblings_of
 from dbsynth.draw import Drawing, chunks
 from dbsynth.encode import CategoryColumn
 from dbsynth.features import Features, Floats, Ints
-from dbsynth.keys import (
-    ANYWHERE,
-    choose_parents,
-    draw_in_place,
-    make_distinct,
-    to_total,
-)
-from dbsynth.matching import places_of
+from dbsynth.grid import NONE, Grid
+from dbsynth.keys import ANYWHERE, choose_parents, draw_in_place, to_total
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Table, TableName
-from dbsynth.state import State, row_index
+from dbsynth.settle import settle
+from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
 
 
@@ -36,6 +30,14 @@ class Skeleton:
     siblings: Siblings
     pointers: dict[str, Ints]  # key -> (n,) parent rows, -1 for none
     codes: Features  # (n, ...) what networks see of the chosen keys
+    grid: Grid  # the key columns that are known by now
+    taken: Ints  # (n, columns of the grid) what is in them
+
+    def key_column(self, name: str, start: int, stop: int) -> pa.ChunkedArray | None:
+        """The values of a key column of rows start..stop; None if they are not known yet."""
+        if name not in self.grid.columns:
+            return None
+        return self.grid.column(name, self.taken[start:stop, self.grid.columns.index(name)])
 
 
 def draw_part(
@@ -76,49 +78,61 @@ class _Structure:
     model: TableModel
 
     def skeleton(self) -> Skeleton:
+        self.grid = self._grid()
         self.pointers: dict[str, Ints] = {}
         owner = owner_key(self.planned)
-        owners = self._owned() if owner else None
-        self.size = self._root_size() if owners is None else len(owners)
+        owners = self._owned(owner) if owner else None
+        self.size = self.state.wanted(self.planned) if owners is None else len(owners)
         if owner is not None and owners is not None:
             self.pointers[owner.name] = owners
-        codes = self._choose(owners)
+        features = self._choose(owners)
         self._derive()
-        kept = self._distinct_pairs()
-        self._derive()  # again, for keys were moved
-        if not kept.all():
-            index = np.flatnonzero(kept)
-            self.pointers = {k: v[index] for k, v in self.pointers.items()}
-            codes, self.size = codes.take(index), len(index)
-        owners = self.pointers[owner.name] if owner else None
-        return Skeleton(self.size, owners, siblings_of(owners, self.size), self.pointers, codes)
+        others = [n for n in self.grid.offers if owner is None or n != owner.name]
+        last = [owner.name] if owner else []
+        rng = self.state.rng(self.planned.name, "settle")
+        settled = settle(self.grid, self.pointers, self.size, others, last, rng)
+        index = np.flatnonzero(settled.kept)
+        if owner is not None:
+            index = index[_by_owner(settled.pointers[owner.name][index])]
+        pointers = {k: v[index] for k, v in settled.pointers.items()}
+        owners = pointers[owner.name] if owner else None
+        return Skeleton(
+            size=len(index),
+            owners=owners,
+            siblings=siblings_of(owners, len(index)),
+            pointers=pointers,
+            codes=features.take(index),
+            grid=self.grid,
+            taken=settled.codes[index],
+        )
 
-    def _root_size(self) -> int:
-        wanted = self.state.scaled(self.planned.target_rows)
-        return self.state.rows.get(self.planned.name, wanted)
+    def _grid(self) -> Grid:
+        """The keys that are known before the rows are: the owner's first, then longer ones."""
+        roles = ("owner", "reference", "token", "derived")
+        planned = sorted(
+            (k for k in self.planned.keys if k.role in roles), key=lambda k: roles.index(k.role)
+        )
+        keys = [foreign_key(self.table, k.name) for k in planned]
+        parents = {k.name: [self.state.parent_key(k, c) for c in k.parent_columns] for k in keys}
+        return Grid.of(self.table, keys, parents)
 
-    def _owned(self) -> Ints:
+    def _owned(self, owner: KeyPlan) -> Ints:
         """The owner row of every row: as many as each owner's fan-out, then those without one."""
-        owner = owner_key(self.planned)
-        assert owner is not None
-        fanout = self._feasible(owner, self.state.fanouts[edge_name(self.planned.name, owner.name)])
-        alone = np.full(self.state.ownerless(self.planned), -1, np.int64)
-        return np.concatenate([np.repeat(np.arange(len(fanout)), fanout), alone])
-
-    def _feasible(self, owner: KeyPlan, fanout: Ints) -> Ints:
-        """Take the rows of owners that lack a parent their rows require; others get them."""
-        good, self.size = np.ones(len(fanout), bool), len(fanout)
-        self.pointers[owner.name] = np.arange(len(fanout))
-        for key in self._other_keys():
-            if not any(self.table.column(c).is_nullable for c in key.columns):
-                places, parent_places = self._places(key)
-                good &= (places == ANYWHERE) | np.isin(places, parent_places)
-        if good.all() or not fanout[good].any():
-            return fanout
-        rng = self.state.rng(self.planned.name, owner.name, "feasible")
-        moved = np.zeros(len(fanout), np.int64)
-        moved[good] = to_total(fanout[good], int(fanout.sum()), rng)
-        return moved
+        fanout = self.state.fanouts[edge_name(self.planned.name, owner.name)]
+        offer = self.grid.offers[owner.name]
+        total, good = int(fanout.sum()), offer.is_viable
+        alone = self.state.ownerless(self.planned) if offer.is_optional else 0
+        if not good.all():
+            # The rows of owners that lack a parent which rows require go to others.
+            rng = self.state.rng(self.planned.name, owner.name, "feasible")
+            moved = np.zeros(len(fanout), np.int64)
+            if good.any():
+                moved[good] = to_total(fanout[good], total, rng)
+            alone += 0 if good.any() or not offer.is_optional else total
+            fanout = moved
+        return np.concatenate(
+            [np.repeat(np.arange(len(fanout)), fanout), np.full(alone, NONE, np.int64)]
+        )
 
     def _choose(self, owners: Ints | None) -> Features:
         """Draw the kinds of parents, then the parents themselves."""
@@ -183,39 +197,28 @@ class _Structure:
         places, parent_places = self._places(key)
         edge, parents = edge_name(self.planned.name, key.name), self.state.sizes[key.parent]
         capacity = self.state.fanouts.get(edge, np.ones(parents, np.int64))
+        good = np.flatnonzero(self.grid.offers[key.name].is_viable)
         parent_kinds = self.state.known.codes[key.parent]
         rng = self.state.rng(self.planned.name, key.name)
-        return choose_parents(kinds, places, parent_kinds, parent_places, capacity, rng)
+        chosen = choose_parents(
+            kinds, places, parent_kinds[good], parent_places[good], capacity[good], rng
+        )
+        return np.where(chosen < 0, NONE, good[np.maximum(chosen, 0)]) if len(good) else chosen
 
     def _places(self, key: KeyPlan) -> tuple[Ints, Ints]:
         """Codes of the key columns that other keys have fixed, for rows and for parents."""
-        declared = foreign_key(self.table, key.name)
-        parents = self.state.sizes[key.parent]
-        fixed = []
-        for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
-            given = self._given(column, key.name)
-            if given is not None:
-                fixed.append((given, self.state.parent_key(declared, parent_column)))
-        if not fixed:
-            return np.full(self.size, ANYWHERE), np.full(parents, ANYWHERE)
-        return places_of([g for g, _ in fixed], [p for _, p in fixed])
+        codes = self.grid.taken(self.pointers, self.size, without=key.name)
+        return self.grid.meeting(key.name, codes, self.grid.shared(key.name, list(self.pointers)))
 
     def _agreeing(self, key: KeyPlan, pointers: Ints) -> Ints:
         """Draw other reference rows where the chosen ones contradict keys that share columns."""
         places, parent_places = self._places(key)
+        if len(parent_places) == 0:
+            return np.full(len(pointers), NONE)
         wrong = (pointers >= 0) & (places != ANYWHERE) & (parent_places[pointers] != places)
         rng = self.state.rng(self.planned.name, key.name, "agreeing")
         drawn = draw_in_place(places, parent_places, rng)
         return np.where(wrong, drawn, pointers)
-
-    def _given(self, column: str, besides: str) -> pa.ChunkedArray | None:
-        """A key column's values, if a key other than `besides` has fixed them."""
-        for key in self.table.foreign_keys:
-            if column in key.columns and key.name != besides and key.name in self.pointers:
-                parent_column = key.parent_columns[key.columns.index(column)]
-                values = self.state.parent_key(key, parent_column)
-                return values.take(row_index(self.pointers[key.name]))
-        return None
 
     def _derive(self) -> None:
         """Follow the ways that lead to derived parents."""
@@ -232,26 +235,7 @@ class _Structure:
     def _parent(self, name: TableName, key: str) -> TableName:
         return next(k.parent for k in self.state.plan.tables[name].keys if k.name == key)
 
-    def _distinct_pairs(self) -> NDArray[np.bool_]:
-        """Let no combination of parents repeat where it must be unique; returns the rows kept."""
-        kept = np.ones(self.size, bool)
-        for unique in self.table.unique_sets:
-            keys = [k for k in self.planned.keys if set(k.columns) & set(unique)]
-            keys = [k for k in keys if k.name in self.pointers]
-            movable = [k for k in keys if k.role in ("token", "reference")]
-            if not set(unique) <= {c for k in keys for c in k.columns} or not movable:
-                continue
-            key = max(movable, key=lambda k: self.state.sizes[k.parent])
-            fixed = [self.pointers[k.name] for k in keys if k is not key]
-            places, parent_places = self._places(key)
-            parents = np.arange(self.state.sizes[key.parent])
-            rng = self.state.rng(self.planned.name, key.name, "distinct")
-            chosen, repeated = make_distinct(
-                fixed, self.pointers[key.name], parents, places, parent_places, rng
-            )
-            if any(self.table.column(c).is_nullable for c in key.columns):
-                chosen = np.where(repeated, -1, chosen)
-            else:
-                kept &= ~repeated
-            self.pointers[key.name] = chosen
-        return kept
+
+def _by_owner(owners: Ints) -> Ints:
+    """An order in which rows of one owner lie together, and those without one come last."""
+    return np.argsort(np.where(owners < 0, np.iinfo(np.int64).max, owners), kind="stable")
