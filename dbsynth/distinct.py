@@ -46,7 +46,9 @@ class Distinct:
             kinds = {c: planned.columns[c] for c in unique if c in planned.columns}
             by_construction = any(_is_unique(t) for t in kinds.values())
             movable = [c for c, t in kinds.items() if t.kind in _EASE]
-            if by_construction or not movable or planned.order_by in unique:
+            # Siblings never share the column that orders them, but others may have its values.
+            owned = planned.order_by in unique and _owner_columns(planned) <= set(unique)
+            if by_construction or not movable or owned:
                 continue
             chosen = min(movable, key=lambda c: _EASE[kinds[c].kind])
             rules.append(_Rule(unique, chosen, kinds[chosen].kind))
@@ -104,6 +106,10 @@ class Distinct:
             if (*key[:place], candidate, *key[place + 1 :]) not in rule.seen:
                 return candidate
         return None
+
+
+def _owner_columns(planned: TablePlan) -> set[str]:
+    return {c for k in planned.keys if k.role == "owner" for c in k.columns}
 
 
 def _is_unique(treatment: Treatment) -> bool:

@@ -17,14 +17,14 @@ import pyarrow as pa
 
 from dbsynth.arrow import arrow_type
 from dbsynth.attributes import draw_attributes
+from dbsynth.backfill import close_cycles
 from dbsynth.features import Features, Ints
-from dbsynth.keys import ANYWHERE, draw_in_place, make_distinct
 from dbsynth.matching import match_rows, places_of
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
 from dbsynth.schema import Backfill, Batch, ForeignKey, Table, TableName
-from dbsynth.state import State, row_index, tied_columns
+from dbsynth.state import State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
 
@@ -55,9 +55,7 @@ def generate(
     for planned in model.plan.tables.values():
         yield from _table(state, planned, progress)
     for planned in model.plan.tables.values():
-        for key in planned.keys:
-            if key.role == "backfill":
-                yield from _backfill(state, planned, key)
+        yield from close_cycles(state, planned)
 
 
 def _table(state: State, planned: TablePlan, progress: Progress) -> Iterator[Batch]:
@@ -86,9 +84,11 @@ def _copied(
         declared = foreign_key(table, key.name)
         if declared.is_self:
             pointers[key.name] = np.full(len(rows), -1, np.int64)
-        elif state.plan.tables[key.parent].mode == "copy" and key.role != "backfill":
-            parents = [state.parent_key(declared, c) for c in declared.parent_columns]
-            pointers[key.name] = match_rows([rows.column(c) for c in declared.columns], parents)
+        elif state.plan.tables[key.parent].mode == "copy":
+            pointers[key.name] = np.full(len(rows), -1, np.int64)
+            if key.role != "backfill":
+                parents = [state.parent_key(declared, c) for c in declared.parent_columns]
+                pointers[key.name] = match_rows([rows.column(c) for c in declared.columns], parents)
         else:
             rows, pointers[key.name] = _redrawn(state, planned, rows, declared, key)
     state.known.pointers[planned.name] = pointers
@@ -113,8 +113,6 @@ def _redrawn(
     for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
         kind = rows.column(column).type
         taken = pa.nulls(len(rows), kind)
-        if column in tied_columns(state.plan.schema.table(planned.name), planned, key):
-            continue
         if key.role != "backfill":
             taken = state.parent_key(declared, parent_column).take(row_index(pointers)).cast(kind)
         rows = rows.set_column(rows.column_names.index(column), column, taken)
@@ -125,52 +123,3 @@ def _is_unique(state: State, key: ForeignKey) -> bool:
     """Whether two rows with the same parent may break a unique set."""
     sets = state.plan.schema.table(key.child).unique_sets
     return any(set(unique) & set(key.columns) for unique in sets)
-
-
-def _backfill(state: State, planned: TablePlan, key: KeyPlan) -> Iterator[Backfill]:
-    """Close a cycle: choose the rows that a key leads to, now that both tables are there."""
-    table = state.plan.schema.table(planned.name)
-    declared = foreign_key(table, key.name)
-    size, parents = state.sizes[planned.name], state.sizes.get(key.parent, 0)
-    present = state.presence.get((planned.name, key.name), np.ones(size, np.int64)) > 0
-    is_optional = any(table.column(c).is_nullable for c in key.columns)
-    present |= not is_optional
-    rng = state.rng(planned.name, key.name, "backfill")
-    pairs = list(zip(declared.columns, declared.parent_columns, strict=True))
-    tied = tied_columns(table, planned, key)
-    places = np.full(size, ANYWHERE), np.full(parents, ANYWHERE)
-    if tied:
-        own = [state.keys[planned.name][c] for c, _ in pairs if c in tied]
-        places = places_of(own, [state.parent_key(declared, p) for c, p in pairs if c in tied])
-    pointers = np.where(present, draw_in_place(*places, rng), -1)
-    if state.model.tables[planned.name].agreements.get(key.name, 0.0) > 0.5:
-        back = _pointing_back(state, planned, key, rng)
-        pointers = np.where(present & (is_optional | (back >= 0)), back, pointers)
-    if _is_unique(state, declared):
-        nothing, all_parents = np.zeros(size, np.int64), np.arange(parents)
-        pointers, repeated = make_distinct([nothing], pointers, all_parents, *places, rng)
-        pointers = np.where(repeated, -1, pointers)
-    rows = np.flatnonzero(pointers >= 0)
-    if len(rows) == 0:
-        return
-    filled = {c: state.keys[planned.name][c].take(pa.array(rows)) for c in table.primary_key}
-    late = [(c, p) for c, p in pairs if c not in tied]
-    for column, parent_column in late:
-        taken = state.parent_key(declared, parent_column).take(pa.array(pointers[rows]))
-        filled[column] = taken.cast(arrow_type(table.column(column).type))
-    for batch in pa.table(filled).combine_chunks().to_batches():
-        yield Backfill(planned.name, tuple(c for c, _ in late), batch)
-
-
-def _pointing_back(
-    state: State, planned: TablePlan, key: KeyPlan, rng: np.random.Generator
-) -> Ints:
-    """For each row, one of the parent table's rows that point to it; -1 if none does."""
-    known = state.known.pointers[key.parent]
-    keys = state.plan.tables[key.parent].keys
-    back = next(known[k.name] for k in keys if k.parent == planned.name and k.name in known)
-    order = rng.permutation(len(back))
-    order = order[back[order] >= 0]
-    found = np.full(state.sizes[planned.name], -1, np.int64)
-    found[back[order]] = order
-    return found

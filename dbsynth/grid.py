@@ -64,6 +64,7 @@ class Grid:
     may_lack: NDArray[np.bool_]  # per column
     offers: Mapping[str, Offer]  # by key, in the order in which keys have their say
     uniques: tuple[tuple[int, ...], ...]  # the unique sets of which all columns are here
+    given: Mapping[int, Ints]  # columns that rows have already: (n,) codes
 
     @classmethod
     def of(
@@ -71,6 +72,7 @@ class Grid:
         table: Table,
         keys: Sequence[ForeignKey],
         parents: Mapping[str, Sequence[pa.ChunkedArray]],
+        given: Mapping[str, pa.ChunkedArray] | None = None,
     ) -> Grid:
         """
         Number the values of all parents.
@@ -79,16 +81,20 @@ class Grid:
             table: the child.
             keys: in the order in which they have their say.
             parents: per key, (m,) values of each of its parent columns.
+            given: (n,) values of columns that rows have already, whether or not they are keys'.
         """
-        columns = tuple(dict.fromkeys(c for k in keys for c in k.columns))
-        domains, codes = [], {}
-        for column in columns:
+        given = given or {}
+        columns = tuple(dict.fromkeys([c for k in keys for c in k.columns] + list(given)))
+        domains, codes, known = [], {}, {}
+        for place, column in enumerate(columns):
             users = [k for k in keys if column in k.columns]
             values = [parents[k.name][k.columns.index(column)] for k in users]
-            alone = len(users) == 1 and len(users[0].columns) == 1
+            alone = len(users) == 1 and len(users[0].columns) == 1 and column not in given
+            values += [given[column]] if column in given else []
             domain, coded = _plain(values[0]) if alone else _coded(values)
             domains.append(domain)
-            codes |= {(k.name, column): c for k, c in zip(users, coded, strict=True)}
+            codes |= {(k.name, column): c for k, c in zip(users, coded, strict=False)}
+            known |= {place: coded[-1]} if column in given else {}
         may_lack = np.array([table.column(c).is_nullable for c in columns], bool)
         offers = {}
         for key in keys:
@@ -98,23 +104,25 @@ class Grid:
             offers[key.name] = Offer(key, places, offered, viable, may_lack[list(places)])
         sets = [u for u in table.unique_sets if set(u) <= set(columns)]
         uniques = tuple(tuple(columns.index(c) for c in u) for u in sets)
-        return cls(columns, tuple(domains), may_lack, _reduced(offers), uniques)
+        return cls(columns, tuple(domains), may_lack, _reduced(offers), uniques, known)
 
     def taken(self, pointers: Pointers, rows: int, without: str = "") -> Ints:
         """What (n,) rows take from their parents: (n, columns) codes; earlier keys have their say."""
         codes = np.full((rows, len(self.columns)), NONE, np.int64)
+        for place, values in self.given.items():
+            codes[:, place] = values
         for name, offer in self.offers.items():
             if name == without or name not in pointers or len(offer.codes) == 0:
                 continue
             given = offer.codes[np.maximum(pointers[name], 0)]
             for place, values in zip(offer.places, given.T, strict=True):
-                is_open = (codes[:, place] < 0) & (pointers[name] >= 0)
+                is_open = (codes[:, place] < 0) & (pointers[name] >= 0) & (place not in self.given)
                 codes[is_open, place] = values[is_open]
         return codes
 
     def shared(self, name: str, others: Sequence[str]) -> list[int]:
         """Which columns of a key, by position within it, others of the keys fill as well."""
-        filled = {p for o in others if o != name for p in self.offers[o].places}
+        filled = {p for o in others if o != name for p in self.offers[o].places} | set(self.given)
         return [i for i, p in enumerate(self.offers[name].places) if p in filled]
 
     def meeting(self, name: str, codes: Ints, shared: Sequence[int]) -> tuple[Ints, Ints]:

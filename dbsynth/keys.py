@@ -246,7 +246,11 @@ def _use_free(
 
 
 def grow_tree(
-    has_parent: NDArray[np.bool_], capacity: Ints, groups: Ints, rng: np.random.Generator
+    has_parent: NDArray[np.bool_],
+    capacity: Ints,
+    groups: Ints,
+    rng: np.random.Generator,
+    offered: NDArray[np.bool_] | None = None,
 ) -> Ints:
     """
     Hang the rows of a table under each other, level by level, so that no cycle can arise.
@@ -254,26 +258,39 @@ def grow_tree(
     Args:
         has_parent: (n,) False for the roots.
         capacity: (n,) how many rows each one wants below it.
-        groups: (n,) codes; parent and child share them.
+        groups: (n,) codes; parent and child share them; rows below 0 stay alone.
         rng: decides who hangs where.
+        offered: (n,) which rows may be parents; None: all.
 
     Returns:
         (n,) parent rows, -1 for roots.  The first row of a group without a root becomes one.
     """
     pointers = np.full(len(has_parent), -1, np.int64)
-    for group in np.unique(groups):
-        rows = np.flatnonzero(groups == group)
-        pointers[rows] = _grow(rows, has_parent[rows], capacity[rows], rng)
+    offered = np.ones(len(has_parent), bool) if offered is None else offered
+    order = np.argsort(groups, kind="stable")
+    first = int(np.searchsorted(groups[order], 0))
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1)) if len(order) else order
+    starts = starts[starts >= first]
+    for start, stop in zip(starts, np.append(starts[1:], len(order)), strict=False):
+        rows = order[start:stop]
+        pointers[rows] = _grow(rows, has_parent[rows], capacity[rows], offered[rows], rng)
     return pointers
 
 
 def _grow(
-    rows: Ints, has_parent: NDArray[np.bool_], capacity: Ints, rng: np.random.Generator
+    rows: Ints,
+    has_parent: NDArray[np.bool_],
+    capacity: Ints,
+    offered: NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> Ints:
     below = np.full(len(rows), -1, np.int64)
+    if not offered.any():
+        return below
+    capacity = np.where(offered, capacity, 0)
     placed = np.flatnonzero(~has_parent)
-    if len(placed) == 0:
-        placed = np.array([int(np.argmax(capacity))])
+    if not offered[placed].any():
+        placed = np.append(placed, int(np.argmax(np.where(offered, capacity + 1, 0))))
     waiting = np.setdiff1d(np.arange(len(rows)), placed)
     # Rows that want children come first, so that the tree can go on growing.
     waiting = waiting[np.lexsort((rng.random(len(waiting)), capacity[waiting] <= 0))]
@@ -281,7 +298,7 @@ def _grow(
     while len(waiting):
         tokens = rng.permutation(np.repeat(level, capacity[level]))[: len(waiting)]
         if len(tokens) == 0:
-            tokens = rng.choice(placed, len(waiting))
+            tokens = rng.choice(placed[offered[placed]], len(waiting))
         level, waiting = waiting[: len(tokens)], waiting[len(tokens) :]
         below[level] = rows[tokens]
         placed = np.concatenate([placed, level])

@@ -113,9 +113,32 @@ def _modes(
     roots: Mapping[TableName, TableName],
 ) -> dict[TableName, tuple[TableMode, str]]:
     owning = {k.parent for k in owners.values()}
-    return {
-        name: _mode(facts, name, owners.get(name), name in owning, roots[name]) for name in order
-    }
+    modes: dict[TableName, tuple[TableMode, str]] = {}
+    for name in order:
+        modes[name] = _mode(facts, name, owners.get(name), name in owning, roots[name])
+        tied = _tied_key(facts, name, modes)
+        if modes[name][0] == "copy" and facts.wish(name).mode is None and tied:
+            few = facts.counts[name] < MIN_ENTITIES
+            why = f"its rows cannot do without those of {tied.parent} ({tied.name})"
+            modes[name] = ("invent" if few else "generate", why)
+    return modes
+
+
+def _tied_key(
+    facts: Facts, name: TableName, modes: Mapping[TableName, tuple[TableMode, str]]
+) -> ForeignKey | None:
+    """A key to rows that are not copied, which cannot be redrawn by itself; None if none is."""
+    table = facts.schema.table(name)
+    for key in table.foreign_keys:
+        parent = modes.get(key.parent, ("generate", ""))[0]
+        if key.is_self or parent == "copy" or key.parent not in facts.schema.by_name:
+            continue
+        others = {c for k in table.foreign_keys if k is not key for c in k.columns}
+        others = others.union(*table.unique_sets)
+        kinds = {table.column(c).is_nullable for c in key.columns}
+        if others & set(key.columns) or len(kinds) > 1:
+            return key
+    return None
 
 
 def _mode(

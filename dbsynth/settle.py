@@ -189,6 +189,8 @@ class _Search:
         for free in self.levels:
             self.steps = min(STEPS, self.budget)
             start = np.full(len(self.grid.columns), NONE, np.int64)
+            for place, values in self.grid.given.items():
+                start[place] = values[row]
             rest = [n for n in self.grid.offers if n not in free]
             if not all(self._take(start, n, now[n]) for n in rest):
                 continue
@@ -210,7 +212,7 @@ class _Search:
         if parent < 0:
             return True
         places = list(offer.places)
-        if ((codes[places] >= 0) & (codes[places] != offer.codes[parent])).any():
+        if ((codes[places] != offer.codes[parent]) & (codes[places] >= 0)).any():
             return False
         codes[places] = offer.codes[parent]
         return True

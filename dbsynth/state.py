@@ -59,8 +59,7 @@ class State:
         keys = self.plan.schema.foreign_keys
         referenced = {c for k in keys if k.parent == name for c in k.parent_columns}
         table, planned = self.plan.schema.table(name), self.plan.tables[name]
-        late = {c for k in planned.keys for c in tied_columns(table, planned, k)}
-        return referenced | late | set(table.primary_key)
+        return referenced | late_neighbours(self.plan, planned) | set(table.primary_key)
 
     def ownerless(self, planned: TablePlan) -> int:
         """How many rows of a table belong to nobody."""
@@ -145,6 +144,29 @@ def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, .
         return ()
     others = {c for k in planned.keys if k.role != "backfill" for c in k.columns}
     return tuple(c for c in key.columns if c in others or c in table.primary_key)
+
+
+def late_keys(plan: Plan, planned: TablePlan) -> tuple[KeyPlan, ...]:
+    """The keys that close cycles; those between copied tables are copied."""
+    late = [k for k in planned.keys if k.role == "backfill"]
+    is_copied = planned.mode == "copy"
+    return tuple(k for k in late if not (is_copied and plan.tables[k.parent].mode == "copy"))
+
+
+def late_columns(plan: Plan, planned: TablePlan) -> tuple[str, ...]:
+    """The columns that are set when cycles are closed: in no other key, nor the primary key."""
+    keys = late_keys(plan, planned)
+    early = {c for k in planned.keys if k not in keys for c in k.columns}
+    early |= set(plan.schema.table(planned.name).primary_key)
+    return tuple(dict.fromkeys(c for k in keys for c in k.columns if c not in early))
+
+
+def late_neighbours(plan: Plan, planned: TablePlan) -> set[str]:
+    """Other columns that share a key or a unique set with columns that are set late."""
+    late = set(late_columns(plan, planned))
+    sets = [set(k.columns) for k in late_keys(plan, planned)]
+    sets += [set(u) for u in plan.schema.table(planned.name).unique_sets if set(u) & late]
+    return set().union(*sets) - late
 
 
 def row_index(pointers: Ints) -> pa.Array:

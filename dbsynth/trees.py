@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from dbsynth.features import Ints
-from dbsynth.keys import grow_tree, rake
-from dbsynth.matching import match_rows
+from dbsynth.grid import NONE
+from dbsynth.keys import combined, duplicates, grow_tree, rake
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.sample import foreign_key
@@ -38,46 +41,141 @@ def hang(
     Returns:
         the rows with these keys filled.
     """
-    for key in planned.keys:
-        if key.role != "self":
-            continue
-        declared = foreign_key(table, key.name)
-        shared = _shared_columns(state, table, declared)
-        pointers = _pointers(state, key, model, values, _groups(rows, shared))
-        if not any(table.column(c).is_nullable for c in key.columns):
-            pointers = np.where(
-                pointers < 0, np.arange(len(rows)), pointers
-            )  # roots own themselves
-        state.known.pointers[table.name][key.name] = pointers
-        own = rows.select(list(declared.parent_columns))
-        for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
-            if column not in shared:
-                at = rows.column_names.index(column)
-                taken = own.column(parent_column).take(row_index(pointers))
-                rows = rows.set_column(at, column, taken.cast(rows.column(column).type))
+    keys = [foreign_key(table, k.name) for k in planned.keys if k.role == "self"]
+    done = {c for k in planned.keys if k.role not in ("self", "backfill") for c in k.columns}
+    open_columns = {c for k in keys for c in k.columns} - done
+    for key in keys:
+        own = [c for c in key.columns if c in open_columns]
+        open_columns -= set(own)
+        sets = [u for u in table.unique_sets if set(u) & set(own) and not set(u) & open_columns]
+        rows = _Tree(state, planned, table, model, key, tuple(own), tuple(sets)).hung(rows, values)
     return rows
 
 
-def _pointers(state: State, key: KeyPlan, model: TableModel, values: Values, groups: Ints) -> Ints:
-    edge = edge_name(model.name, key.name)
-    has_parent = values[key.name] > 0
-    rng = state.rng(model.name, key.name)
-    drawn = values[edge].astype(np.float64)
-    capacity = rake(drawn, model.counts[edge], int(has_parent.sum()), rng)
-    return grow_tree(has_parent, capacity, groups, rng)
+@dataclass(frozen=True)
+class _Tree:
+    """One key by which rows refer to their own table."""
+
+    state: State
+    planned: TablePlan
+    table: Table
+    model: TableModel
+    key: ForeignKey
+    own: tuple[str, ...]  # its columns that nothing else has filled
+    uniques: tuple[tuple[str, ...], ...]  # unique sets that it completes
+
+    def hung(self, rows: pa.Table, values: Values) -> pa.Table:
+        key = self.key
+        groups, offered = self._groups(rows)
+        planned = next(k for k in self.planned.keys if k.name == key.name)
+        pointers = self._pointers(planned, values, groups, offered)
+        pointers = self._spread(rows, pointers, groups, offered)
+        if not any(self.table.column(c).is_nullable for c in key.columns):
+            roots = (pointers < 0) & offered
+            pointers = np.where(roots, np.arange(len(rows)), pointers)  # they own themselves
+        self.state.known.pointers[self.table.name][key.name] = pointers
+        for column in self.own:
+            taken = rows.column(self._above(column)).take(row_index(pointers))
+            at = rows.column_names.index(column)
+            rows = rows.set_column(at, column, taken.cast(rows.column(column).type))
+        return rows
+
+    def _above(self, column: str) -> str:
+        return self.key.parent_columns[self.key.columns.index(column)]
+
+    def _groups(self, rows: pa.Table) -> tuple[Ints, NDArray[np.bool_]]:
+        """
+        Which rows may be each other's parents, and which may be parents at all.
+
+        Returns:
+            (n,) codes, of the columns that parent and child have in common, NONE where one is
+            NULL; (n,) whether a row's own key is complete.
+        """
+        offered = np.ones(len(rows), bool)
+        for column in self.key.parent_columns:
+            offered &= np.asarray(rows.column(column).is_valid())
+        shared = [c for c in self.key.columns if c not in self.own]
+        if not shared:
+            return np.zeros(len(rows), np.int64), offered
+        both = [_codes(rows, c, self._above(c)) for c in shared]
+        wanted = np.stack([b[: len(rows)] for b in both], axis=1)
+        # A row that is in one group as a child and in another as a parent is nobody's parent.
+        offered &= np.all([b[: len(rows)] == b[len(rows) :] for b in both], axis=0)
+        return combined(wanted), offered
+
+    def _pointers(
+        self, key: KeyPlan, values: Values, groups: Ints, offered: NDArray[np.bool_]
+    ) -> Ints:
+        edge = edge_name(self.model.name, key.name)
+        has_parent = (values[key.name] > 0) & (groups >= 0)
+        rng = self.state.rng(self.model.name, key.name)
+        drawn = np.where(offered, values[edge].astype(np.float64), 0.0)
+        capacity = rake(drawn, self.model.counts[edge], int(has_parent.sum()), rng)
+        return grow_tree(has_parent, capacity, groups, rng, offered)
+
+    def _spread(
+        self, rows: pa.Table, pointers: Ints, groups: Ints, offered: NDArray[np.bool_]
+    ) -> Ints:
+        """Hang rows that repeat a unique set under others, or make them roots."""
+        if not self.uniques or not len(rows):
+            return pointers
+        rng = self.state.rng(self.model.name, self.key.name, "spread")
+        sets = [self._columns_of(rows, unique) for unique in self.uniques]
+        again = np.zeros(len(rows), bool)
+        for fixed, shown in sets:
+            again |= duplicates([*fixed, _seen(shown, pointers)])
+        level = _levels(pointers)
+        wrong = np.flatnonzero(again)
+        used = [set(_told(s, pointers, np.flatnonzero(~again))) for s in sets]
+        for row in wrong:
+            # Only rows of lower levels may be its parents, so that no cycle arises.
+            fits = (groups == groups[row]) & offered & (level < level[row])
+            parents = [*rng.permutation(np.flatnonzero(fits)).tolist(), NONE]
+            pointers[row] = next((p for p in parents if _is_new(sets, used, row, p)), NONE)
+            for known, one in zip(used, sets, strict=True):
+                known.update(_told(one, pointers, np.array([row])))
+        return pointers
+
+    def _columns_of(self, rows: pa.Table, unique: tuple[str, ...]) -> tuple[list[Ints], Ints]:
+        """The columns of a unique set that are fixed, and what each parent shows in the rest."""
+        fixed = [_codes(rows, c) for c in unique if c not in self.own]
+        theirs = [_codes(rows, self._above(c)) for c in unique if c in self.own]
+        return fixed, combined(np.stack(theirs, axis=1))
 
 
-def _shared_columns(state: State, table: Table, key: ForeignKey) -> set[str]:
-    """Key columns that other keys have filled: parent and child have them in common."""
-    known = state.known.pointers[table.name]
-    others = [k for k in table.foreign_keys if not k.is_self and k.name in known]
-    return {c for c in key.columns for k in others if c in k.columns}
+def _codes(rows: pa.Table, *columns: str) -> Ints:
+    """Number the values of columns, one after the other; NONE for NULL."""
+    kind = rows.column(columns[0]).type
+    chunks = [c for name in columns for c in rows.column(name).cast(kind).chunks]
+    encoded = pa.chunked_array(chunks, kind).combine_chunks().dictionary_encode()
+    return np.asarray(encoded.indices.fill_null(NONE)).astype(np.int64)
 
 
-def _groups(rows: pa.Table, shared: set[str]) -> Ints:
-    """A code for every combination of the shared columns; (n,)."""
-    if not shared:
-        return np.zeros(len(rows), np.int64)
-    columns = rows.select(sorted(shared))
-    values = columns.group_by(columns.column_names).aggregate([])
-    return match_rows(columns.columns, values.columns)
+def _seen(shown: Ints, pointers: Ints) -> Ints:
+    return np.where(pointers >= 0, shown[np.maximum(pointers, 0)], NONE)
+
+
+def _told(one: tuple[list[Ints], Ints], pointers: Ints, rows: Ints) -> list[tuple[int, ...]]:
+    """What rows show in a unique set, those with a NULL left out."""
+    fixed, shown = one
+    columns = [*(f[rows] for f in fixed), _seen(shown, pointers[rows])]
+    return [t for t in zip(*(c.tolist() for c in columns), strict=True) if min(t) >= 0]
+
+
+def _is_new(
+    sets: list[tuple[list[Ints], Ints]], used: list[set[tuple[int, ...]]], row: int, parent: int
+) -> bool:
+    for (fixed, shown), known in zip(sets, used, strict=True):
+        told = (*(int(f[row]) for f in fixed), int(shown[parent]) if parent >= 0 else NONE)
+        if min(told) >= 0 and told in known:
+            return False
+    return True
+
+
+def _levels(pointers: Ints) -> Ints:
+    """How many steps each row is from its root; (n,)."""
+    level, here = np.zeros(len(pointers), np.int64), pointers
+    while (here >= 0).any():
+        level += here >= 0
+        here = np.where(here >= 0, pointers[np.maximum(here, 0)], NONE)
+    return level

@@ -50,15 +50,16 @@ def attempt(seed: int, dialect: str, place: Place) -> None:
             seed=seed, engine=engine, quality="fast", replace=True, scale=SCALES[seed % len(SCALES)]
         )
         done = run.clone(source, target, options)
-        assert done.findings.errors == ()
-        assert run.verify(target).errors == ()
+        assert not done.findings.errors, done.findings.errors
+        found = run.verify(target).errors
+        assert not found, found
         if options.scale == 1.0:
             short = [
                 f"{t.name}: {t.target_rows} of {t.source_rows} rows"
                 for t in done.tables
                 if t.target_rows != t.source_rows
             ]
-            assert short == []
+            assert not short, short
         assert before == fingerprint(source, dialect), "the source was changed"
         if dialect == "postgresql":
             assert schema_dump(source) == schema_dump(target)
