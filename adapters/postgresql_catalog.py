@@ -8,6 +8,7 @@ from typing import Any
 
 from dbsynth.adapters.base import RESERVED
 from dbsynth.adapters.postgresql_connection import DIALECT, Connection, fetch, server_version
+from dbsynth.adapters.postgresql_typetree import TypeTree
 from dbsynth.errors import PermissionDeniedError
 from dbsynth.schema import (
     Check,
@@ -17,10 +18,8 @@ from dbsynth.schema import (
     Index,
     NativeObject,
     Schema,
-    SqlType,
     Table,
     TableName,
-    TypeKind,
     Unique,
 )
 from dbsynth.schema import Sequence as SqlSequence
@@ -28,18 +27,9 @@ from dbsynth.schema import Sequence as SqlSequence
 Row = dict[str, Any]
 RowsByTable = dict[int, list[Row]]
 
-_INTEGERS = {"int2": 16, "int4": 32, "int8": 64}
-_FLOATS = {"float4": 32, "float8": 64}
-_KINDS: dict[str, TypeKind] = {
-    "bool": "boolean", "text": "string", "varchar": "string", "bpchar": "string",
-    "name": "string", "citext": "string", "uuid": "uuid", "json": "json", "jsonb": "json",
-    "bytea": "bytes", "date": "date", "time": "time", "timestamp": "timestamp",
-    "timestamptz": "timestamptz",
-}  # fmt: skip
 _ACTIONS = {
     "a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT",
 }  # fmt: skip
-_MOST_DIGITS = 76  # what an Arrow decimal holds
 
 
 def introspect(connection: Connection) -> Schema:
@@ -59,14 +49,16 @@ def introspect(connection: Connection) -> Schema:
             name: _by_table(fetch(connection, name, tables=oids))
             for name in ("columns", "indexes", "foreign_keys", "checks")
         }
+        types = TypeTree.of(fetch(connection, "types", tables=oids))
         objects = [NativeObject(**row) for row in fetch(connection, "objects", tables=oids)]
         sequences = fetch(connection, "sequences")
         enums = fetch(connection, "enums")
     names = {t["oid"]: TableName(t["schema"], t["name"]) for t in tables}
+    made = [_table(t, parts, names, types) for t in tables]
     return Schema(
         dialect=DIALECT,
         server_version=server_version(connection),
-        tables=tuple(sorted((_table(t, parts, names) for t in tables), key=lambda t: t.name)),
+        tables=tuple(sorted(made, key=lambda t: t.name)),
         enums=tuple(
             EnumType(name=TableName(e["schema"], e["name"]), labels=tuple(e["labels"] or ()))
             for e in enums
@@ -105,13 +97,15 @@ def _by_table(rows: Iterable[Row]) -> RowsByTable:
     return grouped
 
 
-def _table(table: Row, parts: dict[str, RowsByTable], names: dict[int, TableName]) -> Table:
+def _table(
+    table: Row, parts: dict[str, RowsByTable], names: dict[int, TableName], types: TypeTree
+) -> Table:
     oid = table["oid"]
     indexes = parts["indexes"][oid]
     primary = next((i for i in indexes if i["is_primary"]), None)
     return Table(
         name=names[oid],
-        columns=tuple(_column(c) for c in parts["columns"][oid]),
+        columns=tuple(_column(c, types) for c in parts["columns"][oid]),
         primary_key=tuple(primary["columns"]) if primary else (),
         primary_key_name=primary["constraint_name"] if primary else None,
         foreign_keys=tuple(
@@ -128,13 +122,13 @@ def _table(table: Row, parts: dict[str, RowsByTable], names: dict[int, TableName
     )
 
 
-def _column(row: Row) -> Column:
+def _column(row: Row, types: TypeTree) -> Column:
     is_generated = row["generated"] != ""
     identity = {"a": "always", "d": "by default"}.get(row["identity"])
     is_serial = row["owned_sequence"] and "nextval(" in (row["expression"] or "")
     return Column(
         name=row["name"],
-        type=_type(row),
+        type=types.type(row["type"], row["typmod"], row["native"]),
         is_nullable=row["is_nullable"],
         default=None if is_generated else row["expression"],
         identity="serial" if is_serial else identity,  # type: ignore[arg-type]
@@ -143,41 +137,6 @@ def _column(row: Row) -> Column:
         collation=row["collation"],
         comment=row["comment"],
     )
-
-
-def _type(row: Row) -> SqlType:
-    """Read a type; `typmod` is the server's packed width, -1 without one."""
-    native, name, typmod = row["native"], row["type"], row["typmod"]
-    if row["type_class"] == "e":
-        return SqlType(
-            kind="enum",
-            native=native,
-            labels=tuple(row["labels"] or ()),
-            enum_name=TableName(row["type_schema"], name),
-        )
-    if name in _INTEGERS:
-        return SqlType(kind="integer", native=native, bits=_INTEGERS[name])
-    if name in _FLOATS:
-        return SqlType(kind="float", native=native, bits=_FLOATS[name])
-    if name == "numeric":
-        precision, scale = _digits(typmod)
-        return SqlType(kind="decimal", native=native, precision=precision, scale=scale)
-    if name in ("varchar", "bpchar"):
-        length = typmod - 4 if typmod > 4 else None
-        is_fixed = name == "bpchar" and length is not None
-        return SqlType(kind="string", native=native, length=length, fixed=is_fixed)
-    return SqlType(kind=_KINDS.get(name, "other"), native=native)
-
-
-def _digits(typmod: int) -> tuple[int | None, int | None]:
-    """Unpack numeric(precision, scale), widened until the scale is neither negative nor larger."""
-    if typmod < 4:
-        return None, None
-    precision, scale = (typmod - 4) >> 16, (((typmod - 4) & 2047) ^ 1024) - 1024
-    if scale < 0:
-        precision, scale = precision - scale, 0
-    precision = max(precision, scale)
-    return (precision, scale) if precision <= _MOST_DIGITS else (None, None)
 
 
 def _foreign_key(row: Row, names: dict[int, TableName]) -> ForeignKey:

@@ -33,6 +33,8 @@ _SETTINGS = {
     "DateStyle": "ISO, YMD",
     "IntervalStyle": "postgres",
     "bytea_output": "hex",
+    "lc_monetary": "C",  # money: a point, two digits
+    "xmloption": "content",
     "extra_float_digits": "1",
     "statement_timeout": "0",
     "synchronize_seqscans": "off",  # unordered rows come in the same order each time

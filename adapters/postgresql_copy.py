@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import pgpq
 import pyarrow as pa
@@ -12,6 +14,7 @@ from dbsynth.adapters.ddl import DialectRules, quote_columns
 from dbsynth.adapters.postgresql_connection import Connection
 from dbsynth.adapters.postgresql_values import from_hex, to_csv, without_zeros
 from dbsynth.arrow import arrow_type
+from dbsynth.extremes import has_infinities
 from dbsynth.schema import Column
 
 _BINARY_KINDS = frozenset(
@@ -35,32 +38,46 @@ def copy_rows(
     Returns:
         the number of rows sent.
     """
-    is_binary = all(_is_binary(c) for c in columns)
-    form = "BINARY" if is_binary else "CSV"
-    statement = f"COPY {target} ({quote_columns([c.name for c in columns], rules)}) FROM STDIN"
+    is_exact = all(_is_binary(c) for c in columns)
+    names = quote_columns([c.name for c in columns], rules)
+    typed = (_typed(batch, columns) for batch in batches)
     rows = 0
-
-    def counted() -> Iterator[pa.RecordBatch]:
-        nonlocal rows
-        for batch in batches:
-            rows += batch.num_rows
-            yield _typed(batch, columns)
-
-    pieces = _as_binary(counted(), columns) if is_binary else map(to_csv, counted())
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"{statement} WITH (FORMAT {form})".encode()) as copy,
-    ):
-        for piece in pieces:
-            copy.write(piece)
+    for is_binary, some in itertools.groupby(typed, lambda b: is_exact and _is_calendar(b)):
+        counted = _Counted(some)
+        form = "BINARY" if is_binary else "CSV"
+        statement = f"COPY {target} ({names}) FROM STDIN WITH (FORMAT {form})"
+        pieces = _as_binary(counted, columns) if is_binary else map(to_csv, counted)
+        with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            for piece in pieces:
+                copy.write(piece)
+        rows += counted.rows
     return rows
+
+
+@dataclass
+class _Counted:
+    """Batches, and how many rows they had."""
+
+    batches: Iterator[pa.RecordBatch]
+    rows: int = 0
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self.batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _is_calendar(batch: pa.RecordBatch) -> bool:
+    """Whether a batch has no infinite date, of which the encoder knows nothing."""
+    return not any(has_infinities(column) for column in batch.columns)
 
 
 def _is_binary(column: Column) -> bool:
     """Whether the server's binary form of this type is what the encoder writes."""
     sql = column.type
     if sql.kind == "decimal":
-        return sql.precision is not None and sql.precision <= _MOST_BINARY_DIGITS
+        digits = sql.precision or _MOST_BINARY_DIGITS + 1
+        return sql.family != "money" and digits <= _MOST_BINARY_DIGITS
     return sql.kind in _BINARY_KINDS or sql.native == "json"
 
 

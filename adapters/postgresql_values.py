@@ -1,10 +1,11 @@
 """
 PostgreSQL's COPY text to Arrow and back: the same values, exactly typed, no object per cell.
 
-Some PostgreSQL values have no place in Arrow or in other databases.  They are read as follows:
-dates and timestamps outside the years 1 to 9999, both infinities included, as the nearest end of
-that range; the time 24:00 as the last microsecond of the day; numbers that are NaN or infinite,
-or too large for 28 digits before the point in a column without a precision, as NULL.
+Dates and times come as the bytes that the server itself keeps, so that each one is exact; infinite
+ones and numbers that are NaN travel as `dbsynth.extremes` says.  Two things have no place in Arrow:
+in a column of numbers without a precision, digits beyond the tenth behind the point and sizes
+beyond 9.9e27, which come as the nearest that has one; and NaN in a column with a precision, which
+comes as NULL, or as 0 where NULL is not allowed.
 """
 
 from __future__ import annotations
@@ -20,14 +21,20 @@ from pyarrow import csv
 
 from dbsynth.adapters.ddl import DialectRules, quote
 from dbsynth.arrow import arrow_type
+from dbsynth.extremes import (
+    DAYS,
+    DECIMALS,
+    FREE_DECIMAL,
+    MICROS,
+    NOT_A_NUMBER,
+    TOP_DECIMAL,
+    spell_moments,
+)
 from dbsynth.schema import Column
 
-_CLAMPS = {
-    "date": ("0001-01-01", "9999-12-31"),
-    "timestamp": ("0001-01-01", "9999-12-31 23:59:59.999999"),
-    "timestamptz": ("0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"),
-    "time": ("00:00", "23:59:59.999999"),
-}
+_MOMENTS = {"date": 4, "time": 8, "timestamp": 8, "timestamptz": 8}  # bytes
+_EPOCH_DAYS = 10_957  # from 1970 to 2000, where PostgreSQL starts to count
+_EPOCH_MICROS = _EPOCH_DAYS * 86_400_000_000
 _PARSE = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 _HEX = np.full(256, 0, np.uint8)
 _HEX[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
@@ -38,17 +45,26 @@ def select_item(column: Column, rules: DialectRules) -> str:
     name, kind = quote(column.name, rules), column.type.kind
     if kind == "bytes":
         return f"pg_catalog.encode({name}, 'hex')"
-    if kind in _CLAMPS:
-        low, high = _CLAMPS[kind]
-        return (
-            f"CASE WHEN {name} < {kind} '{low}' THEN {kind} '{low}' "
-            f"WHEN {name} > {kind} '{high}' THEN {kind} '{high}' ELSE {name} END"
-        )
+    if kind in _MOMENTS:
+        return f"pg_catalog.encode(pg_catalog.{kind}_send({name}), 'hex')"
+    if column.type.family == "money":
+        return f"{name}::pg_catalog.numeric"
     if kind == "decimal" and column.type.precision is None:
-        return f"CASE WHEN abs({name}) < 1e28 THEN round({name}, 10) END"
+        return _free_number(name)
     if kind == "decimal":
-        return f"nullif({name}, 'NaN')"
+        known = f"nullif({name}, 'NaN')"
+        return known if column.is_nullable else f"coalesce({known}, 0)"
     return name
+
+
+def _free_number(name: str) -> str:
+    """Write a number without a precision so that Arrow's decimal has room for it."""
+    special = {"NaN": NOT_A_NUMBER, "Infinity": np.inf, "-Infinity": -np.inf}
+    cases = " ".join(f"WHEN '{t}' THEN {DECIMALS[v]:f}" for t, v in special.items())
+    return (
+        f"CASE WHEN abs({name}) <= {TOP_DECIMAL:f} THEN round({name}, 10)"
+        f" ELSE CASE {name}::text {cases} ELSE sign({name}) * {TOP_DECIMAL:f} END END"
+    )
 
 
 def parse(data: bytes, columns: Sequence[Column]) -> pa.RecordBatch:
@@ -57,6 +73,8 @@ def parse(data: bytes, columns: Sequence[Column]) -> pa.RecordBatch:
     places = [str(i) for i in range(len(columns))]
     # The reader has no wide decimals: they come as text first.
     direct = [pa.string() if pa.types.is_decimal256(t) else t for t in wanted]
+    sent = [_MOMENTS.get(c.type.kind, 0) for c in columns]
+    direct = [pa.binary() if size else t for t, size in zip(direct, sent, strict=True)]
     read = csv.read_csv(
         io.BytesIO(data),
         csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=places),
@@ -72,8 +90,8 @@ def parse(data: bytes, columns: Sequence[Column]) -> pa.RecordBatch:
         ),
     )
     arrays = [
-        from_hex(a) if pa.types.is_binary(t) else pc.cast(a, t)
-        for a, t in zip(map(_whole, read.columns), wanted, strict=True)
+        _moments(a, t, size) if size else (from_hex(a) if pa.types.is_binary(t) else pc.cast(a, t))
+        for a, t, size in zip(map(_whole, read.columns), wanted, sent, strict=True)
     ]
     fields = [
         pa.field(c.name, t, nullable=c.is_nullable) for c, t in zip(columns, wanted, strict=True)
@@ -92,11 +110,18 @@ def key_list(keys: pa.ChunkedArray) -> str:
 
 def as_text(array: pa.Array) -> pa.Array:
     """Spell values as PostgreSQL parses them."""
-    if pa.types.is_binary(array.type):
+    kind = array.type
+    if pa.types.is_binary(kind):
         return _to_hex(array)
+    if pa.types.is_temporal(kind):
+        return spell_moments(array)
     text = pc.cast(array, pa.string())
-    if pa.types.is_decimal(array.type):  # a small one is spelled 0E-10
+    if pa.types.is_decimal(kind):  # a small one is spelled 0E-10
         text = pc.replace_substring_regex(text, r"^0E-\d+$", "0")
+    if kind == FREE_DECIMAL:
+        for value, travels in DECIMALS.items():
+            spelled = "NaN" if value == NOT_A_NUMBER else "Infinity" if value > 0 else "-Infinity"
+            text = pc.if_else(pc.equal(array, pa.scalar(travels, kind)), spelled, text)
     return text
 
 
@@ -121,7 +146,7 @@ def _needs_text(kind: pa.DataType) -> bool:
     return bool(
         pa.types.is_binary(kind)
         or pa.types.is_decimal(kind)
-        or pa.types.is_time(kind)
+        or pa.types.is_temporal(kind)
         or pa.types.is_floating(kind)
     )
 
@@ -129,6 +154,25 @@ def _needs_text(kind: pa.DataType) -> bool:
 def _whole(array: pa.ChunkedArray) -> pa.Array:
     combined = array.combine_chunks()
     return combined if isinstance(combined, pa.Array) else pa.concat_arrays(combined.chunks)
+
+
+def _moments(array: pa.Array, kind: pa.DataType, size: int) -> pa.Array:
+    """Turn the server's bytes in hexadecimal digits into dates, times or timestamps."""
+    missing = np.asarray(pc.is_null(array))
+    packed = from_hex(pc.fill_null(array, b"0" * (2 * size)))
+    _, raw = _laid_out(packed)
+    values = raw.view(f">i{size}").astype(np.int64)
+    if pa.types.is_date(kind):
+        top, shift, infinite = 2**31 - 1, _EPOCH_DAYS, DAYS
+    elif pa.types.is_timestamp(kind):
+        top, shift, infinite = 2**63 - 1, _EPOCH_MICROS, MICROS
+    else:
+        return pa.array(values, pa.int64(), mask=missing).cast(kind)
+    # The last thirty years that PostgreSQL knows are too late for Arrow.
+    moved = np.minimum(values, infinite - 1 - shift) + shift
+    moved = np.where(values == top, infinite, np.where(values == -top - 1, -infinite, moved))
+    width = pa.int32() if size == 4 else pa.int64()
+    return pa.array(moved.astype(f"i{size}"), width, mask=missing).cast(kind)
 
 
 def from_hex(array: pa.Array) -> pa.Array:

@@ -48,7 +48,7 @@ def fit_datetime(
         is_date: there is no time of day.
     """
     known = np.isfinite(values)
-    times = np.where(known, values % DAY, np.nan)
+    times = np.where(known, np.where(known, values, 0.0) % DAY, np.nan)
     at_midnight = is_date or not np.nanmax(np.where(known, times, 0.0), initial=0.0) > 0
     anchor = _anchor(values, anchors)
     gaps = _gaps(values, siblings) if siblings is not None else None
@@ -86,19 +86,19 @@ def _anchor(values: Floats, anchors: Mapping[str, Floats]) -> str:
         both = np.isfinite(values) & np.isfinite(earlier)
         if both.sum() < MIN_ENTITIES or both.sum() < HOLDS * np.isfinite(values).sum():
             continue
-        apart = (values - earlier)[both]
+        apart = values[both] - earlier[both]
         if np.mean(apart >= 0) >= HOLDS and _spread(apart) < closest:
             best, closest = name, _spread(apart)
     return best
 
 
 def _from(values: Floats, anchors: Mapping[str, Floats], anchor: str) -> Floats | None:
-    return values - anchors[anchor] if anchor else None
+    return distance(values, anchors[anchor], "second") if anchor else None
 
 
 def _gaps(values: Floats, siblings: Siblings) -> Floats:
-    before = values[np.maximum(siblings.previous, 0)]
-    return np.where(siblings.index > 0, values - before, np.nan)
+    before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
+    return distance(values, before, "second")
 
 
 def _is_short(apart: Floats) -> bool:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.extremes import NOT_A_NUMBER, is_plain
 from dbsynth.features import Floats, Ints
 from dbsynth.release import Release
 
@@ -34,7 +35,7 @@ NULL = 0  # the token of NULL in every codec
 @dataclass(frozen=True, slots=True)
 class NumberCodec:
     """
-    Numbers as tokens: NULL, spikes (exact values), then quantile bins.
+    Numbers as tokens: NULL, spikes (exact values), quantile bins, then what is no number.
 
     `curve` has `bins * cells + 1` ascending quantiles; a bin is `cells` steps of it.  Values are
     snapped to the lattice `offset + i * step` (step 0: none).
@@ -45,11 +46,12 @@ class NumberCodec:
     bins: int
     step: float
     offset: float
+    beyond: tuple[float, ...] = ()  # infinities and NaN, as `extremes` has them
 
     @property
     def tokens(self) -> int:
         """How many tokens there are, NULL included."""
-        return 1 + len(self.spikes) + self.bins
+        return 1 + len(self.spikes) + self.bins + len(self.beyond)
 
     @property
     def low(self) -> float:
@@ -66,7 +68,9 @@ class NumberCodec:
     def encode(self, values: Floats) -> Ints:
         """Turn (n,) values, NaN for NULL, into (n,) tokens."""
         tokens = np.full(len(values), NULL, np.int64)
-        known = ~np.isnan(values)
+        for number, value in enumerate(self.beyond):
+            tokens[values == value] = self._first_beyond + number
+        known = is_plain(values)
         v = values[known]
         if self.bins:
             edges = np.asarray(self.curve)[:: self._cells][1:-1]
@@ -86,7 +90,9 @@ class NumberCodec:
         spike = (tokens > NULL) & (tokens <= len(self.spikes))
         if self.spikes:
             values[spike] = np.asarray(self.spikes)[tokens[spike] - 1]
-        binned = tokens > len(self.spikes)
+        for number, value in enumerate(self.beyond):
+            values[tokens == self._first_beyond + number] = value
+        binned = (tokens > len(self.spikes)) & (tokens < self._first_beyond)
         if self.bins and binned.any():
             curve = np.asarray(self.curve)
             place = (tokens[binned] - 1 - len(self.spikes) + uniforms[binned]) * self._cells
@@ -106,9 +112,15 @@ class NumberCodec:
         """Where values stand, from -1 (lowest) to 1 (highest); NULL is 0."""
         grid = np.unique(np.concatenate([np.asarray(self.spikes), np.asarray(self.curve)]))
         if len(grid) < 2:
-            return np.zeros(len(values), np.float32)
+            return np.sign(np.where(is_plain(values), 0.0, np.nan_to_num(values))).astype(
+                np.float32
+            )
         place = np.interp(values, grid, np.linspace(-1, 1, len(grid)))
         return np.nan_to_num(place).astype(np.float32)
+
+    @property
+    def _first_beyond(self) -> int:
+        return 1 + len(self.spikes) + self.bins
 
     @property
     def _cells(self) -> int:
@@ -133,10 +145,11 @@ class NumberCodec:
             release: the protection in force.
             fallback: whole numbers in this range are decoded where too few entities have a value.
         """
-        known = np.isfinite(values)
+        known = is_plain(values)
         v, e = values[known], entities[known]
+        beyond = _beyond(statistic, values, entities, release)
         if len(v) == 0 or not release.is_enough(e):
-            return cls(spikes=(), curve=fallback, bins=1, step=1.0, offset=0.0)
+            return cls((), fallback, 1, 1.0, 0.0, beyond)
         step, offset = _lattice(v)
         spikes = _spikes(statistic, v, e, release)
         rest = ~np.isin(v, spikes) if len(spikes) else np.ones(len(v), bool)
@@ -145,10 +158,22 @@ class NumberCodec:
             if not len(spikes):
                 low, high = release.bounds(statistic, v, e)
                 spikes = np.unique(_snap(np.array([low, high]), step, offset))
-            return cls(tuple(spikes.tolist()), (), 0, step, offset)
+            return cls(tuple(spikes.tolist()), (), 0, step, offset, beyond)
         bins, cells = _resolution(len(np.unique(v[rest])), int(rest.sum()))
         curve = release.quantiles(statistic, v[rest], e[rest], np.linspace(0, 1, bins * cells + 1))
-        return cls(tuple(spikes.tolist()), tuple(curve.tolist()), bins, step, offset)
+        return cls(tuple(spikes.tolist()), tuple(curve.tolist()), bins, step, offset, beyond)
+
+
+def _beyond(statistic: str, values: Floats, entities: Ints, release: Release) -> tuple[float, ...]:
+    """Release which infinities a column has, and whether NaN, if enough entities have them."""
+    if not release.is_enough(entities[~np.isnan(values)]):
+        return ()
+    needed = release.threshold(statistic)
+    return tuple(
+        value
+        for value in (-np.inf, np.inf, NOT_A_NUMBER)
+        if len(np.unique(entities[values == value])) >= needed
+    )
 
 
 def _nearest(grid: Floats, values: Floats) -> Ints:

@@ -12,6 +12,7 @@ from dbsynth.anchors import fit_datetime
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.conditions import Siblings
 from dbsynth.encode import CategoryColumn, ModelledColumn, NumberColumn, PresenceColumn
+from dbsynth.extremes import is_plain
 from dbsynth.features import Floats, Ints
 from dbsynth.limits import allowed_labels, bounds
 from dbsynth.plan import TablePlan
@@ -110,8 +111,9 @@ class ColumnFit:
         codec = NumberCodec.fit(statistic, values, self.entities, self.release, _range(*limits))
         if siblings is None:
             return NumberColumn(column.name, codec)
+        plain = np.where(is_plain(values), values, np.nan)
         later = siblings.index > 0
-        gaps = np.where(later, values - values[np.maximum(siblings.previous, 0)], np.nan)
+        gaps = np.where(later, plain - plain[np.maximum(siblings.previous, 0)], np.nan)
         gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
         return NumberColumn(column.name, codec, gap, self._is_strict(column.name))
 

@@ -18,6 +18,7 @@ from dbsynth.tablemodel import TableModel
 from dbsynth.treatments import Treatment
 
 TRIES = 10_000  # steps away from a taken value before a row is given up
+_UNITS = {"timestamp": 1_000_000, "time64[us": 1_000_000}  # steps of a second
 _EASE = {"datetime": 0, "number": 1, "format": 2, "text": 2, "personal": 2, "category": 3}
 
 
@@ -76,8 +77,9 @@ class Distinct:
         self, rule: _Rule, rows: pa.Table, rng: np.random.Generator
     ) -> tuple[pa.Table, NDArray[np.bool_]]:
         good = np.ones(len(rows), bool)
-        values = [rows.column(c).to_pylist() for c in rule.columns]
+        values = [_plain(rows.column(c)).to_pylist() for c in rule.columns]
         place = rule.columns.index(rule.movable)
+        unit = _UNITS.get(str(rows.column(rule.movable).type)[:9], 1)
         changed: dict[int, Any] = {}
         for number, key in enumerate(zip(*values, strict=True)):
             if None in key:
@@ -85,7 +87,7 @@ class Distinct:
             if key not in rule.seen:
                 rule.seen.add(key)
                 continue
-            free = self._free(rule, key, place, rng)
+            free = self._free(rule, key, place, rng, unit)
             if free is None:
                 good[number] = False
             else:
@@ -96,13 +98,22 @@ class Distinct:
         column = rows.column(rule.movable).combine_chunks()
         mask = np.zeros(len(rows), bool)
         mask[list(changed)] = True
-        new = pa.array([changed[i] for i in sorted(changed)], column.type)
+        new = pa.array([changed[i] for i in sorted(changed)], _plain(column).type)
+        new = new.cast(column.type)
         filled = pc.replace_with_mask(column, pa.array(mask), new)
         return rows.set_column(rows.column_names.index(rule.movable), rule.movable, filled), good
 
-    def _free(self, rule: _Rule, key: tuple[Any, ...], place: int, rng: np.random.Generator) -> Any:
+    def _free(
+        self,
+        rule: _Rule,
+        key: tuple[Any, ...],
+        place: int,
+        rng: np.random.Generator,
+        unit: int,
+    ) -> Any:
         """The nearest value that makes the key new; None if there is none."""
-        for candidate in _candidates(rule.kind, key[place], self.labels.get(rule.movable, ()), rng):
+        labels = self.labels.get(rule.movable, ())
+        for candidate in _candidates(rule.kind, key[place], labels, rng, unit):
             if (*key[:place], candidate, *key[place + 1 :]) not in rule.seen:
                 return candidate
         return None
@@ -118,23 +129,24 @@ def _is_unique(treatment: Treatment) -> bool:
     return treatment.kind == "key" or (treatment.is_unique and made)
 
 
-def _candidates(
-    kind: str, value: Any, labels: tuple[Any, ...], rng: np.random.Generator
-) -> Iterator[Any]:
-    import datetime as dt
+def _plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
+    """Dates and times as the integers behind them: Python's own end with the year 9999."""
+    if not pa.types.is_temporal(column.type):
+        return column
+    return column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64())
 
+
+def _candidates(
+    kind: str, value: Any, labels: tuple[Any, ...], rng: np.random.Generator, unit: int
+) -> Iterator[Any]:
     if kind == "category":
         yield from (labels[i] for i in rng.permutation(len(labels)))
         return
     step: Callable[[int], Any]
-    if isinstance(value, dt.datetime):
-        step = lambda n: value + dt.timedelta(seconds=n)  # noqa: E731
-    elif isinstance(value, dt.date):
-        step = lambda n: value + dt.timedelta(days=n)  # noqa: E731
-    elif isinstance(value, str):
+    if isinstance(value, str):
         step = lambda n: f"{value[: max(1, len(value) - len(str(n)))]}{n}"  # noqa: E731
     else:
-        step = lambda n: value + n  # noqa: E731
+        step = lambda n: value + n * unit  # noqa: E731
     for number in range(1, TRIES):
         yield step(number)
         if not isinstance(value, str):

@@ -145,11 +145,11 @@ class Drawing:
             start = self.values[column.anchor][rows].astype(np.float64)
         else:
             start = self.anchors[column.anchor][rows]
-        return np.where(np.isnan(start), self._latest_ancestor(rows), start)
+        return np.where(np.isfinite(start), start, self._latest_ancestor(rows))
 
     def _latest_ancestor(self, rows: Ints) -> Floats:
         """The latest date of each row's ancestors: stands in for an anchor that is NULL."""
-        dates = [d[rows] for d in self.anchors.values()]
+        dates = [np.where(np.isfinite(d[rows]), d[rows], np.nan) for d in self.anchors.values()]
         return np.fmax.reduce(dates) if dates else np.full(len(rows), np.nan)
 
     def _banned(self, column: ModelledColumn, slot: Slot) -> tuple[int, ...]:

@@ -77,7 +77,7 @@ class NumberColumn:
     is_strict: bool = False  # siblings may not share a value
 
     def values(self, column: pa.Array) -> Floats:
-        """Turn Arrow numbers into floats, NaN for NULL and for what is not finite."""
+        """Turn Arrow numbers into floats, NaN for NULL."""
         return to_floats(column)
 
     def features(self, values: Floats) -> Features:
@@ -118,20 +118,21 @@ class DatetimeColumn:
         date = days.astype("int64").astype("datetime64[D]")
         month = date.astype("datetime64[M]")
         parts = [
-            self.day.encode(np.where(known, days, np.nan)),
+            self.day.encode(np.where(known, days, values)),
             (days.astype(np.int64) + 3) % 7 + 1,
             (date - month).astype(np.int64) + 1,
             month.astype(np.int64) % 12 + 1,
         ]
-        codes = np.stack([np.where(known, p, 0) for p in parts], axis=1).astype(np.int32)
-        ranks = self.day.rank(np.where(known, days, np.nan))[:, None]
+        shown = [parts[0], *(np.where(known, p, 0) for p in parts[1:])]
+        codes = np.stack(shown, axis=1).astype(np.int32)
+        ranks = self.day.rank(np.where(known, days, values))[:, None]
         return Features(codes, ranks, (self.day.tokens, 8, 32, 13))
 
     def time_features(self, values: Floats) -> Features:
         """What networks see of the time of day: its token, the hour, where it stands."""
         assert self.time is not None
         known = np.isfinite(values)
-        times = np.where(known, values % DAY, np.nan)
+        times = np.where(known, np.where(known, values, 0.0) % DAY, np.nan)
         hours = np.where(known, np.nan_to_num(times) // 3600 + 1, 0)
         codes = np.stack([self.time.encode(times), hours], axis=1).astype(np.int32)
         return Features(codes, self.time.rank(times)[:, None], (self.time.tokens, 25))

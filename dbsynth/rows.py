@@ -149,8 +149,9 @@ def _target(
     seconds = data.astype(np.float64)
     if slot.part == "time":
         assert column.time is not None
-        tokens = column.time.encode(seconds % DAY)
-        return np.where(np.isfinite(seconds), tokens, IGNORED)
+        known = np.isfinite(seconds)
+        tokens = column.time.encode(np.where(known, seconds, 0.0) % DAY)
+        return np.where(known, tokens, IGNORED)
     if head.phase == "later":
         assert column.gap is not None
         before = np.where(previous >= 0, seconds[np.maximum(previous, 0)], np.nan)
@@ -164,9 +165,8 @@ def _target(
 
 def distance(later: Floats, earlier: Floats, unit: str) -> Floats:
     """How far apart two moments are, in whole days or in seconds; NaN if either is missing."""
-    if unit == "day":
-        return np.floor(later / DAY) - np.floor(earlier / DAY)
-    return later - earlier
+    start = np.where(np.isfinite(earlier), earlier, np.nan)  # nothing lies beyond an infinite one
+    return np.floor(later / DAY) - np.floor(start / DAY) if unit == "day" else later - start
 
 
 def place_day(
@@ -191,8 +191,9 @@ def place_day(
 
 
 def _until_the_end(column: DatetimeColumn, start: Floats, moved: Floats) -> Floats:
-    """Let no distance lead beyond the last day that was released."""
-    return np.minimum(moved, np.maximum((column.day.high + 1) * DAY - 1, start))
+    """Let no distance lead beyond the last day that was released, but to infinity."""
+    last = np.minimum(moved, np.maximum((column.day.high + 1) * DAY - 1, start))
+    return np.where(np.isinf(moved), moved, last)
 
 
 def place_number(

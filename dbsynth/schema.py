@@ -50,7 +50,7 @@ class SqlType:
     fixed: bool = False  # char(n): padded with spaces
     labels: tuple[str, ...] = ()  # enum, in sort order
     enum_name: TableName | None = None  # PostgreSQL, DuckDB: the named enum type
-    family: str = ""  # kind "other": what it is in its database's words: interval, inet, array …
+    family: str = ""  # what it is in its database's words, beyond kind: interval, inet, array …
     element: SqlType | None = None  # of arrays, ranges and multiranges
     parts: tuple[tuple[str, SqlType], ...] = ()  # of composite types: name and type of each field
 

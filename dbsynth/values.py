@@ -9,9 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.extremes import MIDNIGHT, is_plain, read_extremes, write_extremes
 from dbsynth.features import Floats
 
 DAY = 86_400.0
+_MOST_DAYS, _MOST_MICROS = 2.0**31 - 1024, 2.0**63 - 2048  # short of what means infinity
 
 
 def to_floats(column: pa.Array) -> Floats:
@@ -19,18 +21,19 @@ def to_floats(column: pa.Array) -> Floats:
     Turn Arrow numbers, dates, times and timestamps into floats.
 
     Returns:
-        (n,) numbers, or seconds; NaN for null, NaN and infinities.
+        (n,) numbers, or seconds; NaN for null, and what `extremes` says for infinities and NaN.
     """
     kind = column.type
     if pa.types.is_date(kind):
-        days = column.cast(pa.date32()).cast(pa.int32()).cast(pa.float64())
-        return np.asarray(days.to_numpy(zero_copy_only=False), np.float64) * DAY
+        column = column.cast(pa.date32())
+        days = column.cast(pa.int32()).cast(pa.float64())
+        values = np.asarray(days.to_numpy(zero_copy_only=False), np.float64) * DAY
+        return read_extremes(column, values)
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        whole = column.cast(
-            pa.time64("us") if pa.types.is_time(kind) else pa.timestamp("us", kind.tz)
-        )
-        micros = whole.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        return np.asarray(micros, np.float64) / 1e6
+        is_time = pa.types.is_time(kind)
+        column = column.cast(pa.time64("us") if is_time else pa.timestamp("us", kind.tz))
+        micros = column.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        return read_extremes(column, np.asarray(micros, np.float64) / 1e6)
     if pa.types.is_boolean(kind):
         column = column.cast(pa.int8())
     if pa.types.is_string(kind):
@@ -38,7 +41,7 @@ def to_floats(column: pa.Array) -> Floats:
         trimmed = pc.utf8_trim_whitespace(column)
         column = pc.if_else(is_number, trimmed, pa.scalar(None, pa.string()))
     values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
-    return np.where(np.isfinite(values), values, np.nan).astype(np.float64)
+    return read_extremes(column, values.astype(np.float64))
 
 
 def text_to_moments(column: pa.Array) -> pa.Array:
@@ -61,21 +64,28 @@ def from_floats(values: Floats, kind: pa.DataType, decimals: int = 10) -> pa.Arr
     Turn floats back into Arrow values of a type, within the type's range; NaN becomes null.
 
     Args:
-        values: (n,) numbers, or seconds for dates and times.
+        values: (n,) numbers, or seconds for dates and times; `extremes` says what lies beyond.
         kind: the Arrow type wanted; decimals keep its scale.
         decimals: the most digits behind the point that a decimal shows.
     """
-    missing = ~np.isfinite(values)
-    v = np.where(missing, 0.0, values)
+    plain = is_plain(values)
+    found = _from_plain(np.where(plain, values, 0.0), np.isnan(values), kind, decimals)
+    return found if plain.all() else write_extremes(values, found)
+
+
+def _from_plain(
+    v: Floats, missing: NDArray[np.bool_], kind: pa.DataType, decimals: int
+) -> pa.Array:
+    """Turn (n,) finite floats into a type, null where they are missing."""
     if pa.types.is_decimal(kind):
         return _decimals(v, missing, kind, decimals)
     if pa.types.is_date(kind):
-        days = np.floor(v / DAY).astype(np.int32)
+        days = np.clip(np.floor(v / DAY), -_MOST_DAYS, _MOST_DAYS).astype(np.int32)
         return pa.array(days, pa.int32(), mask=missing).cast(pa.date32()).cast(kind)
     if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        micros = np.round(v * 1e6).astype(np.int64)
+        micros = np.clip(np.round(v * 1e6), -_MOST_MICROS, _MOST_MICROS).astype(np.int64)
         if pa.types.is_time(kind):
-            micros = np.clip(micros, 0, 86_399_999_999)
+            micros = np.clip(micros, 0, MIDNIGHT)
         return pa.array(micros, pa.int64(), mask=missing).cast(kind)
     if pa.types.is_integer(kind):
         info = np.iinfo(kind.to_pandas_dtype())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from dbsynth.arrow import arrow_schema
 from dbsynth.errors import TargetError, TargetNotEmptyError
+from dbsynth.extremes import without_extremes
 from dbsynth.progress import Event, Progress
 from dbsynth.schema import Backfill, Batch, Table, TableName
 
@@ -95,7 +96,11 @@ def write(
 
 
 def cast_rows(
-    rows: pa.RecordBatch, names: Mapping[str, str], table: Table, schema: pa.Schema
+    rows: pa.RecordBatch,
+    names: Mapping[str, str],
+    table: Table,
+    schema: pa.Schema,
+    dialect: str = "postgresql",
 ) -> pa.RecordBatch:
     """
     Give a batch the names and types of the table that will hold it.
@@ -105,6 +110,7 @@ def cast_rows(
         names: the target's name of each of the source's columns.
         table: the target's table.
         schema: its Arrow schema.
+        dialect: the target's, which may lack infinities.
 
     Raises:
         TargetError: a column's values do not fit its type; names the column.
@@ -115,7 +121,7 @@ def cast_rows(
     for name, values in zip(rows.schema.names, rows.columns, strict=True):
         field = schema.field(names[name])
         try:
-            arrays.append(_cast(values, field.type))
+            arrays.append(without_extremes(_cast(values, field.type), dialect))
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as exc:
             raise TargetError(
                 f"generated values of type {values.type} do not fit "
@@ -175,7 +181,7 @@ class _Load:
     ) -> Iterator[pa.RecordBatch]:
         schema = arrow_schema(table)
         for item in group:
-            yield cast_rows(item.rows, names, table, schema)
+            yield cast_rows(item.rows, names, table, schema, self._adoption.schema.dialect)
 
     def _announced(
         self, batches: Iterable[pa.RecordBatch], source: TableName

@@ -23,6 +23,7 @@ from dbsynth.encode import (
     column_from_json,
     column_to_json,
 )
+from dbsynth.extremes import NOT_A_NUMBER
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.release import Release
 from dbsynth.values import DAY, from_floats, to_floats
@@ -241,8 +242,13 @@ def test_decimals_stay_within_their_precision() -> None:
     assert [Decimal("999.99"), Decimal("-999.99"), Decimal("1.24")] == found
 
 
-def test_what_is_not_finite_counts_as_null() -> None:
-    assert np.isnan(to_floats(pa.array([float("nan"), float("inf"), None]))).all()
+def test_what_is_not_finite_is_told_from_null() -> None:
+    values = pa.array([float("nan"), float("inf"), float("-inf"), None])
+    found = to_floats(values)
+    assert [NOT_A_NUMBER, np.inf, -np.inf] == found[:3].tolist()
+    assert np.isnan(found[3])
+    back = from_floats(found, pa.float64())
+    assert str(values) == str(back)
 
 
 def test_numbers_kept_as_text_come_back_as_text() -> None:

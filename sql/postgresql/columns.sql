@@ -1,26 +1,21 @@
--- One row per column of the tables with these oids; domains are followed to the type below them.
+-- One row per column of the tables with these oids; a domain that is NOT NULL makes its columns so.
 -- PostgreSQL 13 to 18.
--- pg_attribute, pg_type, pg_attrdef, pg_collation, pg_enum, pg_sequence via pg_depend.
-WITH RECURSIVE below (domain, type, typmod, is_nullable) AS (
-    SELECT t.oid, t.typbasetype, t.typtypmod, NOT t.typnotnull
+-- pg_attribute, pg_type, pg_attrdef, pg_collation, pg_sequence via pg_depend.
+WITH RECURSIVE domains (domain, type, is_nullable) AS (
+    SELECT t.oid, t.typbasetype, NOT t.typnotnull
     FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
     UNION ALL
-    SELECT b.domain, t.typbasetype, CASE WHEN b.typmod = -1 THEN t.typtypmod ELSE b.typmod END,
-           b.is_nullable AND NOT t.typnotnull
-    FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
-), bottom AS (
-    SELECT b.* FROM below b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype <> 'd'
+    SELECT d.domain, t.typbasetype, NOT t.typnotnull
+    FROM domains d JOIN pg_catalog.pg_type t ON t.oid = d.type WHERE t.typtype = 'd'
 )
 SELECT a.attrelid::bigint AS oid,
        a.attname AS name,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS native,
-       t.typname AS type,
-       t.typtype AS type_class,
-       tn.nspname AS type_schema,
-       CASE WHEN b.domain IS NULL THEN a.atttypmod ELSE b.typmod END AS typmod,
-       (SELECT pg_catalog.array_agg(e.enumlabel::text ORDER BY e.enumsortorder)
-        FROM pg_catalog.pg_enum e WHERE e.enumtypid = t.oid) AS labels,
-       NOT a.attnotnull AND coalesce(b.is_nullable, true) AS is_nullable,
+       a.atttypid::bigint AS type,
+       a.atttypmod AS typmod,
+       NOT a.attnotnull AND NOT EXISTS (
+           SELECT FROM domains d WHERE d.domain = a.atttypid AND NOT d.is_nullable
+       ) AS is_nullable,
        pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression,
        a.attidentity AS identity,
        a.attgenerated AS generated,
@@ -29,10 +24,7 @@ SELECT a.attrelid::bigint AS oid,
             THEN pg_catalog.format('%%I.%%I', cn.nspname, l.collname) END AS collation,
        pg_catalog.col_description(a.attrelid, a.attnum) AS comment
 FROM pg_catalog.pg_attribute a
-LEFT JOIN bottom b ON b.domain = a.atttypid
 JOIN pg_catalog.pg_type dt ON dt.oid = a.atttypid
-JOIN pg_catalog.pg_type t ON t.oid = coalesce(b.type, a.atttypid)
-JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = l.collnamespace

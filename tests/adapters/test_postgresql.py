@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -167,24 +166,37 @@ class TestPostgres(CycleContract, EnumContract):
             found = [row[0] for row in self.rows(place, "s")]
             assert expected == sorted(found, key=lambda t: (t is None, t))
 
-    def test_values_beyond_arrow_are_read_as_documented(self, here: Location) -> None:
+    def test_values_beyond_the_calendar_and_the_numbers_survive(
+        self, here: Location, there: Location
+    ) -> None:
         self.load(
             here,
             [
-                "CREATE TABLE b (id integer PRIMARY KEY, d date, ts timestamptz, n numeric)",
-                "INSERT INTO b VALUES (1, 'infinity', '-infinity', 'NaN'),"
-                " (2, '0044-03-15 BC', '20000-01-01', 1e30), (3, NULL, NULL, 0.12345678905)",
+                "CREATE TABLE b (id integer PRIMARY KEY, d date, ts timestamptz, t timestamp,"
+                " h time, n numeric, m money)",
+                "INSERT INTO b VALUES"
+                " (1, 'infinity', '-infinity', 'infinity', '24:00', 'NaN', -12.5),"
+                " (2, '0044-03-15 BC', '20000-01-01', '4713-01-01 BC', '0:00', 'Infinity', 0),"
+                " (3, NULL, NULL, NULL, NULL, '-Infinity', NULL),"
+                " (4, '5874897-12-31', '294000-12-31', '0001-12-31 BC', '1:02', 9.9e27, 1e9),"
+                " (5, '2024-02-29', '2024-02-29 12:00+02', '1600-01-01', '1:02', -0.25, 1)",
             ],
         )
-        first, last = datetime.date(1, 1, 1), datetime.date(9999, 12, 31)
-        utc = datetime.UTC
-        start = datetime.datetime(1, 1, 1, tzinfo=utc)
-        end = datetime.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=utc)
-        expected = [
-            (1, last, start, None),
-            (2, first, end, None),
-            (3, None, None, Decimal("0.1234567891")),
-        ]
+        self.copy(here, there)
+        query = "SELECT b::text FROM b ORDER BY id"
+        assert self.ask(here, query) == self.ask(there, query)
+
+    def test_numbers_that_have_no_room_come_as_documented(self, here: Location) -> None:
+        self.load(
+            here,
+            [
+                "CREATE TABLE b (id integer PRIMARY KEY, n numeric, p numeric(9, 2),"
+                " r numeric(9, 2) NOT NULL)",
+                "INSERT INTO b VALUES (1, -1e50, 'NaN', 'NaN'), (2, 0.12345678905, 1, 1)",
+            ],
+        )
+        low, tenths = Decimal("-9.9e27"), Decimal("0.1234567891")
+        expected = [(1, low, None, Decimal(0)), (2, tenths, Decimal(1), Decimal(1))]
         assert expected == self.rows(here, "b")
 
     def test_rows_are_read_in_batches_of_bounded_size(self, here: Location) -> None:
