@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -64,10 +65,14 @@ def script(connection: Connection, schema: Schema, url: str) -> tuple[Statement,
     populated = {
         TableName(row["schema"], row["name"]) for row in fetch(connection, "populated_views")
     }
-    running = [_start([*command, f"--section={section}"], connection, url) for section in _SECTIONS]
     statements: list[Statement] = []
-    for process, is_after_rows in zip(running, _SECTIONS.values(), strict=True):
-        statements += parse(_output(process), is_after_rows=is_after_rows)
+    with ExitStack() as stack:
+        running = [
+            stack.enter_context(_running([*command, f"--section={section}"], connection, url))
+            for section in _SECTIONS
+        ]
+        for process, is_after_rows in zip(running, _SECTIONS.values(), strict=True):
+            statements += parse(_output(process), is_after_rows=is_after_rows)
     return (*statements, *_refreshes(statements, populated))
 
 
@@ -156,8 +161,22 @@ def _pattern(name: TableName) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in name)
 
 
+@contextmanager
+def _running(
+    command: list[str], connection: Connection, url: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Start pg_dump as this connection's user; whatever happens, it does not outlive us."""
+    process = _start(command, connection, url)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
 def _start(command: list[str], connection: Connection, url: str) -> subprocess.Popen[str]:
-    """Start pg_dump as this connection's user; the password goes through the environment."""
+    """Start pg_dump; the password goes through the environment."""
     given = conninfo_to_dict(url)
     if given.pop("sslpassword", None):
         raise NoScriptError("sslpassword has no safe way to pg_dump", "Use a key without one.")

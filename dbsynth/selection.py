@@ -46,7 +46,9 @@ def select(
     later = [o.kind for o in schema.objects if not o.before_tables]
     if later and len(kept) < len(names):
         kinds = ", ".join(sorted(set(later)))
-        notes.append(f"{len(later)} objects left out with the tables they may need: {kinds}")
+        notes.append(
+            f"of {len(later)} objects ({kinds}), those that need other tables are left out"
+        )
     return restrict(schema, kept), tuple(notes)
 
 

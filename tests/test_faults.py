@@ -70,9 +70,7 @@ KINDS = (
 
 
 @pytest.fixture
-def cli(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> Cli:
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
     """Run the command line here; return exit code, and all that it printed."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DBSYNTH_CONFIG", raising=False)
@@ -106,7 +104,9 @@ def _state(url: str) -> list[tuple[object, ...]]:
     import psycopg
 
     catalogs = "namespace class attribute type proc constraint trigger index rewrite description"
-    parts = [f"SELECT '{c}', xmin::text, count(*) FROM pg_{c} GROUP BY xmin" for c in catalogs.split()]
+    parts = [
+        f"SELECT '{c}', xmin::text, count(*) FROM pg_{c} GROUP BY xmin" for c in catalogs.split()
+    ]
     with psycopg.connect(url) as connection:
         tables = connection.execute(
             "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'r' AND relnamespace ="

@@ -16,9 +16,7 @@ from pathlib import Path
 from tests.random_schemas.sql import script
 from tests.random_schemas.trial import DIALECTS, Place, attempt, database, tables_of
 
-SERVER = os.environ.get(
-    "DBSYNTH_TEST_PG_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
-)
+SERVER = os.environ.get("DBSYNTH_TEST_PG_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
 
 def main() -> int:

@@ -158,7 +158,9 @@ class Shaper:
         return table.columns[-1]
 
     def _attributes(self, table: Table) -> None:
-        for name, kind in self.rng.sample(ATTRIBUTES, self.rng.randint(0 if table.columns else 1, 6)):
+        for name, kind in self.rng.sample(
+            ATTRIBUTES, self.rng.randint(0 if table.columns else 1, 6)
+        ):
             column = self.column(table, name, kind)
             column.required = self.chance(0.5)
             column.is_blank = not column.required and self.chance(0.1)
