@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -12,9 +11,9 @@ import psycopg
 from dbsynth.adapters import ddl
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules
-from dbsynth.adapters.postgresql_connection import Connection, fetch
+from dbsynth.adapters.postgresql_connection import Connection, attempt, fetch, is_refusal
 from dbsynth.adapters.postgresql_ddl import own_script
-from dbsynth.adapters.postgresql_script import try_script
+from dbsynth.adapters.postgresql_script import clear, try_script
 from dbsynth.adapters.postgresql_types import RULES, native_types
 from dbsynth.adapters.translate import adopt_schema
 from dbsynth.schema import Column, Loss, Schema, Table, TableName
@@ -25,8 +24,7 @@ _TRIAL = "dbsynth_trial"
 def adopt(connection: Connection, schema: Schema, rules: DialectRules) -> Adoption:
     """Translate a schema and try its DDL; everything that is done on the server is undone."""
     with connection.transaction(force_rollback=True):
-        for row in fetch(connection, "occupants"):  # as they will be gone
-            connection.execute(row["statement"])
+        clear(connection)  # as they will be gone
         adoption = _translated(connection, schema, rules)
         held = adoption.schema
         trial = try_script(connection, held.script or own_script(held, rules))
@@ -81,7 +79,9 @@ def _as_printed(connection: Connection, table: Table, rules: DialectRules) -> Ta
                 {row["name"]: row for row in fetch(connection, query, tables=[oid])}
                 for query in ("columns", "checks", "indexes")
             )
-    except psycopg.Error:
+    except psycopg.Error as exc:
+        if not is_refusal(exc):
+            raise
         return table
     return replace(
         table,
@@ -101,15 +101,7 @@ def _column_as_printed(column: Column, expression: str | None) -> Column:
 
 
 def _acceptor(connection: Connection) -> Callable[[str], bool]:
-    def accepts(statement: str) -> bool:
-        try:
-            with connection.transaction(force_rollback=True):
-                connection.execute(statement.encode())
-        except psycopg.Error:
-            return False
-        return True
-
-    return accepts
+    return lambda statement: attempt(connection, statement, undo=True) is None
 
 
 def _spelled(connection: Connection, name: TableName) -> str:
@@ -122,5 +114,4 @@ def _create_types(connection: Connection, schema: Schema) -> None:
     """Create a schema's own types for a try."""
     for enum in schema.enums:
         # What is refused here is refused again, and named, when the whole script is tried.
-        with suppress(psycopg.Error), connection.transaction():
-            connection.execute(ddl.create_enum(enum, RULES).encode())
+        attempt(connection, ddl.create_enum(enum, RULES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +19,9 @@ from dbsynth.urls import Location, redact
 
 DIALECT = "postgresql"
 Connection = psycopg.Connection[Any]
+
+# The driver reports what goes wrong while it rolls back, values and all, to whoever listens.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 _DEFAULTS: dict[str, Any] = {
     "application_name": "dbsynth",
@@ -36,10 +40,22 @@ _SETTINGS = {
     "lc_monetary": "C",  # money: a point, two digits
     "xmloption": "content",
     "extra_float_digits": "1",
-    "statement_timeout": "0",
     "synchronize_seqscans": "off",  # unordered rows come in the same order each time
+    # What a role or database may set for people's sessions must not end a long run.
+    "statement_timeout": "0",
+    "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
 }
+_NEWER_SETTINGS = {
+    140_000: {"idle_session_timeout": "0"},
+    170_000: {"transaction_timeout": "0"},
+}
+# The session or the server is at fault, not the statement: lost connections, wrong states of the
+# transaction, conflicts, no resources, operators at work, files.  See "PostgreSQL Error Codes".
+_AT_FAULT = ("08", "25", "26", "40", "53", "57", "58030", "55P03", "XX001", "XX002")
+_LOST = ("08", "57P01", "57P02", "57P03", "57P05")
+_UNCHANGED = "Nothing was changed. Mend the cause and run again."
+_LOST_REMEDY = "Find in the server's log why the session ended, and run again."
 
 
 def connect(location: Location) -> Connection:
@@ -58,10 +74,21 @@ def connect(location: Location) -> Connection:
             f"cannot connect to {location}: {redact(str(exc)).strip()}",
             "Check host, port, user, password and whether the server accepts this client.",
         ) from exc
-    connection.autocommit = True
-    for name, value in _SETTINGS.items():
-        connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+    try:
+        with translated(ConnectError, f"cannot prepare the session at {location}", _UNCHANGED):
+            _prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _prepare(connection: Connection) -> None:
+    connection.autocommit = True
+    version = connection.info.server_version
+    settings = [_SETTINGS, *(s for least, s in _NEWER_SETTINGS.items() if version >= least)]
+    for name, value in [item for chosen in settings for item in chosen.items()]:
+        connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
 
 
 @contextmanager
@@ -71,6 +98,7 @@ def translated(failure: type[DbsynthError], doing: str, remedy: str) -> Iterator
 
     Raises:
         PermissionDeniedError: a right is missing.
+        ConnectError: the connection was lost.
         DbsynthError: of type `failure`, for everything else.
     """
     try:
@@ -81,22 +109,73 @@ def translated(failure: type[DbsynthError], doing: str, remedy: str) -> Iterator
             "Grant the missing right to this user, or connect as another one.",
         ) from exc
     except psycopg.Error as exc:
-        raise failure(f"{doing}: {described(exc)}", remedy) from exc
+        # Without its cause where that quotes values: tracebacks print it.
+        cause = None if _is_about_data(exc) else exc
+        if is_lost(exc):
+            raise ConnectError(f"{doing}: {described(exc)}", _LOST_REMEDY) from cause
+        raise failure(f"{doing}: {described(exc)}", remedy) from cause
+
+
+def is_lost(exc: psycopg.Error) -> bool:
+    """Whether the session is no more."""
+    if exc.sqlstate is None:
+        return isinstance(exc, psycopg.OperationalError)
+    return exc.sqlstate.startswith(_LOST)
+
+
+def is_refusal(exc: psycopg.Error) -> bool:
+    """Whether a server does not take a statement as it is, and not only at this moment."""
+    return exc.sqlstate is not None and not exc.sqlstate.startswith(_AT_FAULT)
+
+
+def attempt(connection: Connection, statement: str, *, undo: bool = False) -> psycopg.Error | None:
+    """
+    Run a statement in a savepoint of its own.
+
+    Args:
+        connection: in a transaction.
+        statement: what to try.
+        undo: roll it back also if it works.
+
+    Returns:
+        why the server does not take it, or None.
+
+    Raises:
+        psycopg.Error: the session or the server is at fault, not the statement.
+    """
+    try:
+        with connection.transaction(force_rollback=undo):
+            connection.execute(statement.encode())
+    except psycopg.Error as exc:
+        if not is_refusal(exc):
+            raise
+        return exc
+    return None
 
 
 def described(exc: psycopg.Error) -> str:
     """Say what the server said; messages about data carry values, so only their kind is told."""
     diag = exc.diag
+    if is_lost(exc):
+        state = f" (SQLSTATE {diag.sqlstate})" if diag.sqlstate else ""
+        return f"the connection was lost{state}"
     if diag.sqlstate is None:
-        return f"the connection failed ({redact(str(exc)).strip()})"
+        return redact(_first_line(exc))
     place = ".".join(p for p in (diag.schema_name, diag.table_name, diag.column_name) if p)
     about = [f"of {place}"] if place else []
     if diag.constraint_name:
         about.insert(0, f"breaks {diag.constraint_name}")
-    # Classes 22 and 23: the data.  P0: what a function of the user raised.
-    is_about_data = diag.sqlstate[:2] in ("22", "23", "P0")
-    kind = type(exc).__name__ if is_about_data else redact(diag.message_primary or "")
+    kind = type(exc).__name__ if _is_about_data(exc) else redact(diag.message_primary or "")
     return " ".join([kind, *about, f"(SQLSTATE {diag.sqlstate})"])
+
+
+def _is_about_data(exc: psycopg.Error) -> bool:
+    """Classes 22 and 23: the data.  P0: what a function of the user raised."""
+    return (exc.sqlstate or "")[:2] in ("22", "23", "P0")
+
+
+def _first_line(exc: psycopg.Error) -> str:
+    return next(iter(str(exc).splitlines()), "")
 
 
 def fetch(connection: Connection, name: str, **parameters: object) -> list[dict[str, Any]]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Iterable
 
-from dbsynth import queries
 from dbsynth.adapters import ddl
 from dbsynth.adapters.ddl import DialectRules
-from dbsynth.adapters.postgresql_connection import DIALECT, Connection, translated
+from dbsynth.adapters.postgresql_connection import Connection, translated
+from dbsynth.adapters.postgresql_sequences import drawn, numberings
 from dbsynth.errors import TargetError
-from dbsynth.schema import Column, NativeObject, Schema, Statement, Table, TableName
+from dbsynth.schema import NativeObject, Schema, Statement, Table, TableName
 
 Part = tuple[str, TableName | str, str]  # kind, name, SQL
 _REMEDY = "Nothing was changed. Mend the cause and run again."
-_NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
 _SEQUENCE_TYPES = {16: "smallint", 32: "integer", 64: "bigint"}
 
 
@@ -74,7 +71,8 @@ def finish_sequences(connection: Connection, schema: Schema, rules: DialectRules
     Raises:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
-    _set_sequences(connection, schema, rules)
+    for numbering in numberings(schema, rules):
+        _run(connection, numbering.statement, f"cannot set {numbering.what} past the rows")
     for table in schema.tables:
         name = ddl.quote_table(table.name, rules)
         _run(connection, f"ANALYZE {name}", f"cannot analyze {table.name}")
@@ -97,45 +95,17 @@ def _sequences(schema: Schema) -> Iterable[Part]:
     for item in schema.sequences:
         if item.native:
             yield "sequence", item.name, item.native
-    for _, column, name in _numbered(schema):
+    for _, column, name in drawn(schema):
         kind = _SEQUENCE_TYPES.get(column.type.bits, "bigint")
         yield "sequence", name, f"CREATE SEQUENCE IF NOT EXISTS {name} AS {kind}"
 
 
 def _serials(schema: Schema, rules: DialectRules) -> Iterable[Part]:
     """Let the columns that are numbered own their sequences."""
-    for table, column, sequence in _numbered(schema):
+    for table, column, sequence in drawn(schema):
         if column.identity == "serial":
             owner = f"{ddl.quote_table(table.name, rules)}.{ddl.quote(column.name, rules)}"
             yield "sequence owned by", sequence, f"ALTER SEQUENCE {sequence} OWNED BY {owner}"
-
-
-def _numbered(schema: Schema) -> Iterable[tuple[Table, Column, str]]:
-    """List the columns whose default is the next value of a sequence, with its quoted name."""
-    for table in schema.tables:
-        for column in table.columns:
-            match = _NEXTVAL.fullmatch(column.default or "")
-            if match:
-                yield table, column, match[1].replace("''", "'")
-
-
-def _set_sequences(connection: Connection, schema: Schema, rules: DialectRules) -> None:
-    """Set every sequence past the rows of all columns that draw from it."""
-    users: dict[str, list[str]] = defaultdict(list)
-    for table, column, sequence in _numbered(schema):
-        name, quoted = ddl.quote_table(table.name, rules), ddl.quote(column.name, rules)
-        users[ddl.literal(sequence, rules)].append(f"SELECT {quoted} AS used FROM {name}")
-    for table in schema.tables:
-        for column in table.columns:
-            if column.identity in ("always", "by default"):
-                name, quoted = ddl.quote_table(table.name, rules), ddl.quote(column.name, rules)
-                owned = ", ".join(ddl.literal(text, rules) for text in (name, column.name))
-                sequence = f"pg_catalog.pg_get_serial_sequence({owned})"
-                users[sequence].append(f"SELECT {quoted} AS used FROM {name}")
-    template = queries.get(DIALECT, "set_sequence")
-    for sequence, rows in users.items():
-        slots = {"sequence": sequence, "rows": " UNION ALL ".join(rows)}
-        _run(connection, queries.render(template, slots), "cannot set a sequence past the rows")
 
 
 def _run(connection: Connection, statement: str, doing: str) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import psycopg
-
-from dbsynth.adapters.postgresql_connection import Connection, described, fetch, translated
+from dbsynth.adapters.postgresql_connection import Connection, attempt, described, fetch, translated
 from dbsynth.adapters.postgresql_dump import NOT_CARRIED, SETTING
 from dbsynth.errors import TargetError
 from dbsynth.schema import Loss, Statement
@@ -97,6 +95,20 @@ def _in_order(
     return made, failed
 
 
+def clear(connection: Connection) -> None:
+    """
+    Drop all that users made in this database; extensions and what they own stay.
+
+    Raises:
+        PermissionDeniedError, TargetError: the server refuses; names the object.
+    """
+    with translated(TargetError, "cannot read the target's catalogs", _REMEDY):
+        occupants = fetch(connection, "occupants")
+    for row in occupants:
+        with translated(TargetError, f"cannot drop {row['schema']}.{row['name']}", _REMEDY):
+            connection.execute(row["statement"])
+
+
 def run_before_rows(connection: Connection, script: Iterable[Statement]) -> None:
     """
     Create all that rows need: types, functions, tables, views.
@@ -144,14 +156,9 @@ def _schemas(connection: Connection) -> set[str]:
 
 def _failure(connection: Connection, item: Statement) -> str | None:
     """Run a statement; say why it cannot be, or None."""
-    try:
-        with connection.transaction():
-            connection.execute(item.sql.encode())
-    except psycopg.Error as exc:
-        if connection.closed:
-            raise
-        return described(exc)
-    return None
+    with translated(TargetError, f"cannot try {item.kind} {item.name}", _REMEDY):
+        refusal = attempt(connection, item.sql)
+    return None if refusal is None else described(refusal)
 
 
 def _ordinary(connection: Connection, item: Statement) -> Statement:

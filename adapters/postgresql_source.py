@@ -52,8 +52,12 @@ class PostgresSource:
         self._connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         self._connection.read_only = True
         self.server_version = server_version(self._connection)
-        with translated(SourceError, f"cannot open a snapshot of {self._location}", _REMEDY):
-            self._connection.execute("SELECT pg_catalog.pg_current_snapshot()")
+        try:
+            with translated(SourceError, f"cannot open a snapshot of {self._location}", _REMEDY):
+                self._connection.execute("SELECT pg_catalog.pg_current_snapshot()")
+        except BaseException:
+            self._connection.close()
+            raise
         return self
 
     def __exit__(

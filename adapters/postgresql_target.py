@@ -12,6 +12,7 @@ import pyarrow as pa
 from dbsynth.adapters import ddl
 from dbsynth.adapters.base import RESERVED, Adoption, Identity
 from dbsynth.adapters.postgresql_adopt import adopt
+from dbsynth.adapters.postgresql_commit import LOCK, commit
 from dbsynth.adapters.postgresql_connection import (
     DIALECT,
     Connection,
@@ -24,7 +25,7 @@ from dbsynth.adapters.postgresql_connection import (
 from dbsynth.adapters.postgresql_copy import copy_rows
 from dbsynth.adapters.postgresql_ddl import finish_sequences
 from dbsynth.adapters.postgresql_query import run
-from dbsynth.adapters.postgresql_script import run_after_rows, run_before_rows, run_last
+from dbsynth.adapters.postgresql_script import clear, run_after_rows, run_before_rows, run_last
 from dbsynth.adapters.postgresql_types import RULES, rules_for
 from dbsynth.errors import LockedError, PermissionDeniedError, TargetError
 from dbsynth.schema import Schema, Statement, Table, TableName
@@ -33,7 +34,6 @@ from dbsynth.urls import Location
 if TYPE_CHECKING:
     from dbsynth.adapters.ddl import DialectRules
 
-_LOCK = int.from_bytes(b"dbsynth", "big")  # any number that is ours; locks are per database
 _RECORD = TableName("public", RESERVED)
 _STAGED = TableName("pg_temp", "dbsynth_backfill")
 _REMEDY = "Nothing was changed. Mend the cause and run again."
@@ -50,6 +50,7 @@ class PostgresTarget:
         self._connection: Connection
         self._rules: DialectRules = RULES
         self._last: tuple[Statement, ...] = ()  # the script, once all but its end is done
+        self._run_id = ""
         self.server_version = ""
 
     def __enter__(self) -> Self:
@@ -89,7 +90,7 @@ class PostgresTarget:
             missing = [
                 r["privilege"] for r in fetch(self._connection, "privileges") if not r["is_held"]
             ]
-            lock = self._connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (_LOCK,))
+            lock = self._connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (LOCK,))
             is_locked = lock.fetchall()[0][0]
         if missing:
             raise PermissionDeniedError(
@@ -113,11 +114,10 @@ class PostgresTarget:
 
         Extensions and what they own stay.  Nobody else sees any of it before `commit`.
         """
-        with translated(TargetError, "cannot clear the target", _REMEDY):
+        with translated(TargetError, "cannot begin", _REMEDY):
             self._connection.execute("BEGIN")
-            if replace:
-                for row in fetch(self._connection, "occupants"):
-                    self._connection.execute(row["statement"])
+        if replace:
+            clear(self._connection)
 
     def create(self, schema: Schema) -> None:
         """Create schemas, extensions, types, functions, sequences and tables without keys."""
@@ -166,7 +166,7 @@ class PostgresTarget:
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""
-        doing = translated(TargetError, "the query failed", "Check the statement.")
+        doing = translated(TargetError, "the query failed", _REMEDY)
         with doing, self._connection.transaction():  # a savepoint: a failure leaves the load
             return run(self._connection, sql)
 
@@ -176,7 +176,7 @@ class PostgresTarget:
 
     def record(self, manifest: Mapping[str, str]) -> None:
         """Write the run's manifest into the reserved table (columns key, value)."""
-        name = self.quote(_RECORD)
+        name, self._run_id = self.quote(_RECORD), manifest.get("run_id", "")
         with translated(TargetError, f"cannot write {_RECORD}", _REMEDY):
             self._connection.execute(f"DROP TABLE IF EXISTS {name}".encode())
             self._connection.execute(
@@ -187,10 +187,14 @@ class PostgresTarget:
                 cursor.executemany(insert.encode(), list(manifest.items()))
 
     def commit(self) -> None:
-        """Make the load visible at once."""
+        """
+        Make the load visible at once.
+
+        Raises:
+            OutcomeUnknownError: the connection was lost, and nobody can be asked.
+        """
         run_last(self._connection, self._last)
-        with translated(TargetError, "cannot commit", _REMEDY):
-            self._connection.execute("COMMIT")
+        commit(self._connection, self._location, self._run_id)
 
     def _load(self, table: Table, target: str, batches: Iterable[pa.RecordBatch]) -> int:
         """Send batches that all have the columns of the first one."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dbsynth import queries
+from dbsynth.errors import ConnectError, SourceError, TargetError
 from dbsynth.schema import ForeignKey, TableName
 
 if TYPE_CHECKING:
@@ -44,6 +47,15 @@ class Committed:
     def quote(self, name: TableName) -> str:
         """Quote schema and name as the dialect wants."""
         return ".".join(queries.identifier(self.dialect, part) for part in name if part)
+
+
+@contextmanager
+def about(table: TableName) -> Iterator[None]:
+    """Say which table was asked about when a database does not answer."""
+    try:
+        yield
+    except (SourceError, TargetError, ConnectError) as exc:
+        raise type(exc)(f"cannot check {table}: {exc.message}", exc.remedy, exc.problems) from exc
 
 
 def one_row(target: Queryable, sql: str) -> dict[str, Any]:

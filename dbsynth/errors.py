@@ -17,7 +17,8 @@ DbsynthError                    1  something failed while running
 ├── FitError                    1  a generator could not be trained
 ├── SourceError                 1  reading the source failed
 │   └── NoScriptError           1  the database's own tool could not write its schema (caught)
-└── TargetError                 1  writing the target failed; what was there before is still there
+├── TargetError                 1  writing the target failed; what was there before is still there
+└── OutcomeUnknownError         1  the connection broke during the commit; says how to find out
 
 The number is the process's exit code.  Interrupts leave with 130 (SIGINT) and 143 (SIGTERM).
 A message names tables, columns and counts, never a value of the source and never a password.
@@ -117,3 +118,7 @@ class NoScriptError(SourceError):
 
 class TargetError(DbsynthError):
     """Writing the target failed; what was there before is still there."""
+
+
+class OutcomeUnknownError(DbsynthError):
+    """The connection broke during the commit, and the target cannot be asked how it ended."""

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from dbsynth import queries
-from dbsynth.ask import Committed, Queryable, as_text, one_row, own_rows
+from dbsynth.ask import Committed, Queryable, about, as_text, one_row, own_rows
 from dbsynth.findings import Finding, Findings
 from dbsynth.schema import Schema, SqlType, TableName
 
@@ -115,8 +115,9 @@ def leaked_values(
     textual = [p for p in pairs if _type(schema, p).kind in _COMPARED]
     found = {}
     for name, group in groupby(textual, key=lambda p: p.source):
-        for pair in _mostly_distinct(source, name, list(group)):
-            found[pair.target, pair.target_column] = _compare(source, target, schema, pair)
+        with about(name):
+            for pair in _mostly_distinct(source, name, list(group)):
+                found[pair.target, pair.target_column] = _compare(source, target, schema, pair)
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import catalog, queries
-from dbsynth.ask import Committed, Queryable, count_orphans, one_row, own_rows
+from dbsynth.ask import Committed, Queryable, about, count_orphans, one_row, own_rows
 from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
 from dbsynth.leaks import ColumnPair, Leak, expectation, leak_findings, leaked_values
@@ -51,12 +51,13 @@ def verify(
     for number, table in enumerate(schema.tables):
         progress(Event("verify", str(table.name), number, len(schema.tables)))
         expected = expected_rows.get(table.name) if expected_rows is not None else None
-        findings += _scan(table, target, expected)
-        findings += _uniques(table, target)
-        for key in table.foreign_keys:
-            findings += _orphans(key, schema, target)
-        declared = ["declared key" for k in table.foreign_keys if k.is_declared]
-        findings += Findings.of(declared, catalog.undeclared_keys(table, schema, target))
+        with about(table.name):
+            findings += _scan(table, target, expected)
+            findings += _uniques(table, target)
+            for key in table.foreign_keys:
+                findings += _orphans(key, schema, target)
+            declared = ["declared key" for k in table.foreign_keys if k.is_declared]
+            findings += Findings.of(declared, catalog.undeclared_keys(table, schema, target))
     progress(Event("verify", "", len(schema.tables), len(schema.tables)))
     return findings
 

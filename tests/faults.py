@@ -272,9 +272,3 @@ def between(server: str, fault: Fault | None = None) -> Iterator[Proxy]:
         yield proxy
     finally:
         proxy.close()
-
-
-def places(seen: list[str]) -> list[tuple[str, int]]:
-    """The first and the last statement of every kind of a recorded run."""
-    found = [(kind, n) for kind in dict.fromkeys(seen) for n in (1, seen.count(kind))]
-    return list(dict.fromkeys(found))
