@@ -57,9 +57,9 @@ class Shadow:
             return cls(database, database)
         return cls(name, database)
 
-    def commit(self, connection: Connection[Any], afterwards: Sequence[str]) -> None:
+    def swap(self, connection: Connection[Any], afterwards: Sequence[str]) -> None:
         """
-        Swap the load in.
+        Swap the load in; `discard` finishes the job.
 
         Args:
             connection: the session.
@@ -93,7 +93,10 @@ class Shadow:
         moves.append((self.name, trash, _JOURNAL))
         renames = (f"{quote(a, table)} TO {quote(b, table)}" for a, b, table in moves)
         fetch(connection, f"RENAME TABLE {', '.join(renames)}")
-        _settle(connection, self.name, self.database)
+
+    def is_swapped(self, connection: Connection[Any]) -> bool:
+        """Whether a swap that may have failed did happen; until `discard`."""
+        return self.is_separate and _has(connection, self.name + _OLD, _JOURNAL)
 
     def discard(self, connection: Connection[Any]) -> None:
         """Remove the load, or finish it if it was swapped in already."""
@@ -149,16 +152,19 @@ def _settle(connection: Connection[Any], name: str, database: str) -> None:
 def _keep_journal(
     connection: Connection[Any], name: str, undo: Sequence[str], redo: Sequence[str]
 ) -> None:
+    """Write both lists down in one transaction: half of one would do harm."""
     journal = quote(name, _JOURNAL)
     fetch(
         connection,
         f"CREATE TABLE {journal} (n int AUTO_INCREMENT PRIMARY KEY, phase varchar(4),"
-        " statement longtext) DEFAULT CHARSET=utf8mb4",
+        " statement longtext) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
     )
+    fetch(connection, "START TRANSACTION")
     for phase, statements in (("undo", undo), ("redo", redo)):
         for statement in statements:
             sql = f"INSERT INTO {journal} (phase, statement) VALUES (%s, %s)"
             fetch(connection, sql, [phase, statement])
+    fetch(connection, "COMMIT")
 
 
 def _undo(connection: Connection[Any], triggers: Sequence[str]) -> Iterator[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dbsynth import queries
 from dbsynth.adapters import ddl, mysql_catalog
@@ -16,13 +16,22 @@ from dbsynth.adapters.mysql_connection import Server, connect, describe, fetch, 
 from dbsynth.adapters.mysql_load import Loader
 from dbsynth.adapters.mysql_shadow import Shadow, clean, lock
 from dbsynth.adapters.mysql_source import run_query
-from dbsynth.errors import PermissionDeniedError, RefusedError, TargetError, TargetNotEmptyError
+from dbsynth.errors import (
+    DbsynthError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RefusedError,
+    TargetError,
+    TargetNotEmptyError,
+)
 from dbsynth.schema import Column, NativeObject, Schema, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pymysql.connections import Connection
+
+Answer = TypeVar("Answer")
 
 _SESSION = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION',"
@@ -79,6 +88,10 @@ class MySQLTarget:
                 self._open = _fresh(self._open, self._location)
                 with translated(TargetError, "removing the unfinished load"):
                     self._shadow.discard(self._open)
+        except DbsynthError:
+            # The first failure tells more; what is left now, the next run removes.
+            if not isinstance(exc, DbsynthError):
+                raise
         finally:
             self._open.close()
             self._open = self._shadow = None
@@ -153,9 +166,11 @@ class MySQLTarget:
             raise TargetNotEmptyError(
                 f"the target holds {len(occupants)} tables and views", "Give --replace."
             )
-        with translated(TargetError, "creating the shadow database"):
+        with translated(TargetError, f"creating a database beside {database}"):
             clean(self._connection, database)
             shadow = Shadow.beside(self._connection, database)
+            if shadow.is_separate:  # else it is what others have, and must not be emptied
+                self._shadow = shadow
             others = fetch(self._connection, queries.get("mysql", "foreign_children"), [database])
         if others:
             raise RefusedError(
@@ -253,7 +268,7 @@ class MySQLTarget:
     def record(self, manifest: Mapping[str, str]) -> None:
         """Write the run's manifest into the reserved table."""
         name = quote(self._load.name, RESERVED)
-        with translated(TargetError, "recording the run"), self._connection.cursor() as cursor:
+        with translated(TargetError, f"writing {RESERVED}"), self._connection.cursor() as cursor:
             cursor.execute(f"DROP TABLE IF EXISTS {name}")
             cursor.execute(
                 f"CREATE TABLE {name} (`key` varchar(255) PRIMARY KEY, `value` longtext)"
@@ -262,10 +277,44 @@ class MySQLTarget:
             cursor.executemany(f"INSERT INTO {name} VALUES (%s, %s)", list(manifest.items()))
 
     def commit(self) -> None:
-        """Make the load visible at once."""
-        with translated(TargetError, "swapping the load in"):
-            self._load.commit(self._connection, self._afterwards)
+        """
+        Make the load visible at once.
+
+        Raises:
+            OutcomeUnknownError: the connection was lost, and nobody can be asked.
+        """
+        load, doing = self._load, f"swapping the load into {self.identity().database}"
+        try:
+            with translated(TargetError, doing):
+                load.swap(self._connection, self._afterwards)
+        except DbsynthError as exc:
+            if not self._anew(load.is_swapped, exc):
+                raise
+        if load.is_separate:
+            try:
+                with translated(TargetError, doing):
+                    load.discard(self._connection)
+            except DbsynthError as exc:
+                self._anew(load.discard, exc)
         self._shadow = None
+
+    def _anew(self, act: Callable[[Connection[Any]], Answer], cause: DbsynthError) -> Answer:
+        """
+        Do something in a fresh session, after the present one failed around the swap.
+
+        Raises:
+            OutcomeUnknownError: that fails, too.
+        """
+        try:
+            self._open = _fresh(self._connection, self._location)
+            with translated(TargetError, "asking again"):
+                return act(self._open)
+        except DbsynthError as exc:
+            raise OutcomeUnknownError(
+                f"{cause.message}; whether the target holds the new rows is not known",
+                f"Look whether the table {RESERVED} is of this run, and run again with --replace: "
+                "that finishes or undoes the swap first.",
+            ) from exc
 
     @property
     def _has_files(self) -> bool:

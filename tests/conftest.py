@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import uuid
 import warnings
@@ -23,6 +24,7 @@ settings.register_profile("dbsynth", deadline=None, max_examples=30)
 settings.load_profile("dbsynth")
 pytest.register_assert_rewrite("tests.adapters.suite")
 
+Command = Callable[..., tuple[int, str]]
 NewDatabase = Callable[[], str]  # makes an empty database and returns its URL
 
 
@@ -189,3 +191,23 @@ def sqlite_path(tmp_path: Path) -> Path:
 def duckdb_path(tmp_path: Path) -> Path:
     """Where a test may make a DuckDB database; no file is there yet."""
     return tmp_path / "test.duckdb"
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Command:
+    """A function that runs the command line here; returns exit code, and all that it printed."""
+    from dbsynth.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DBSYNTH_CONFIG", raising=False)
+
+    def run(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["dbsynth", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        told = capsys.readouterr()
+        return int(left.value.code or 0), told.out + told.err
+
+    return run

@@ -200,8 +200,10 @@ class Proxy:
         """The same database, by way of this proxy."""
         parts = urlsplit(self.upstream)
         port = self._listener.getsockname()[1]
-        user = parts.username or ""
-        place = parts._replace(netloc=f"{user}:{CANARY}-secret@127.0.0.1:{port}")
+        user = (parts.username or "") + (f":{parts.password}" if parts.password else "")
+        if parts.scheme == "postgresql" and not parts.password:  # trusted: any password will do
+            user += f":{CANARY}-secret"
+        place = parts._replace(netloc=f"{user}@127.0.0.1:{port}")
         return place.geturl()
 
     def open(self) -> None:

@@ -11,13 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dbsynth.cli import main
-from tests.conftest import NewDatabase
+from tests.conftest import Command, NewDatabase
 from tests.faults import CANARY, Action, Fault, Proxy, between
 
 ROOT = Path(__file__).resolve().parents[1]
-
-Cli = Callable[..., tuple[int, str]]
 
 SHOP = """
 CREATE SCHEMA store;
@@ -75,22 +72,6 @@ OBJECTS = re.compile(r"store|precious|dear|public\.one|old_kind|_dbsynth|setting
 ASKED_AGAIN = "One row: how many rows a table has"
 
 
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
-    """Run the command line here; return exit code, and all that it printed."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DBSYNTH_CONFIG", raising=False)
-
-    def run(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["dbsynth", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        told = capsys.readouterr()
-        return int(left.value.code or 0), told.out + told.err
-
-    return run
-
-
 def _load(url: str, script: str) -> str:
     import psycopg
 
@@ -126,30 +107,30 @@ def source(new_pg_url: NewDatabase) -> str:
 
 
 @pytest.fixture
-def model(cli: Cli, source: str) -> Path:
+def model(command: Command, source: str) -> Path:
     """A model of the shop, so that a load need not begin with reading it."""
     path = Path("shop.dbsynth").resolve()
-    code, told = cli("fit", source, "-o", path, "--engine", "marginal", "--seed", "3", "-q")
+    code, told = command("fit", source, "-o", path, "--engine", "marginal", "--seed", "3", "-q")
     assert 0 == code, told
     return path
 
 
-def _load_model(cli: Cli, model: Path, url: str) -> tuple[int, str]:
-    return cli("generate", model, url, "--replace", "-q", "-v")
+def _load_model(command: Command, model: Path, url: str) -> tuple[int, str]:
+    return command("generate", model, url, "--replace", "-q", "-v")
 
 
-def _recorded(cli: Cli, model: Path, target: str) -> list[str]:
+def _recorded(command: Command, model: Path, target: str) -> list[str]:
     """The statements of a load in which nothing fails."""
     with between(target) as proxy:
-        code, told = _load_model(cli, model, proxy.url)
+        code, told = _load_model(command, model, proxy.url)
     assert 0 == code, told
     return proxy.seen
 
 
 def test_a_recorded_load_has_the_kinds_that_are_known(
-    cli: Cli, model: Path, new_pg_url: NewDatabase
+    command: Command, model: Path, new_pg_url: NewDatabase
 ) -> None:
-    seen = _recorded(cli, model, _load(new_pg_url(), PRESENT))
+    seen = _recorded(command, model, _load(new_pg_url(), PRESENT))
     assert [] == [kind for kind in KINDS if not any(re.match(kind, s) for s in seen)]
 
 
@@ -177,7 +158,7 @@ def _about_rows(seen: list[str]) -> list[tuple[str, int]]:
     ],
 )
 def test_whatever_statement_fails_the_target_is_as_it_was(
-    cli: Cli,
+    command: Command,
     model: Path,
     new_pg_url: NewDatabase,
     action: Action,
@@ -187,12 +168,12 @@ def test_whatever_statement_fails_the_target_is_as_it_was(
     target = _load(new_pg_url(), present)
     before, dump = _state(target), _dump(target)
     wrong: list[str] = []
-    for kind, number in chosen(_recorded(cli, model, _load(new_pg_url(), present))):
+    for kind, number in chosen(_recorded(command, model, _load(new_pg_url(), present))):
         if kind.startswith(ASKED_AGAIN):
             continue
         fault = Fault(kind, number, action)
         with between(target, fault) as proxy:
-            code, told = _load_model(cli, model, proxy.url)
+            code, told = _load_model(command, model, proxy.url)
         changed = ["the target changed"] if before != _state(target) else []
         found = [*_problems(code, told, proxy), *changed]
         wrong += [f"{fault}: {problem}: {told}" for problem in found]
@@ -220,15 +201,15 @@ def _problems(code: int, told: str, proxy: Proxy) -> Iterator[str]:
 
 
 def test_a_question_that_fails_is_asked_again(
-    cli: Cli, model: Path, new_pg_url: NewDatabase
+    command: Command, model: Path, new_pg_url: NewDatabase
 ) -> None:
     target = _load(new_pg_url(), PRESENT)
-    (kind,) = {s for s in _recorded(cli, model, target) if s.startswith(ASKED_AGAIN)}
+    (kind,) = {s for s in _recorded(command, model, target) if s.startswith(ASKED_AGAIN)}
     with between(target, Fault(kind, 3, "fail")) as proxy:
-        code, told = _load_model(cli, model, proxy.url)
+        code, told = _load_model(command, model, proxy.url)
     assert (0, True) == (code, proxy.has_struck), told
     assert "not checked" not in told
-    assert 0 == cli("verify", target)[0]
+    assert 0 == command("verify", target)[0]
 
 
 def _rows(url: str, sql: str) -> list[tuple[object, ...]]:
@@ -239,11 +220,11 @@ def _rows(url: str, sql: str) -> list[tuple[object, ...]]:
 
 
 def test_a_commit_whose_answer_is_lost_is_looked_up(
-    cli: Cli, model: Path, new_pg_url: NewDatabase
+    command: Command, model: Path, new_pg_url: NewDatabase
 ) -> None:
     target = _load(new_pg_url(), PRESENT)
     with between(target, Fault("COMMIT", 1, "lost answer")) as proxy:
-        code, told = _load_model(cli, model, proxy.url)
+        code, told = _load_model(command, model, proxy.url)
     assert 0 == code, told
     ((run_id,),) = _rows(target, "SELECT value FROM _dbsynth WHERE key = 'run_id'")
     assert str(run_id) in told
@@ -251,12 +232,12 @@ def test_a_commit_whose_answer_is_lost_is_looked_up(
 
 
 def test_a_commit_that_nobody_can_tell_of_is_said_to_be_unknown(
-    cli: Cli, model: Path, new_pg_url: NewDatabase
+    command: Command, model: Path, new_pg_url: NewDatabase
 ) -> None:
     target = _load(new_pg_url(), PRESENT)
     before = _dump(target)
     with between(target, Fault("COMMIT", 1, "gone")) as proxy:
-        code, told = _load_model(cli, model, proxy.url)
+        code, told = _load_model(command, model, proxy.url)
     assert 1 == code
     assert "whether the target holds the new rows is not known" in told
     assert "_dbsynth" in told
@@ -276,10 +257,10 @@ def test_a_clone_that_fails_leaves_as_documented(
 ) -> None:
     target = _load(new_pg_url(), PRESENT)
     before = _dump(target)
-    command = [sys.executable, "-m", "dbsynth", "clone", source]
+    words = [sys.executable, "-m", "dbsynth", "clone", source]
     with between(target, Fault(kind, 1, action)) as proxy:
         done = subprocess.run(
-            [*command, proxy.url, "--replace", "--engine", "marginal"],
+            [*words, proxy.url, "--replace", "--engine", "marginal"],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
