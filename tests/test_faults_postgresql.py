@@ -257,10 +257,10 @@ def test_a_clone_that_fails_leaves_as_documented(
 ) -> None:
     target = _load(new_pg_url(), PRESENT)
     before = _dump(target)
-    words = [sys.executable, "-m", "dbsynth", "clone", source]
+    clone = [sys.executable, "-m", "dbsynth", "clone", source]
     with between(target, Fault(kind, 1, action)) as proxy:
         done = subprocess.run(
-            [*words, proxy.url, "--replace", "--engine", "marginal"],
+            [*clone, proxy.url, "--replace", "--engine", "marginal"],
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
