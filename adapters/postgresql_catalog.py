@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dbsynth.adapters.base import RESERVED
+from dbsynth.adapters.postgresql_conditions import Conditions, read_conditions
 from dbsynth.adapters.postgresql_connection import DIALECT, Connection, fetch, server_version
 from dbsynth.adapters.postgresql_typetree import TypeTree
 from dbsynth.errors import PermissionDeniedError
@@ -50,11 +51,12 @@ def introspect(connection: Connection) -> Schema:
             for name in ("columns", "indexes", "foreign_keys", "checks")
         }
         types = TypeTree.of(fetch(connection, "types", tables=oids))
+        rules = read_conditions(connection, oids)
         objects = [NativeObject(**row) for row in fetch(connection, "objects", tables=oids)]
         sequences = fetch(connection, "sequences")
         enums = fetch(connection, "enums")
     names = {t["oid"]: TableName(t["schema"], t["name"]) for t in tables}
-    made = [_table(t, parts, names, types) for t in tables]
+    made = [_table(t, parts, names, types, rules) for t in tables]
     return Schema(
         dialect=DIALECT,
         server_version=server_version(connection),
@@ -98,7 +100,11 @@ def _by_table(rows: Iterable[Row]) -> RowsByTable:
 
 
 def _table(
-    table: Row, parts: dict[str, RowsByTable], names: dict[int, TableName], types: TypeTree
+    table: Row,
+    parts: dict[str, RowsByTable],
+    names: dict[int, TableName],
+    types: TypeTree,
+    rules: Conditions,
 ) -> Table:
     oid = table["oid"]
     indexes = parts["indexes"][oid]
@@ -109,13 +115,23 @@ def _table(
         primary_key=tuple(primary["columns"]) if primary else (),
         primary_key_name=primary["constraint_name"] if primary else None,
         foreign_keys=tuple(
-            _foreign_key(k, names) for k in parts["foreign_keys"][oid] if k["parent"] in names
+            _foreign_key(k, names)
+            for k in (*parts["foreign_keys"][oid], *rules.foreign_keys[oid])
+            if k["parent"] in names
         ),
         uniques=tuple(_unique(i) for i in indexes if _is_unique(i)),
         checks=tuple(
-            Check(name=c["name"], expression=c["expression"], columns=tuple(c["columns"] or ()))
+            Check(
+                name=c["name"],
+                expression=c["expression"],
+                columns=tuple(c["columns"] or ()),
+                is_valid=c["is_valid"],
+            )
             for c in parts["checks"][oid]
         ),
+        conditions=tuple(rules.checks[oid]),
+        exclusions=tuple(rules.exclusions[oid]),
+        part_uniques=tuple(rules.uniques[oid]),
         indexes=tuple(_index(i) for i in indexes if not i["is_primary"] and not _is_unique(i)),
         options=table["options"],
         comment=table["comment"],
@@ -151,6 +167,8 @@ def _foreign_key(row: Row, names: dict[int, TableName]) -> ForeignKey:
         is_deferrable=row["is_deferrable"],
         is_initially_deferred=row["is_initially_deferred"],
         match_full=row["match_full"],
+        is_declared=row.get("is_declared", True),
+        is_valid=row["is_valid"],
     )
 
 
@@ -166,6 +184,7 @@ def _unique(index: Row) -> Unique:
         nulls_not_distinct=index["nulls_not_distinct"],
         is_constraint=index["constraint_name"] is not None,
         predicate=index["predicate"],
+        is_folded=index["is_folded"],
     )
 
 
@@ -175,6 +194,9 @@ def _index(index: Row) -> Index:
         columns=() if None in index["columns"] else tuple(index["columns"]),
         is_unique=index["is_unique"],
         definition=index["definition"],
+        expressions=tuple(index["expressions"]) if index["is_unique"] else (),
+        predicate=index["predicate"] if index["is_unique"] else None,
+        nulls_not_distinct=index["nulls_not_distinct"],
     )
 
 

@@ -32,6 +32,7 @@ def fit_datetime(
     siblings: Siblings | None,
     is_strict: bool,
     is_date: bool,
+    fallback: tuple[float, float] = SOME_DAYS,
 ) -> DatetimeColumn:
     """
     Fit a date column.
@@ -46,6 +47,7 @@ def fit_datetime(
         siblings: given if this column orders the rows of one owner.
         is_strict: siblings may not share a value.
         is_date: there is no time of day.
+        fallback: days since 1970 between which dates lie where too few entities have one.
     """
     known = np.isfinite(values)
     times = np.where(known, np.where(known, values, 0.0) % DAY, np.nan)
@@ -64,7 +66,7 @@ def fit_datetime(
         gap = NumberCodec.fit(f"{statistic}.gap", apart, entities, release, FEW_DAYS)
     return DatetimeColumn(
         name=name,
-        day=NumberCodec.fit(statistic, np.floor(values / DAY), entities, release, SOME_DAYS),
+        day=NumberCodec.fit(statistic, np.floor(values / DAY), entities, release, fallback),
         time=None if at_midnight else _time(f"{statistic}.time", times, entities, release),
         anchor=anchor,
         delta=delta,

@@ -11,13 +11,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.arrow import arrow_type
-from dbsynth.checks import Repair
 from dbsynth.conditions import ancestors, chosen_parents
-from dbsynth.distinct import Distinct
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.makers import make_columns
+from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.progress import Event, Progress
 from dbsynth.rows import Values
@@ -67,22 +66,25 @@ class _Attributes:
         name = self.planned.name
         waits = any(k.role == "self" for k in self.planned.keys)
         self.state.known.pointers[name] = self.skeleton.pointers
-        distinct = Distinct.of(self.table, self.planned, self.model)
-        repair = Repair.of(self.table, self.state.plan.schema.dialect, self._keyed())
+        mender = self._mender()
         done = _Done()
         for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
             drawn = self._chunk(start, stop, number)
-            rows = self._assemble(drawn, start, stop, done.size)
-            rows, drawn = self._mend(rows, drawn, repair, number)
-            rows, kept = distinct.repair(rows, self.state.rng(name, "distinct", number))
+            rows = self._assemble(drawn, start, stop)
+            mended = mender.mend(rows, self.state.rng(name, "mend", number))
+            rows, kept = mended.rows, mended.kept
+            drawn = self._redrawn(drawn, mended)
+            self._follow(mended, start, stop)
             self._keep(done, rows, drawn, kept, start)
             if not waits:
                 yield from (Batch(name, b) for b in rows.to_batches())
             self.progress(Event("generate", str(name), stop, self.skeleton.size))
         yield from self._finished(done, waits=waits)
 
-    def _keyed(self) -> set[str]:
-        return {c for k in self.table.foreign_keys for c in k.columns} | set(self.table.primary_key)
+    def _mender(self) -> Mender:
+        """What sees to the table's rules; keys that are set later are unknown to it."""
+        late = {c for k in self.planned.keys if k.role in ("self", "backfill") for c in k.columns}
+        return Mender.of(self.table, self.state.plan.schema.dialect, self.planned, self.model, late)
 
     def _chunk(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
         """Draw rows start..stop of the content layout."""
@@ -98,7 +100,7 @@ class _Attributes:
             skeleton.siblings.part(start, stop), owners, number,
         )  # fmt: skip
 
-    def _assemble(self, drawn: Values, start: int, stop: int, first: int) -> pa.Table:
+    def _assemble(self, drawn: Values, start: int, stop: int) -> pa.Table:
         """Turn one chunk's working values into the table's columns."""
         fitted = {c.name: c for c in self.part.layout.columns}
         columns: dict[str, pa.Array] = {}
@@ -110,7 +112,7 @@ class _Attributes:
             elif isinstance(found, NumberColumn | DatetimeColumn):
                 columns[column.name] = _to_arrow(found, drawn[column.name], column)
         made = make_columns(
-            self.model.makers, self.table, self.planned, columns, self.state.seed, first,
+            self.model.makers, self.table, self.planned, columns, self.state.seed, start,
             stop - start,
         )  # fmt: skip
         for name, values in made.items():
@@ -133,19 +135,22 @@ class _Attributes:
             return pa.nulls(stop - start, kind)
         return _placeholders(kind, start, stop)
 
-    def _mend(
-        self, rows: pa.Table, drawn: dict[str, Floats | Ints], repair: Repair | None, number: int
-    ) -> tuple[pa.Table, dict[str, Floats | Ints]]:
-        """Give rows that break a check the values of rows that do not."""
-        if repair is None:
-            return rows, drawn
-        rng = self.state.rng(self.planned.name, "mend", number)
-        for column, donors in repair.donors(rows, rng).items():
-            at = rows.column_names.index(column)
-            rows = rows.set_column(at, column, rows.column(column).take(pa.array(donors)))
-            if column in drawn:
-                drawn[column] = drawn[column][donors]
-        return rows, drawn
+    def _redrawn(self, drawn: dict[str, Floats | Ints], mended: Mended) -> dict[str, Floats | Ints]:
+        """Working values of what became of the rows."""
+        found = {c.name: c for c in self.part.layout.columns}
+        again = {
+            c: found[c].values(mended.whole.column(c).combine_chunks())
+            for c in mended.changed
+            if c in found
+        }
+        return {**drawn, **again}
+
+    def _follow(self, mended: Mended, start: int, stop: int) -> None:
+        """Lead keys to the parents that rows have taken over from others."""
+        for key, places in mended.places.items():
+            pointers = self.skeleton.pointers[key]
+            own = pointers[start:stop]
+            pointers[start:stop] = np.where(places >= 0, own[places], -1)
 
     def _keep(
         self, done: _Done, rows: pa.Table, drawn: Values, kept: NDArray[np.bool_], start: int

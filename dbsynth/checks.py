@@ -1,94 +1,199 @@
-"""Mend rows that break a CHECK constraint, with values of rows that do not."""
+"""Make rows keep their checks: compute what one defines, borrow from good rows, or try."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.expressions import UntranslatableError, mentioned, translate
+from dbsynth.draft import Draft, Unit
+from dbsynth.expressions import UntranslatableError
 from dbsynth.features import Ints
+from dbsynth.hints import Hints
+from dbsynth.localsql import LocalSql
+from dbsynth.moves import Borrow, Move, Scene
 from dbsynth.schema import Table
 
-ROUNDS = 6  # of repair: mending one check may break another
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_ROUNDS = 5  # over all conditions: mending one may break another
+_ENOUGH = 0.05  # share of good rows from which broken ones may borrow before anything else is tried
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One conjunct of a check."""
+
+    check: str
+    tree: exp.Expr
+    sql: str  # in the in-memory engine's dialect
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Repair:
-    """Mends rows that break a check, with values of rows that do not."""
+    """Mends rows that break a check."""
 
-    conditions: Mapping[str, str]  # name -> expression in DuckDB's dialect
-    columns: Mapping[str, tuple[str, ...]]  # name -> the columns that may change
+    groups: tuple[tuple[Condition, ...], ...]  # of conditions that share a column that may change
+    hints: Hints
     scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
-    def of(cls, table: Table, dialect: str, fixed: set[str]) -> Repair | None:
+    def of(
+        cls, table: Table, dialect: str, units: Sequence[Unit], skipped: Collection[str] = ()
+    ) -> Repair | None:
         """
-        Prepare the checks of a table; None if there are none that can be evaluated.
+        Prepare the checks of a table; None if there are none that can be judged here.
 
         Args:
             table: the source's.
             dialect: of its expressions.
-            fixed: columns that may not change: keys.
+            units: what may change.
+            skipped: columns that are not known yet; checks that name one are left out.
         """
-        names = {c.name: c.name for c in table.columns}
-        written = {c.name for c in table.written_columns}
-        conditions, columns = {}, {}
-        for check in table.row_checks:
-            used = mentioned(check.expression, dialect, names)
-            movable = tuple(c for c in used if c not in fixed)
-            if not movable or not set(used) <= written:
-                continue
-            try:
-                conditions[check.name] = translate(check.expression, dialect, "duckdb", names)
-            except UntranslatableError:
-                continue
-            columns[check.name] = movable
-        return cls(conditions, columns) if conditions else None
+        local = LocalSql(table, dialect)
+        by_column = {c: unit for unit in units for c in unit.columns}
+        conditions = [
+            c for c in _conditions(table, local) if not set(c.columns) & set(skipped) and c.columns
+        ]
+        return cls(_grouped(conditions, by_column), Hints(local, by_column)) if conditions else None
 
-    def donors(self, rows: pa.Table, rng: np.random.Generator) -> dict[str, Ints]:
-        """
-        Find whose values the rows that break a check should take.
+    @property
+    def touched(self) -> set[str]:
+        """The columns that mending may change."""
+        units = self.hints.units
+        used = {c for group in self.groups for k in group for c in k.columns if c in units}
+        return {c for column in used for c in units[column].columns}
 
-        Returns:
-            by column, (n,) the row number whose value each row gets; only columns that change.
-        """
-        own = np.arange(len(rows))
-        moved: dict[str, Ints] = {}
-        for _ in range(ROUNDS):
-            held = {n: np.asarray(h) for n, h in self.scratch.hold(rows, self.conditions).items()}
-            broken = {n: h for n, h in held.items() if not h.all()}
-            if not broken:
+    def mend(self, draft: Draft, rng: np.random.Generator) -> None:
+        """Change rows of a draft until they keep their checks, as far as anything helps."""
+        for group in self.groups:
+            _Mending(group, self.hints, draft, self.scratch, rng).run()
+
+    def holds(self, rows: pa.Table) -> NDArray[np.bool_]:
+        """Tell which of (n,) rows keep all checks that can be judged here."""
+        kept = np.ones(len(rows), bool)
+        conditions = [c.sql for group in self.groups for c in group]
+        for answer in self.scratch.hold(rows, conditions):
+            if answer is not None:
+                kept &= answer
+        return kept
+
+
+def _conditions(table: Table, local: LocalSql) -> Iterator[Condition]:
+    """Take checks apart at their ANDs; those that cannot be judged here are the database's."""
+    for check in table.row_checks:
+        try:
+            tree = local.parse(check.expression)
+        except UntranslatableError:
+            continue
+        for part in _conjuncts(tree):
+            yield Condition(check.name, part, local.sql(part), local.columns_of(part))
+
+
+def _conjuncts(tree: exp.Expr) -> list[exp.Expr]:
+    from sqlglot import exp
+
+    while isinstance(tree, exp.Paren):
+        tree = tree.this
+    if isinstance(tree, exp.And):
+        return [*_conjuncts(tree.this), *_conjuncts(tree.expression)]
+    return [tree]
+
+
+def _grouped(
+    conditions: Sequence[Condition], units: dict[str, Unit]
+) -> tuple[tuple[Condition, ...], ...]:
+    """Put conditions together that share something that may change."""
+    groups: list[tuple[set[str], list[Condition]]] = []
+    for condition in conditions:
+        names = {units[c].name for c in condition.columns if c in units}
+        touching = [g for g in groups if g[0] & names]
+        merged = (
+            names.union(*(g[0] for g in touching)),
+            [*(c for g in touching for c in g[1]), condition],
+        )
+        groups = [g for g in groups if not any(g is t for t in touching)] + [merged]
+    return tuple(tuple(members) for _, members in groups)
+
+
+@dataclass
+class _Mending:
+    """The mending of one group of conditions in one draft."""
+
+    conditions: Sequence[Condition]
+    hints: Hints
+    draft: Draft
+    scratch: Scratch
+    rng: np.random.Generator
+
+    def run(self) -> None:
+        """Mend; what stays broken is for those who come after."""
+        self.broken = self._judge(self.draft.rows)
+        if not self.broken.any():
+            return
+        units = self.hints.units
+        used = {c for condition in self.conditions for c in condition.columns if c in units}
+        self.units = tuple(dict.fromkeys(units[c] for c in sorted(used)))
+        donated = tuple(u for u in self.units if not u.is_unique)
+        self._define()
+        if not all(u.is_made for u in self.units) and self._good_share() >= _ENOUGH:
+            self._try(Borrow(donated), self._bad())
+        for _ in range(_ROUNDS):
+            if not self._bad().size or not self._round():
                 break
-            for name, good in broken.items():
-                sound = _sound(held, self.columns, self.columns[name])
-                pool = (
-                    np.flatnonzero(good & sound) if (good & sound).any() else np.flatnonzero(good)
-                )
-                bad = np.flatnonzero(~good)
-                if len(pool) == 0:
-                    continue
-                chosen = rng.choice(pool, len(bad))
-                for column in self.columns[name]:
-                    place = moved.setdefault(column, own.copy())
-                    place[bad] = place[chosen]
-                    step = own.copy()
-                    step[bad] = chosen
-                    at = rows.column_names.index(column)
-                    rows = rows.set_column(at, column, rows.column(column).take(pa.array(step)))
-        return moved
+        self._try(Borrow(donated, tries=8), self._bad())
 
+    def _define(self) -> None:
+        """Compute the columns that conditions define by others."""
+        for number, condition in enumerate(self.conditions):
+            move = self.hints.definition(condition.tree)
+            if move is not None:
+                self._try(move, np.flatnonzero(self.broken[number]))
 
-def _sound(
-    held: Mapping[str, NDArray[np.bool_]],
-    columns: Mapping[str, tuple[str, ...]],
-    touched: tuple[str, ...],
-) -> NDArray[np.bool_]:
-    """Rows in which every check that shares a column with the broken one holds."""
-    related = [h for n, h in held.items() if set(columns[n]) & set(touched)]
-    sound: NDArray[np.bool_] = np.logical_and.reduce(related)
-    return sound
+    def _round(self) -> bool:
+        """Try every move of every broken condition; tells whether one of them helped."""
+        before = int(self.broken.sum())
+        for number, condition in enumerate(self.conditions):
+            for move in self.hints.moves(condition.tree) if self.broken[number].any() else ():
+                at = np.flatnonzero(self.broken[number])
+                if len(at) == 0:
+                    break
+                self._try(move, at)
+        return int(self.broken.sum()) < before
+
+    def _try(self, move: Move, at: Ints) -> None:
+        """Let a move change rows; only changes after which fewer conditions are broken stay."""
+        if len(at) == 0:
+            return
+        good = np.flatnonzero(~self.broken.any(axis=0))
+        scene = Scene(self.draft, at, good, self.scratch, self.rng)
+        left = np.arange(len(at))
+        for proposal in move.propose(scene):
+            judged = self._judge(self.draft.imagine(at, proposal))
+            better = judged.sum(axis=0) < self.broken[:, at].sum(axis=0)
+            better &= np.isin(np.arange(len(at)), left)
+            kept = np.flatnonzero(better)
+            self.draft.put(at, proposal, kept)
+            self.broken[:, at[kept]] = judged[:, kept]
+            left = left[self.broken[:, at[left]].any(axis=0)]
+            if len(left) == 0:
+                break
+
+    def _judge(self, rows: pa.Table) -> NDArray[np.bool_]:
+        """Which conditions which rows break; (conditions, n).  One without an answer is kept."""
+        answers = self.scratch.hold(rows, [c.sql for c in self.conditions])
+        kept = [np.ones(len(rows), bool) if a is None else a for a in answers]
+        return ~np.stack(kept)
+
+    def _bad(self) -> Ints:
+        return np.flatnonzero(self.broken.any(axis=0))
+
+    def _good_share(self) -> float:
+        return 1.0 - len(self._bad()) / max(1, len(self.draft.rows))

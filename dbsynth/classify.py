@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbsynth import lexicon
-from dbsynth.limits import allowed_labels
+from dbsynth.limits import allowed_labels, is_unique_alone
 from dbsynth.profiles import Profile
 from dbsynth.schema import Column, Schema, Table, TableName
 from dbsynth.treatments import Treatment, TreatmentKind, Treatments
@@ -72,7 +72,7 @@ def classify(
         table.name: {
             column.name: chosen.get((table.name, column.name))
             or _listed(table, column, schema.dialect)
-            or _column(_clues(table, column, samples.get(table.name)))
+            or _column(_clues(table, column, samples.get(table.name), schema.dialect))
             for column in table.written_columns
         }
         for table in schema.tables
@@ -95,8 +95,8 @@ def _listed(table: Table, column: Column, dialect: str) -> Treatment | None:
     return Treatment(kind="category", evidence=f"a check lists its {len(labels)} labels")
 
 
-def _clues(table: Table, column: Column, sample: pa.Table | None) -> _Clues:
-    is_unique = (column.name,) in table.unique_sets
+def _clues(table: Table, column: Column, sample: pa.Table | None, dialect: str) -> _Clues:
+    is_unique = is_unique_alone(table, column.name, dialect)
     if sample is None or column.name not in sample.column_names:
         import pyarrow as pa
 

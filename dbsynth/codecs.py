@@ -149,7 +149,8 @@ class NumberCodec:
         v, e = values[known], entities[known]
         beyond = _beyond(statistic, values, entities, release)
         if len(v) == 0 or not release.is_enough(e):
-            return cls((), fallback, 1, 1.0, 0.0, beyond)
+            step = 1.0 if fallback[1] - fallback[0] >= 1.0 else 0.0
+            return cls((), fallback, 1, step, 0.0, beyond)
         step, offset = _lattice(v)
         spikes = _spikes(statistic, v, e, release)
         rest = ~np.isin(v, spikes) if len(spikes) else np.ones(len(v), bool)

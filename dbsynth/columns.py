@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from dbsynth.anchors import fit_datetime
+from dbsynth.anchors import SOME_DAYS, fit_datetime
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.conditions import Siblings
 from dbsynth.encode import CategoryColumn, ModelledColumn, NumberColumn, PresenceColumn
@@ -19,7 +20,7 @@ from dbsynth.plan import TablePlan
 from dbsynth.release import Release
 from dbsynth.sample import owner_key
 from dbsynth.schema import Column, Table
-from dbsynth.values import text_to_moments, to_floats
+from dbsynth.values import DAY, text_to_moments, to_floats
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class ColumnFit:
             siblings=ordered,
             is_strict=self._is_strict(column.name),
             is_date=column.type.kind == "date",
+            fallback=_days(*bounds(self.table, column.name, self.dialect)),
         )
 
     def _has_nulls(self, column: Column) -> bool:
@@ -116,6 +118,16 @@ class ColumnFit:
         gaps = np.where(later, plain - plain[np.maximum(siblings.previous, 0)], np.nan)
         gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
         return NumberColumn(column.name, codec, gap, self._is_strict(column.name))
+
+
+def _days(low: float | None, high: float | None) -> tuple[float, float]:
+    """Whole days within bounds in seconds, as far as they are known."""
+    if low is None and high is None:
+        return SOME_DAYS
+    first = math.ceil(low / DAY) if low is not None else None
+    last = math.floor(high / DAY) if high is not None else None
+    first = first if first is not None else (last or 0) - 365
+    return float(first), float(last if last is not None else first + 365)
 
 
 def _range(low: float | None, high: float | None) -> tuple[float, float]:

@@ -90,6 +90,7 @@ class ForeignKey:
     is_initially_deferred: bool = False
     match_full: bool = False
     is_declared: bool = True  # False: the target cannot declare it; verified by query all the same
+    is_valid: bool = True  # False: NOT VALID or NOT ENFORCED, so rows of the source may break it
 
     @property
     def is_self(self) -> bool:
@@ -106,6 +107,7 @@ class Unique:
     nulls_not_distinct: bool = False
     is_constraint: bool = True  # False: only an index enforces it
     predicate: str | None = None  # partial unique index: its WHERE, in the schema's dialect
+    is_folded: bool = False  # texts that differ in case, accents or trailing spaces count as equal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,7 @@ class Check:
     name: str
     expression: str
     columns: tuple[str, ...] = ()
+    is_valid: bool = True  # False: NOT VALID or NOT ENFORCED, so rows of the source may break it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +142,11 @@ class Index:
     columns: tuple[str, ...]  # empty if it indexes an expression
     is_unique: bool = False  # True only for unique indexes on expressions
     definition: str | None = None  # the whole CREATE INDEX statement, in the schema's dialect
+    # Unique indexes on expressions: what must not repeat, in the schema's dialect, and for which
+    # rows; none if it is not known.
+    expressions: tuple[str, ...] = ()
+    predicate: str | None = None
+    nulls_not_distinct: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +163,7 @@ class Table:
     conditions: tuple[Check, ...] = ()  # what rows must keep besides: domains, partition bounds
     exclusions: tuple[Exclusion, ...] = ()
     indexes: tuple[Index, ...] = ()
+    part_uniques: tuple[Unique, ...] = ()  # of single partitions: unique for a part of the rows
     options: str | None = None  # dialect specific tail of CREATE TABLE, e.g. STRICT
     comment: str | None = None
 
@@ -356,6 +365,7 @@ def _table(data: Mapping[str, Any]) -> Table:
     fields["conditions"] = tuple(Check(**_tuples(c)) for c in data["conditions"])
     fields["exclusions"] = tuple(_exclusion(e) for e in data["exclusions"])
     fields["indexes"] = tuple(Index(**_tuples(i)) for i in data["indexes"])
+    fields["part_uniques"] = tuple(Unique(**_tuples(u)) for u in data["part_uniques"])
     return Table(**fields)
 
 

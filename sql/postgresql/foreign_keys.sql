@@ -14,6 +14,7 @@ SELECT k.conrelid::bigint AS oid,
        k.confdeltype AS on_delete,
        k.confupdtype AS on_update,
        k.confmatchtype = 'f' AS match_full,
+       k.convalidated AS is_valid,
        k.condeferrable AS is_deferrable,
        k.condeferred AS is_initially_deferred
 FROM pg_catalog.pg_constraint k

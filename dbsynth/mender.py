@@ -1,0 +1,88 @@
+"""Let made rows keep a table's rules: checks first, then what must be unique, then both again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from dbsynth.checks import Repair
+from dbsynth.distinct import Distinct
+from dbsynth.draft import Draft, Unit, units_of
+from dbsynth.features import Ints
+from dbsynth.plan import TablePlan
+from dbsynth.schema import Table
+from dbsynth.tablemodel import TableModel
+
+_MOST_LEFT_OUT = 0.1  # if more rows seem to break a check, the check may be misunderstood here
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What became of (n,) rows."""
+
+    whole: pa.Table  # (n,) rows, also those that must be left out
+    kept: NDArray[np.bool_]  # (n,)
+    changed: Collection[str]  # columns
+    places: Mapping[str, Ints]  # key -> (n,) the row whose parent each row has now, -1 for none
+
+    @property
+    def rows(self) -> pa.Table:
+        """The rows that stay."""
+        return self.whole if self.kept.all() else self.whole.filter(pa.array(self.kept))
+
+
+@dataclass(frozen=True)
+class Mender:
+    """The rules of one table; remembers keys from one part of its rows to the next."""
+
+    units: tuple[Unit, ...]
+    repair: Repair | None
+    distinct: Distinct
+
+    @classmethod
+    def of(
+        cls,
+        table: Table,
+        dialect: str,
+        planned: TablePlan,
+        model: TableModel,
+        late: Collection[str] = (),
+    ) -> Mender:
+        """
+        Prepare the rules of a table.
+
+        Args:
+            table: the source's.
+            dialect: of its expressions.
+            planned: its plan.
+            model: its generator.
+            late: columns that are set only after the rows were mended.
+        """
+        units = tuple(u for u in units_of(table, planned) if not set(u.columns) & set(late))
+        repair = Repair.of(table, dialect, units, late)
+        touched = repair.touched if repair else set()
+        distinct = Distinct.of(table, dialect, planned, model, units, touched)
+        return cls(units, repair, distinct)
+
+    def mend(self, rows: pa.Table, rng: np.random.Generator) -> Mended:
+        """
+        Change rows until they keep the rules, and leave out the few for which nothing helps.
+
+        Args:
+            rows: (n,) the next rows of the table.
+            rng: decides.
+        """
+        draft = Draft(rows, self.units)
+        if self.repair is None:
+            kept = self.distinct.repair(draft, rng)
+            return Mended(draft.rows, kept, draft.changed, draft.places)
+        self.repair.mend(draft, rng)
+        kept = self.distinct.repair(draft, rng, self.repair.holds)
+        sound = self.repair.holds(draft.rows)
+        if len(rows) and (~sound).mean() <= _MOST_LEFT_OUT:
+            kept = kept & sound
+        return Mended(draft.rows, kept, draft.changed, draft.places)

@@ -1,0 +1,141 @@
+"""Other values for a row whose value is taken: near ones, other labels, new codes of its format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbsynth.draft import Draft, Proposal, Unit
+from dbsynth.encode import CategoryColumn, NumberColumn
+from dbsynth.features import Ints
+from dbsynth.formats import FormatModel, sample_format
+from dbsynth.localsql import LocalSql
+from dbsynth.patterned import patterns_of
+from dbsynth.regexes import Pattern
+from dbsynth.schema import Column, Table
+from dbsynth.tablemodel import TableModel
+from dbsynth.values import from_floats, to_floats
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_DIGITS = 9  # of a number that is written over the end of a text
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Where other values of a table's columns come from."""
+
+    columns: Mapping[str, Column]
+    labels: Mapping[str, tuple[Any, ...]]
+    steps: Mapping[str, float]
+    formats: Mapping[str, FormatModel]
+    patterns: Mapping[str, Sequence[Pattern]]  # that checks ask of texts
+
+    @classmethod
+    def of(cls, table: Table, local: LocalSql, model: TableModel) -> Variants:
+        """Collect what the schema and the model know of a table's values."""
+        columns = model.content.layout.columns if model.content else ()
+        return cls(
+            columns={c.name: c for c in table.columns},
+            labels={c.name: c.codec.labels for c in columns if isinstance(c, CategoryColumn)},
+            steps={c.name: c.codec.step for c in columns if isinstance(c, NumberColumn)},
+            formats=model.makers.formats,
+            patterns=patterns_of(table, local),
+        )
+
+    def propose(
+        self, unit: Unit, draft: Draft, at: Ints, attempt: int, rng: np.random.Generator
+    ) -> Proposal:
+        """
+        Suggest other values.
+
+        Args:
+            unit: what changes.
+            draft: the rows.
+            at: (k,) which of them.
+            attempt: how often this was asked for these rows; later values are further away.
+            rng: decides.
+        """
+        borrowed = draft.of_another([unit], rng.integers(0, len(draft.rows), len(at)))
+        if unit.is_key:
+            return borrowed
+        column = self.columns[unit.columns[0]]
+        own = draft.rows.column(column.name).take(pa.array(at)).combine_chunks()
+        values = self._others(column, own, attempt, rng)
+        return borrowed if values is None else Proposal({column.name: values})
+
+    def _others(
+        self, column: Column, own: pa.Array, attempt: int, rng: np.random.Generator
+    ) -> pa.Array | None:
+        if column.name in self.labels:
+            return self._labels(column.name, own, attempt, rng)
+        if pa.types.is_string(own.type):
+            return self._texts(column, own, attempt, rng)
+        if pa.types.is_boolean(own.type):
+            return pc.invert(own)
+        reach = 1 + attempt * attempt // 2
+        moves = rng.integers(1, reach + 1, len(own)) * rng.choice([-1, 1], len(own))
+        return _moved(own, moves, self.steps.get(column.name, 0.0))
+
+    def _labels(
+        self, name: str, own: pa.Array, attempt: int, rng: np.random.Generator
+    ) -> pa.Array | None:
+        labels = self.labels[name]
+        if not labels:
+            return None
+        start = np.asarray(pc.fill_null(pc.index_in(own, pa.array(labels, own.type)), 0))
+        if attempt >= len(labels):
+            start = rng.integers(0, len(labels), len(own))
+        return pa.array(labels, own.type).take(pa.array((start + attempt + 1) % len(labels)))
+
+    def _texts(
+        self, column: Column, own: pa.Array, attempt: int, rng: np.random.Generator
+    ) -> pa.Array | None:
+        patterns = self.patterns.get(column.name, ())
+        if patterns and attempt % 2:
+            drawn = patterns[attempt // 2 % len(patterns)].draw(rng, len(own))
+            return pa.array(drawn.tolist(), own.type)
+        if column.name in self.formats and attempt % 3 == 0:
+            return sample_format(self.formats[column.name], rng, len(own)).cast(own.type)
+        if column.type.kind != "string":
+            return None
+        return _numbered(own, min(1 + attempt // 8, _DIGITS), column.type.length, rng)
+
+
+def _moved(own: pa.Array, moves: Ints, step: float) -> pa.Array | None:
+    """Move numbers by steps, dates by days, times and timestamps by seconds."""
+    kind = own.type
+    try:
+        if pa.types.is_integer(kind):
+            wide = pc.add(own.cast(pa.int64()), pa.array(moves * max(1, round(step))))
+            return wide.cast(kind, safe=True)
+        if pa.types.is_date(kind):
+            return pc.add(own.cast(pa.int32()), pa.array(moves.astype(np.int32))).cast(kind)
+        if pa.types.is_timestamp(kind):
+            return pc.add(own.cast(pa.int64()), pa.array(moves * 1_000_000)).cast(kind)
+        if pa.types.is_decimal(kind) or pa.types.is_floating(kind) or pa.types.is_time(kind):
+            least = 10.0**-kind.scale if pa.types.is_decimal(kind) else 1.0
+            return from_floats(to_floats(own) + moves * (step or least), kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return None
+
+
+def _numbered(own: pa.Array, digits: int, length: int | None, rng: np.random.Generator) -> pa.Array:
+    """Texts that end in a random number, as long as before if they are long enough."""
+    numbers = pa.array(rng.integers(0, 10**digits, len(own))).cast(pa.string())
+    numbers = pc.utf8_lpad(numbers, digits, "0")
+    sizes = np.asarray(pc.fill_null(pc.utf8_length(own), 0))
+    limit = length or 1 << 30
+    kept = np.where(sizes + digits <= limit, sizes, np.maximum(limit - digits, 0))
+    grid = [
+        None if text is None else text[:size]
+        for text, size in zip(own.to_pylist(), kept, strict=True)
+    ]
+    return pc.binary_join_element_wise(pa.array(grid, own.type), numbers.cast(own.type), "")
