@@ -117,15 +117,14 @@ def units_of(table: Table, planned: TablePlan) -> tuple[Unit, ...]:
     List what of a table may change after its rows were drawn.
 
     Fixed are keys to owners and to the table itself, keys that close cycles or follow from others,
-    and keys that share columns with another key or the primary key.
+    and keys that share columns with another key.
     """
     free = [k for k in planned.keys if k.role in ("reference", "token")]
     leading = {k.via[0] for k in planned.keys if k.via}
     units = []
     for key in free:
         others = {c for k in table.foreign_keys if k.name != key.name for c in k.columns}
-        taken = others | set(table.primary_key)
-        if key.name in leading or set(key.columns) & taken:
+        if key.name in leading or set(key.columns) & others:
             continue
         nullable = all(table.column(c).is_nullable for c in key.columns)
         units.append(Unit(name=key.name, columns=key.columns, is_key=True, is_nullable=nullable))

@@ -305,7 +305,10 @@ def _is_harmless(node: exp.Expr, column: Column) -> bool:
         return True
     if "citext" in column.type.native:
         return True
-    return isinstance(parent, exp.In) and column.type.kind == "other"
+    if isinstance(parent, exp.EQ | exp.NEQ):
+        others = (parent.this, parent.expression)
+        return any(isinstance(_bare(side), exp.Literal) for side in others)
+    return isinstance(parent, exp.In)
 
 
 def _listed(node: exp.Expr) -> exp.Expr:
