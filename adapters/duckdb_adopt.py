@@ -96,6 +96,8 @@ def _connected(tables: dict[TableName, Table]) -> list[list[_Place]]:
     group: dict[_Place, list[_Place]] = {}
     for table in tables.values():
         for key in table.foreign_keys:
+            if key.when is not None:
+                continue  # it shares its column with keys of other types
             for child, parent in zip(key.columns, key.parent_columns, strict=True):
                 one, other = (key.child, child), (key.parent, parent)
                 joined = group.setdefault(one, [one])

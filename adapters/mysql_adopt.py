@@ -142,6 +142,7 @@ class _Types:
         self._up = {
             (k.child, column): (k.parent, parent)
             for k in schema.foreign_keys
+            if k.when is None
             for column, parent in zip(k.columns, k.parent_columns, strict=True)
         }
         self._parts: dict[_Place, int] = defaultdict(int)  # root column -> texts in its widest key
@@ -267,7 +268,7 @@ def _demanded(table: Table) -> Iterator[Index]:
     wanted: list[tuple[str, tuple[str, ...]]] = [
         (f"{c.name}_number", (c.name,)) for c in table.columns if c.identity
     ]
-    wanted += [(k.name, k.columns) for k in table.foreign_keys]
+    wanted += [(k.name, k.columns) for k in table.foreign_keys if k.is_declared]
     for name, columns in wanted:
         if not any(known[: len(columns)] == columns for known in leading):
             namer = Namer(RULES)

@@ -303,6 +303,7 @@ def _foreign_keys(table: Table, work: _Work) -> list[ForeignKey]:
                 is_initially_deferred=key.is_initially_deferred and rules.deferrable,
                 match_full=key.match_full and rules.match_full,
                 is_declared=is_declared,
+                when=key.when and replace(key.when, column=columns[key.when.column]),
             )
         )
     return kept

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from dbsynth import queries
 from dbsynth.errors import ConnectError, SourceError, TargetError
-from dbsynth.schema import ForeignKey, TableName
+from dbsynth.schema import ForeignKey, Schema, TableName
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,20 +76,42 @@ def own_rows(target: Queryable, name: TableName) -> str:
     return f"ONLY {quoted}" if one_row(target, sql)["has_heirs"] else quoted
 
 
-def count_orphans(target: Queryable, key: ForeignKey) -> int:
-    """Count the rows whose key is complete and has no row in the parent table."""
-    pairs = [
-        (queries.identifier(target.dialect, a), queries.identifier(target.dialect, b))
-        for a, b in zip(key.columns, key.parent_columns, strict=True)
-    ]
+def count_orphans(target: Queryable, key: ForeignKey, schema: Schema) -> int:
+    """Count the rows that a key is about, which are complete and have no row in the parent."""
+    child, parent = own_rows(target, key.child), own_rows(target, key.parent)
+    return int(one_row(target, orphans_sql(target, key, schema, child, parent))["violations"])
+
+
+def orphans_sql(target: Queryable, key: ForeignKey, schema: Schema, child: str, parent: str) -> str:
+    """Write the SELECT that counts orphans; `child` and `parent` stand behind FROM."""
     slots = {
-        "child": own_rows(target, key.child),
-        "parent": own_rows(target, key.parent),
-        "complete": " AND ".join(f"c.{child} IS NOT NULL" for child, _ in pairs),
-        "joined": " AND ".join(f"p.{parent} = c.{child}" for child, parent in pairs),
+        "child": child,
+        "parent": parent,
+        "complete": complete_sql(target.dialect, key),
+        "joined": " AND ".join(_equal(target.dialect, key, schema)),
     }
-    sql = queries.render(queries.get("verify", "orphans"), slots)
-    return int(one_row(target, sql)["violations"])
+    return queries.render(queries.get("verify", "orphans"), slots)
+
+
+def complete_sql(dialect: str, key: ForeignKey) -> str:
+    """Write the condition that a child row `c` has all of a key, and that it is about this row."""
+    found = [f"c.{queries.identifier(dialect, column)} IS NOT NULL" for column in key.columns]
+    if key.when is not None:
+        column, label = queries.identifier(dialect, key.when.column), key.when.label
+        found.append(f"c.{column} = {queries.literal(dialect, label)}")
+    return " AND ".join(found)
+
+
+def _equal(dialect: str, key: ForeignKey, schema: Schema) -> Iterator[str]:
+    child, parent = schema.table(key.child), schema.table(key.parent)
+    for column, wanted in zip(key.columns, key.parent_columns, strict=True):
+        own = f"c.{queries.identifier(dialect, column)}"
+        other = f"p.{queries.identifier(dialect, wanted)}"
+        # The text that a polymorphic reference may be matches keys of every type.
+        is_text = child.column(column).type.kind == "string"
+        differs = is_text and parent.column(wanted).type.kind != "string"
+        is_cast = key.when is not None and differs
+        yield f"{as_text(dialect, other) if is_cast else other} = {own}"
 
 
 def name_parts(target: Queryable, table: TableName) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.makers import make_columns
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
+from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress
 from dbsynth.rows import Values
 from dbsynth.schema import Batch, Column, Table
@@ -94,11 +95,22 @@ class _Attributes:
         chosen = chosen_parents(self.planned, pointers, self.state.known)
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
         codes = skeleton.codes.take(np.arange(start, stop))
-        return draw_part(
+        drawn = draw_part(
             self.state, self.planned, self.table, "content", self.part,
             Features.join([codes, chosen, above], stop - start),
             skeleton.siblings.part(start, stop), owners, number,
         )  # fmt: skip
+        return drawn | self._late(start, stop)
+
+    def _late(self, start: int, stop: int) -> dict[str, Ints]:
+        """Which rows have a polymorphic reference whose parent is only known later."""
+        late = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
+        return {
+            k.name: p.here(self.skeleton.states[p.name][start:stop], k.name).astype(np.int64)
+            for p in polymorphs(self.table)
+            for k in p.keys
+            if k.name in late
+        }
 
     def _assemble(self, drawn: Values, start: int, stop: int) -> pa.Table:
         """Turn one chunk's working values into the table's columns."""
@@ -213,4 +225,6 @@ def _placeholders(kind: pa.DataType, start: int, stop: int) -> pa.Array:
         return pa.array(numbers).cast(pa.string()).cast(kind)
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return from_floats(numbers * (DAY if pa.types.is_date(kind) else 1.0), kind)
-    return from_floats(numbers * 1.0 if pa.types.is_unsigned_integer(kind) else -1.0 * numbers, kind)
+    return from_floats(
+        numbers * 1.0 if pa.types.is_unsigned_integer(kind) else -1.0 * numbers, kind
+    )

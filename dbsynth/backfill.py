@@ -12,6 +12,7 @@ from dbsynth.features import Ints
 from dbsynth.grid import NONE, Grid
 from dbsynth.keys import draw_in_place
 from dbsynth.plan import KeyPlan, TablePlan
+from dbsynth.polymorphs import polymorphs
 from dbsynth.sample import foreign_key
 from dbsynth.schema import Backfill, Table
 from dbsynth.settle import settle
@@ -20,6 +21,7 @@ from dbsynth.state import State, late_columns, late_keys, late_neighbours
 
 def close_cycles(state: State, planned: TablePlan) -> Iterator[Backfill]:
     """Choose the rows that a table's late keys lead to, now that all tables are there."""
+    yield from _close_polymorphic(state, planned)
     size, table = state.sizes[planned.name], state.plan.schema.table(planned.name)
     late = late_columns(state.plan, planned)
     if not late or not size or not table.primary_key:
@@ -40,6 +42,25 @@ def close_cycles(state: State, planned: TablePlan) -> Iterator[Backfill]:
     rows = pa.table(filled).filter(pa.array(is_set)).combine_chunks()
     for batch in rows.to_batches():
         yield Backfill(planned.name, late, batch)
+
+
+def _close_polymorphic(state: State, planned: TablePlan) -> Iterator[Backfill]:
+    """Choose the rows that polymorphic references lead to, each label's rows by themselves."""
+    table = state.plan.schema.table(planned.name)
+    late = {k.name for k in planned.keys if k.role == "backfill"}
+    for key in (k for p in polymorphs(table) for k in p.keys if k.name in late):
+        parents = state.parent_key(key, key.parent_columns[0])
+        rows = np.flatnonzero(state.presence.get((planned.name, key.name), np.zeros(0)) > 0)
+        if not len(rows) or not len(parents) or not table.primary_key:
+            continue
+        # Each parent before any one twice, so that pairs that may not repeat hardly do.
+        order = state.rng(planned.name, key.name, "backfill").permutation(len(parents))
+        chosen = parents.take(pa.array(order[np.arange(len(rows)) % len(order)]))
+        (column,) = key.columns
+        filled = {c: state.keys[planned.name][c].take(pa.array(rows)) for c in table.primary_key}
+        filled[column] = chosen.cast(arrow_type(table.column(column).type))
+        for batch in pa.table(filled).combine_chunks().to_batches():
+            yield Backfill(planned.name, (column,), batch)
 
 
 def _grid(state: State, planned: TablePlan, table: Table) -> Grid:

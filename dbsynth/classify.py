@@ -87,6 +87,7 @@ def has_personal_data(treatments: Mapping[str, Treatment]) -> bool:
 def _listed(table: Table, column: Column, dialect: str) -> Treatment | None:
     """A category whose labels a check lists: they are part of the schema."""
     keyed = {c for k in table.foreign_keys for c in k.columns} | set(table.primary_key)
+    keyed |= {k.when.column for k in table.foreign_keys if k.when}
     if column.type.kind != "string" or column.name in keyed:
         return None
     labels = allowed_labels(table, column.name, dialect)
@@ -151,6 +152,8 @@ def _by_key(clues: _Clues) -> Treatment | None:
     table, column = clues.table, clues.column
     if any(column.name in key.columns for key in table.foreign_keys):
         return clues.treat("foreign key", "part of a foreign key")
+    if any(key.when and column.name == key.when.column for key in table.foreign_keys):
+        return clues.treat("foreign key", "says to which table another column refers")
     is_key = table.primary_key == (column.name,)
     if column.type.kind == "integer" and (column.identity or clues.is_unique):
         if not is_key and clues.meaning in _NUMBER_SEMANTICS:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dbsynth.features import Features, Floats, Ints
-from dbsynth.plan import Plan, TablePlan
+from dbsynth.plan import CHOSEN, Plan, TablePlan
 from dbsynth.rows import Layout, Values, position, running_means
 from dbsynth.sample import owner_key
 from dbsynth.schema import TableName
@@ -99,8 +99,8 @@ def climb(pointers: Ints, above: Ints) -> Ints:
 
 
 def chosen_parents(planned: TablePlan, pointers: Mapping[str, Ints], known: Known) -> Features:
-    """The features of all other parents that were chosen: reference and token keys."""
-    keys = [k for k in planned.keys if k.role in ("reference", "token")]
+    """The features of all other parents that were chosen before the attributes."""
+    keys = [k for k in planned.keys if k.role in CHOSEN]
     parts = [known.features[k.parent].take(pointers[k.name]) for k in keys]
     rows = len(pointers[keys[0].name]) if keys else 0
     return Features.join(parts, rows)

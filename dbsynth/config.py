@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from dbsynth.errors import PlanFileError
+from dbsynth.references import Reference, from_data
 from dbsynth.schema import Schema, TableName
 from dbsynth.treatments import KINDS, Treatment, TreatmentKind
 
@@ -54,6 +55,7 @@ class Config:
     quality: Quality | None = None
     tables: tuple[TableRule, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
+    references: tuple[Any, ...] = ()  # as `references.from_data` reads them
     path: Path | None = None
 
     def rule(self, table: TableName) -> TableRule:
@@ -83,9 +85,12 @@ class Config:
         Compare every pattern with a whole schema.
 
         Raises:
-            PlanFileError: a pattern matches nothing there, or a named key or root does not exist.
+            PlanFileError: a pattern matches nothing there, or something named does not exist.
         """
-        problems = [p for rule in self.tables for p in _rule_problems(rule, schema)]
+        problems: list[str] = []
+        listed = from_data(self.references, schema, problems)
+        schema = schema.with_keys(k for r in listed if r.is_accepted for k in r.foreign_keys)
+        problems += [p for rule in self.tables for p in _rule_problems(rule, schema)]
         pairs = [(t.name, c.name) for t in schema.tables for c in t.columns]
         known = [f"{table.name}.{column}" for table, column in pairs]
         problems += [
@@ -94,6 +99,15 @@ class Config:
             if not any(_matches_column(table, column, rule.pattern) for table, column in pairs)
         ]
         _raise(self.path, problems)
+
+    def wanted(self, whole: Schema, schema: Schema) -> tuple[Reference, ...]:
+        """The references that the user lists, as far as a part of the schema has their tables."""
+        found = from_data(self.references, whole, [])
+        return tuple(
+            r
+            for r in found
+            if r.child in schema.by_name and all(x.parent in schema.by_name for x in r.leads)
+        )
 
 
 def matches(table: TableName, pattern: str) -> bool:
@@ -198,7 +212,9 @@ class _Reader:
 
     def config(self, data: Any) -> Config:
         top = self._mapping(
-            data, "the file", ("connections", "seed", "engine", "quality", "tables", "columns")
+            data,
+            "the file",
+            ("connections", "seed", "engine", "quality", "tables", "columns", "references"),
         )
         return Config(
             connections=self._connections(top),
@@ -207,6 +223,7 @@ class _Reader:
             quality=self._choice(top, "quality", QUALITIES),
             tables=tuple(self._tables(top)),
             columns=tuple(self._columns(top)),
+            references=tuple(self._value(top, "references", "a list", _is_list) or ()),
             path=None if self._name == FILE_NAME else Path(self._name),
         )
 
@@ -296,6 +313,10 @@ def _is_positive(value: Any) -> bool:
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and bool(value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
 
 
 def _is_string(value: Any) -> bool:

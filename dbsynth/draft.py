@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from dbsynth.features import Ints
 from dbsynth.plan import TablePlan
+from dbsynth.polymorphs import polymorphs
 from dbsynth.schema import Table
 
 NOBODY = -1  # the place of a key that is NULL
@@ -129,6 +130,7 @@ def units_of(table: Table, planned: TablePlan) -> tuple[Unit, ...]:
         nullable = all(table.column(c).is_nullable for c in key.columns)
         units.append(Unit(name=key.name, columns=key.columns, is_key=True, is_nullable=nullable))
     keyed = {c for k in table.foreign_keys for c in k.columns}
+    keyed |= {p.type_column for p in polymorphs(table)}
     for column in table.written_columns:
         treatment = planned.columns.get(column.name)
         if column.name in keyed or treatment is None or treatment.kind == "foreign key":

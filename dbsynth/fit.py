@@ -32,13 +32,15 @@ from dbsynth.encode import (
 )
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.makers import fit_makers
+from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, RowModel, stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
+from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
 from dbsynth.rows import IGNORED, Layout, Values
-from dbsynth.sample import Sample, owner_key, read_sample
+from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
 
@@ -62,6 +64,9 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
     for planned in plan.tables.values():
         tables[planned.name] = _TableFit(plan, planned, sample, release, known, progress).model()
     return Model(plan, tables)
+
+
+_COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
 
 
 @dataclass(frozen=True)
@@ -170,31 +175,41 @@ class _TableFit:
         if owner is None or owners is None:
             return 0
         if self.sample.shares[self.planned.name] >= 1.0:
-            return int((owners < 0).sum())
+            # An orphan of a key that nothing declares has an owner in the copy.
+            return int((~self._has_key(owner)).sum())
         return round(owner.nulls * self.planned.source_rows)
 
     # ---- structure: the keys other than the owner's ------------------------------------------
 
     def _structure(self, owners: Ints | None, siblings: Siblings) -> RowsModel | None:
-        keys = [k for k in self.planned.keys if k.role in ("reference", "token")]
-        if not keys:
+        chosen = self._choices()
+        if not chosen:
             return None
-        columns, values = [], {}
-        for key in keys:
-            column, data = self._choice(key)
-            columns.append(column)
-            values[key.name] = data
-        layout = Layout(tuple(columns))
+        layout = Layout(tuple(column for column, _ in chosen))
+        values: Values = {column.name: data for column, data in chosen}
         condition = self._condition(owners, siblings, layout, values)
         model = self._train("structure", layout, values, condition, siblings, {})
         return RowsModel(layout, self.engine, model)
 
+    def _choices(self) -> list[tuple[CategoryColumn, Ints]]:
+        """What is drawn before the attributes: labels first, then the kinds of parents."""
+        told = [self._label_choice(p) for p in polymorphs(self.table)]
+        return told + [self._choice(k) for k in chosen_keys(self.planned, self.table)]
+
+    def _label_choice(self, polymorph: Polymorph) -> tuple[CategoryColumn, Ints]:
+        """What rows say of a polymorphic reference; the plan has its labels, released."""
+        states = polymorph.states(self.rows)
+        shown = [2 * i + 1 for i in range(len(polymorph.keys))]
+        alone = np.where((states >= 0) & (states % 2 == 0), states, NOTHING)
+        statistic = f"{self.planned.name}.{polymorph.name}"
+        codec = CategoryCodec.fit(statistic, _masked(alone), self.entities, self.release)
+        codec = CategoryCodec((*shown, *codec.labels))
+        return CategoryColumn(polymorph.name, codec), codec.encode(_masked(states))
+
     def _choice(self, key: KeyPlan) -> tuple[CategoryColumn, Ints]:
         """The codes by which a key's parent is chosen: its row, or its kind."""
         pointers = self.sample.parents[self.planned.name, key.name]
-        valid = np.ones(len(self.rows), bool)
-        for name in key.columns:
-            valid &= np.asarray(self.rows.column(name).is_valid())
+        valid = self._has_key(key)
         if key.role == "reference":
             chosen = pa.array(pointers, pa.int64(), mask=pointers < 0)
             statistic = f"{self.planned.name}.{key.name}"
@@ -224,7 +239,9 @@ class _TableFit:
             columns.append(fitted)
             values[column.name] = fitted.values(self._columns.values(column.name))
         for key in self.planned.keys:
-            if key.role in ("self", "backfill"):
+            # Whether a polymorphic key is there is part of the label that is drawn.
+            is_told = polymorph_of(self.table, key.name) is not None
+            if key.role in ("self", "backfill") and not is_told:
                 columns.append(PresenceColumn(key.name))
                 values[key.name] = self._presence(key)
         for name, counts in self._fanouts().items():
@@ -246,11 +263,7 @@ class _TableFit:
         """The features of the keys that were chosen."""
         if structure is None:
             return Features.empty(len(self.rows))
-        values = {
-            k.name: self._choice(k)[1]
-            for k in self.planned.keys
-            if k.role in ("reference", "token")
-        }
+        values: Values = {column.name: data for column, data in self._choices()}
         return structure.layout.features(values, len(self.rows))
 
     def _chosen(self, structure: RowsModel | None) -> Features:
@@ -265,17 +278,21 @@ class _TableFit:
         return NumberColumn(name, NumberCodec.fit(name, counts, self.entities, self.release))
 
     def _presence(self, key: KeyPlan) -> Ints:
-        present = np.ones(len(self.rows), bool)
+        return self._has_key(key).astype(np.int64)
+
+    def _has_key(self, key: KeyPlan) -> NDArray[np.bool_]:
+        """Mark the rows that a key is about and that have all of it."""
+        present = rows_of(self.rows, foreign_key(self.table, key.name))
         for name in key.columns:
             present &= np.asarray(self.rows.column(name).is_valid())
-        return present.astype(np.int64)
+        return present
 
     def _fanouts(self) -> dict[str, Ints]:
         """How many child rows every row has, along each key that is generated by count."""
         found = {}
         for child in self.plan.tables.values():
             for key in child.keys:
-                if key.parent != self.planned.name or key.role not in ("owner", "token", "self"):
+                if key.parent != self.planned.name or key.role not in _COUNTED:
                     continue
                 pointers = self.sample.parents.get((child.name, key.name))
                 if pointers is None:
@@ -334,7 +351,7 @@ class _TableFit:
         """Kinds of these rows, if another table chooses among them."""
         name = self.planned.name
         wanted = any(
-            k.parent == name and k.role == "token"
+            k.parent == name and k.role in ("token", "polymorphic")
             for t in self.plan.tables.values()
             for k in t.keys
         )
@@ -364,6 +381,11 @@ class _TableFit:
             if len(own) and back:
                 found[key.name] = Release.share(back[0][pointers[own]] == own)
         return found
+
+
+def _masked(states: Ints) -> pa.Array:
+    """States as Arrow values, NULL for none."""
+    return pa.array(states, pa.int64(), mask=states < 0)
 
 
 def _drawn(content: RowsModel) -> set[str]:

@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dbsynth.arrow import arrow_type
 from dbsynth.attributes import draw_attributes
 from dbsynth.backfill import close_cycles
 from dbsynth.features import Features, Ints
-from dbsynth.matching import match_rows, places_of
+from dbsynth.matching import match_rows, places_of, rows_of
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
@@ -88,7 +89,8 @@ def _copied(
             pointers[key.name] = np.full(len(rows), -1, np.int64)
             if key.role != "backfill":
                 parents = [state.parent_key(declared, c) for c in declared.parent_columns]
-                pointers[key.name] = match_rows([rows.column(c) for c in declared.columns], parents)
+                found = match_rows([rows.column(c) for c in declared.columns], parents)
+                pointers[key.name] = np.where(rows_of(rows, declared), found, -1)
         else:
             rows, pointers[key.name] = _redrawn(state, planned, rows, declared, key)
     state.known.pointers[planned.name] = pointers
@@ -102,7 +104,8 @@ def _redrawn(
 ) -> tuple[pa.Table, Ints]:
     """Point a reference table's rows to generated parents: those of one old parent to one new."""
     columns = [rows.column(c) for c in declared.columns]
-    codes, _ = places_of(columns, columns)
+    here = rows_of(rows, declared)
+    codes = np.where(here, places_of(columns, columns)[0], -1)
     state.presence[planned.name, key.name] = (codes >= 0).astype(np.int64)
     parents = state.sizes.get(key.parent, 0)
     pointers = np.full(len(rows), -1, np.int64)
@@ -115,6 +118,8 @@ def _redrawn(
         taken = pa.nulls(len(rows), kind)
         if key.role != "backfill":
             taken = state.parent_key(declared, parent_column).take(row_index(pointers)).cast(kind)
+        if not here.all():
+            taken = pc.if_else(pa.array(here), taken, rows.column(column))
         rows = rows.set_column(rows.column_names.index(column), column, taken)
     return rows, pointers
 

@@ -61,13 +61,14 @@ def _key(schema: Schema, child: TableName, name: str) -> ForeignKey:
     return next(k for k in schema.table(child).foreign_keys if k.name == name)
 
 
-def _cost(schema: Schema, key: ForeignKey) -> tuple[bool, bool, bool, bool, bool]:
+def _cost(schema: Schema, key: ForeignKey) -> tuple[bool, bool, bool, bool, bool, bool]:
     """What setting a key late costs: first whether it can be done at all, then how well."""
     table = schema.table(key.child)
-    others = {c for k in table.foreign_keys if k is not key for c in k.columns}
+    others = {c for k in table.foreign_keys if k is not key and k.when is None for c in k.columns}
     cannot = not table.primary_key or set(key.columns) <= others | set(table.primary_key)
     in_primary_key = bool(set(key.columns) & set(table.primary_key))
     referred = {c for k in schema.foreign_keys if k.parent == key.child for c in k.parent_columns}
     optional = any(table.column(c).is_nullable for c in key.columns)
     is_referred = bool(set(key.columns) & referred)
-    return cannot, in_primary_key, is_referred, not optional, not key.is_deferrable
+    late = not optional, not key.is_deferrable
+    return cannot, in_primary_key, is_referred, key.when is not None, *late

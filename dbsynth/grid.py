@@ -185,6 +185,4 @@ def _reduced(offers: Mapping[str, Offer]) -> dict[str, Offer]:
                 viable[name] = viable[name] & np.isin(mine, theirs[viable[other]])
         if before == sum(int(v.sum()) for v in viable.values()):
             break
-    return {
-        n: Offer(o.key, o.places, o.codes, viable[n], o.may_lack) for n, o in offers.items()
-    }
+    return {n: Offer(o.key, o.places, o.codes, viable[n], o.may_lack) for n, o in offers.items()}

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dbsynth.features import Ints
 from dbsynth.keys import ANYWHERE, NOWHERE
+from dbsynth.polymorphs import labels_of
 from dbsynth.schema import ForeignKey
 
 
@@ -23,11 +25,20 @@ def row_pointers(child: pa.Table, key: ForeignKey, parent: pa.Table) -> Ints:
         parent: (m,) rows with the key's parent columns.
 
     Returns:
-        (n,) row numbers in `parent`, -1 where the key is NULL or its row was not read.
+        (n,) row numbers in `parent`, -1 where the key is NULL, its row was not read, or the key
+        is about other rows.
     """
-    return match_rows(
+    found = match_rows(
         [child.column(c) for c in key.columns], [parent.column(c) for c in key.parent_columns]
     )
+    return np.where(rows_of(child, key), found, -1)
+
+
+def rows_of(child: pa.Table, key: ForeignKey) -> NDArray[np.bool_]:
+    """Mark the (n,) child rows that a key is about: all of them, unless it is polymorphic."""
+    if key.when is None:
+        return np.ones(len(child), bool)
+    return np.asarray(labels_of(child.column(key.when.column), (key.when.label,)) == 0)
 
 
 def match_rows(wanted: Sequence[pa.ChunkedArray], given: Sequence[pa.ChunkedArray]) -> Ints:
@@ -44,7 +55,9 @@ def match_rows(wanted: Sequence[pa.ChunkedArray], given: Sequence[pa.ChunkedArra
     left = np.zeros(len(wanted[0]), np.int64)
     right = np.zeros(len(given[0]), np.int64)
     missing = np.zeros(len(left), bool)
-    for column, other in zip(wanted, given, strict=True):
+    for column, own in zip(wanted, given, strict=True):
+        # A polymorphic reference may be a text that stands for keys of every type.
+        other = own.cast(pa.string()) if pa.types.is_string(column.type) else own
         values = pc.unique(other.drop_null())
         here = _positions(column.cast(other.type, safe=False), values)
         missing |= here < 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from dbsynth.classify import has_personal_data
 from dbsynth.features import Ints
 from dbsynth.graph import KeyId
 from dbsynth.plan import TableMode
+from dbsynth.polymorphs import tables_of_labels
 from dbsynth.release import MIN_ENTITIES
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import Treatments
@@ -54,6 +56,11 @@ class Facts:
     pointers: Mapping[KeyId, Ints]  # within the profile
     cut: frozenset[KeyId]
     wishes: Mapping[TableName, TableWish]
+
+    @cached_property
+    def label_tables(self) -> frozenset[TableName]:
+        """The tables that list the labels of polymorphic references."""
+        return tables_of_labels(self.schema)
 
     def is_person(self, name: TableName) -> bool:
         """Whether a table describes people."""
@@ -98,6 +105,8 @@ def _owner(facts: Facts, table: Table, personal: Mapping[TableName, float]) -> F
     scored = []
     for key in table.foreign_keys:
         if key.is_self or (table.name, key.name) in facts.cut or key.parent not in personal:
+            continue
+        if key.when is not None or key.parent in facts.label_tables:
             continue
         if _may_own(facts, table, key):
             scored.append((_ownership(facts, table, key, personal), key))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from dbsynth.schema import Schema, TableName
+from dbsynth.polymorphs import polymorph_of, polymorphs
+from dbsynth.references import Reference
+from dbsynth.schema import Schema, Table, TableName
 from dbsynth.treatments import Treatment
 
 FORMAT_VERSION = 1
@@ -21,10 +23,15 @@ KeyRole = Literal[
     "owner",  # rows are generated per parent row, as many as the parent's count says
     "reference",  # a learned category: the parent is a copied table
     "token",  # chosen before the attributes, with the parents' in-degrees kept
+    "polymorphic",  # the same, for the rows whose label names this parent; the label comes first
     "self",  # a tree over the table's own rows, level by level
     "derived",  # follows from another key: leads to the row that `via` leads to
     "backfill",  # closes a cycle: set after both tables are there
 ]
+
+
+CHOSEN: tuple[KeyRole, ...] = ("reference", "token", "polymorphic")
+"""The roles of keys whose parent is chosen before the attributes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +68,33 @@ def contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> lis
     """List what cannot be carried out: rows that need a parent in a table without rows."""
     found = []
     for table in tables.values():
-        for key in table.keys:
+        has_rows = table.mode != "empty" and table.target_rows > 0
+        for key in table.keys if has_rows else ():
+            parents = _choice(key, schema.table(table.name))
             columns = [schema.table(table.name).column(c) for c in key.columns]
             required = not any(c.is_nullable for c in columns)
-            has_rows = table.mode != "empty" and table.target_rows > 0
-            lacks = key.parent != table.name and tables[key.parent].mode == "empty"
-            if required and has_rows and lacks:
+            lacks = all(p != table.name and tables[p].mode == "empty" for p in parents)
+            if required and lacks:
                 found.append(
                     f"{table.name}: {key.name} needs rows of {key.parent}, which stays empty"
                 )
+        found += _lost_labels(tables, schema.table(table.name))
     return found
+
+
+def _choice(key: KeyPlan, table: Table) -> list[TableName]:
+    """The parents of which a key needs one: of a polymorphic reference any that it names."""
+    whole = polymorph_of(table, key.name)
+    return [key.parent] if whole is None else [k.parent for k in whole.keys]
+
+
+def _lost_labels(tables: Mapping[TableName, TablePlan], table: Table) -> Iterator[str]:
+    """A table that lists labels must be copied: rows refer to it by what it says."""
+    for polymorph in polymorphs(table):
+        lookup = polymorph.lookup(table)
+        if lookup is not None and tables[lookup.parent].mode != "copy":
+            place = f"{table.name}.{polymorph.type_column}"
+            yield f"{lookup.parent}: must be copied, for {place} says by its rows what it refers to"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,4 +107,5 @@ class Plan:
     engine: str = "argn"
     quality: Literal["fast", "balanced", "max"] = "balanced"
     is_protected: bool = True
+    references: tuple[Reference, ...] = ()  # that nothing declares; the schema has accepted ones
     notes: tuple[str, ...] = ()  # what the reader should know: cycles cut, keys guessed …

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any, get_args
 
@@ -21,7 +21,8 @@ from dbsynth.plan import (
     TablePlan,
     contradictions,
 )
-from dbsynth.schema import ForeignKey, Schema, Table, TableName
+from dbsynth.references import Reference, from_data, to_data
+from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.treatments import KINDS, Treatment
 
 _HEADER = """\
@@ -29,6 +30,10 @@ _HEADER = """\
 # Edit it and give it back with --plan.  `source` must stay the fingerprint of the schema it was
 # made for; waves and roots are worked out anew.  Modes: generate, invent, copy, empty.
 # Treatments: {kinds}.
+"""
+_REFERENCES = """\
+# References are keys that nothing declares.  Say `accepted: true`, and they are kept like declared
+# ones; the tables below follow by themselves.
 """
 
 
@@ -57,7 +62,8 @@ def to_yaml(plan: Plan) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = io.StringIO()
     yaml.dump(_to_data(plan), text)
-    return _HEADER.format(kinds=", ".join(KINDS)) + text.getvalue()
+    told = _REFERENCES if plan.references else ""
+    return _HEADER.format(kinds=", ".join(KINDS)) + told + text.getvalue()
 
 
 def from_yaml(text: str, schema: Schema) -> Plan:
@@ -118,11 +124,12 @@ def _to_data(plan: Plan) -> dict[str, Any]:
         "quality": plan.quality,
         "protected": plan.is_protected,
         "notes": list(plan.notes),
-        "tables": [_table_data(t, plan.schema.table(n)) for n, t in plan.tables.items()],
+        **({"references": [to_data(r) for r in plan.references]} if plan.references else {}),
+        "tables": [_table_data(t) for t in plan.tables.values()],
     }
 
 
-def _table_data(table: TablePlan, shape: Table) -> dict[str, Any]:
+def _table_data(table: TablePlan) -> dict[str, Any]:
     data: dict[str, Any] = {
         "schema": table.name.schema,
         "table": table.name.name,
@@ -137,16 +144,13 @@ def _table_data(table: TablePlan, shape: Table) -> dict[str, Any]:
         data["order_by"] = table.order_by
     if table.engine:
         data["engine"] = table.engine
-    undeclared = {k.name: k for k in shape.foreign_keys if not k.is_declared}
-    data["keys"] = [_key_data(k, undeclared.get(k.name)) for k in table.keys]
+    data["keys"] = [_key_data(k) for k in table.keys]
     data["columns"] = {n: _treatment_data(t) for n, t in table.columns.items()}
     return data
 
 
-def _key_data(key: KeyPlan, undeclared: ForeignKey | None) -> dict[str, Any]:
+def _key_data(key: KeyPlan) -> dict[str, Any]:
     data = asdict(key)
-    if undeclared is not None:  # the database does not tell it, so the plan must
-        data["undeclared_parent_columns"] = list(undeclared.parent_columns)
     data["columns"], data["via"] = list(key.columns), list(key.via)
     data["parent"] = str(key.parent)
     return {k: v for k, v in data.items() if v not in ("", [], 0.0)}
@@ -175,7 +179,8 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
             "Make the plan anew with `dbsynth plan SOURCE -o plan.yaml` and repeat your edits.",
         )
     problems: list[str] = []
-    schema = schema.with_keys(_undeclared(data, schema, problems))
+    references = from_data(data.get("references"), schema, problems)
+    schema = schema.with_keys(_planned(data, schema, references))
     tables: dict[TableName, TablePlan] = {}
     for entry in data.get("tables") or []:
         table = _table(entry, schema, problems)
@@ -190,16 +195,17 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
     return Plan(
         schema=schema,
-        tables=_settled(tables, schema, problems),
+        tables=settled(tables, schema, problems),
         seed=data.get("seed", 0),
         engine=str(data.get("engine", "argn")),
         quality=data["quality"],
         is_protected=bool(data.get("protected", True)),
+        references=references,
         notes=tuple(data.get("notes") or ()),
     )
 
 
-def _settled(
+def settled(
     tables: Mapping[TableName, TablePlan], schema: Schema, problems: list[str]
 ) -> dict[TableName, TablePlan]:
     """
@@ -217,19 +223,19 @@ def _settled(
     except ValueError as exc:
         remedy = "Give one key of each cycle the role backfill."
         raise PlanFileError("the plan's keys form a cycle", remedy) from exc
-    settled: dict[TableName, TablePlan] = {}
+    made: dict[TableName, TablePlan] = {}
     for name in sorted(tables, key=lambda n: (numbered[n], n)):
         table = tables[name]
         owners = [k for k in table.keys if k.role == "owner"]
         if len(owners) > 1:
             problems.append(f"{name}: only one key can be the owner")
         keys = tuple(_settled_key(k, tables[k.parent]) for k in table.keys)
-        root = settled[owners[0].parent].root if owners else name
-        settled[name] = replace(table, keys=keys, root=root, wave=numbered[name])
-    problems += contradictions(settled, schema)
+        root = made[owners[0].parent].root if owners else name
+        made[name] = replace(table, keys=keys, root=root, wave=numbered[name])
+    problems += contradictions(made, schema)
     if problems:
         raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
-    return settled
+    return made
 
 
 def _settled_key(key: KeyPlan, parent: TablePlan) -> KeyPlan:
@@ -238,47 +244,26 @@ def _settled_key(key: KeyPlan, parent: TablePlan) -> KeyPlan:
     return replace(key, role="reference" if parent.mode == "copy" else "token")
 
 
-def _undeclared(
-    data: Mapping[str, Any], schema: Schema, problems: list[str]
+def _planned(
+    data: Mapping[str, Any], schema: Schema, references: Iterable[Reference]
 ) -> Iterator[ForeignKey]:
-    """Give the keys that the plan adds to those that the database declares."""
-    named = {str(name): name for name in schema.by_name}
-    for entry in data.get("tables") or []:
-        if not isinstance(entry, dict):
-            continue  # `_table` complains
-        name = TableName(str(entry.get("schema") or ""), str(entry.get("table")))
-        known = {k.name for k in schema.table(name).foreign_keys} if name in schema.by_name else ()
-        for key in entry.get("keys") or []:
-            if not isinstance(key, dict):
-                continue
-            if "undeclared_parent_columns" not in key or key.get("name") in known:
-                continue
-            parent = str(key.get("parent"))
-            found = ForeignKey(
-                name=str(key.get("name")),
-                child=name,
-                columns=tuple(key.get("columns") or ()),
-                parent=named.get(parent, TableName("", parent)),
-                parent_columns=tuple(key["undeclared_parent_columns"]),
-                is_declared=False,
-            )
-            if problem := _key_problem(found, schema):
-                problems.append(f"{name}: key {found.name!r}: {problem}")
-            else:
-                yield found
+    """
+    Give the keys that nothing declares and the tables of the plan have.
 
-
-def _key_problem(key: ForeignKey, schema: Schema) -> str:
-    """Say why the schema cannot have a key; empty if it can."""
-    for name, columns in ((key.child, key.columns), (key.parent, key.parent_columns)):
-        if name not in schema.by_name:
-            return f"there is no table {name}"
-        known = {c.name for c in schema.table(name).columns}
-        if lacking := [c for c in columns if c not in known]:
-            return f"{name} has no column {', '.join(lacking)}"
-    if not key.columns or len(key.columns) != len(key.parent_columns):
-        return "it must have as many columns as it refers to"
-    return ""
+    The user may have accepted a reference, or refused one, since the tables were planned.
+    """
+    entries = [e for e in data.get("tables") or [] if isinstance(e, dict)]
+    listed = {
+        (str(e.get("schema") or ""), str(e.get("table")), str(k.get("name")))
+        for e in entries
+        for k in e.get("keys") or []
+        if isinstance(k, dict)
+    }
+    known = {(k.child, k.name) for k in schema.foreign_keys}
+    for key in (k for reference in references for k in reference.foreign_keys):
+        if (*key.child, key.name) in listed and (key.child, key.name) not in known:
+            known.add((key.child, key.name))
+            yield key
 
 
 def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:

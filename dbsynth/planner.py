@@ -22,6 +22,7 @@ from dbsynth.ownership import (
     is_one_to_one,
 )
 from dbsynth.plan import KeyPlan, KeyRole, Plan, TableMode, TablePlan, contradictions
+from dbsynth.polymorphs import polymorphs
 from dbsynth.release import MIN_ENTITIES, Release
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import Treatment, Treatments
@@ -148,6 +149,8 @@ def _mode(
     wish = facts.wish(name).mode
     if wish is not None:
         return wish, "as configured"
+    if name in facts.label_tables:
+        return "copy", "lists the tables to which polymorphic references lead"
     if rows == 0:
         return "empty", "no rows in the source"
     if name.name.lower() in BOOKKEEPING:
@@ -173,9 +176,14 @@ def _entity_reason(facts: Facts, name: TableName, *, owns: bool) -> str:
         return "describes people"
     if owns:
         return "owns other rows"
+    if polymorphs(facts.schema.table(name)):
+        return "belongs to rows of several tables"
     if facts.counts[name] > REFERENCE_ROWS:
         return f"more than {REFERENCE_ROWS} rows"
-    referenced = any(k.parent == name and not k.is_self for k in facts.schema.foreign_keys)
+    referring = [k for k in facts.schema.foreign_keys if k.parent == name and not k.is_self]
+    if any(k.when is not None for k in referring):
+        return "polymorphic references lead to it"
+    referenced = bool(referring)
     return "" if referenced else "nothing refers to it"
 
 
@@ -188,7 +196,8 @@ def _keys(
     """Give every key its role; the owner first, then longer keys before shorter ones."""
     plans: list[KeyPlan] = []
     ordered = sorted(
-        table.foreign_keys, key=lambda k: (k is not owner, k.is_self, -len(k.columns), k.name)
+        table.foreign_keys,
+        key=lambda k: (k is not owner, k.is_self, k.when is not None, -len(k.columns), k.name),
     )
     for key in ordered:
         if key.parent not in facts.schema.by_name:
@@ -210,9 +219,12 @@ def _keys(
 
 def _nulls(facts: Facts, table: Table, key: ForeignKey) -> float:
     """The share of rows without a parent, to a thousandth; 0 where that is not allowed."""
-    if not any(table.column(c).is_nullable for c in key.columns):
+    if key.when is None and not any(table.column(c).is_nullable for c in key.columns):
         return 0.0
     rows = facts.profile[table.name]
+    if key.when is not None:
+        (whole,) = [p for p in polymorphs(table) if key in p.keys]
+        return Release.share(~whole.here(whole.states(rows), key.name))
     missing = np.zeros(len(rows), bool)
     for column in key.columns:
         missing |= np.asarray(rows.column(column).is_null())
@@ -233,6 +245,8 @@ def _role(
         return "self", (), ""
     if (table.name, key.name) in facts.cut:
         return "backfill", (), "closes a cycle"
+    if key.when is not None:
+        return "polymorphic", (), f"where {key.when.column} is {key.when.label}"
     via = _agreement(facts, table, key, plans)
     if via:
         return "derived", via, f"always the row that {' > '.join(via)} leads to"
@@ -263,6 +277,8 @@ def _ways(
     found: list[tuple[tuple[str, ...], Ints]] = []
     for key in facts.schema.table(parent).foreign_keys:
         if key.is_self or (parent, key.name) in facts.cut or key.parent not in facts.schema.by_name:
+            continue
+        if key.when is not None:
             continue
         above = facts.pointers[parent, key.name]
         reached = np.where(here >= 0, above[np.maximum(here, 0)], -1) if len(above) else here
@@ -307,6 +323,7 @@ def _order_by(facts: Facts, table: Table, owner: ForeignKey | None) -> str:
         return ""
     treatments = facts.treatments[table.name]
     keyed = {c for k in table.foreign_keys for c in k.columns}
+    keyed |= {p.type_column for p in polymorphs(table)}
     rest = [c for c in table.primary_key if c not in owner.columns]
     if len(rest) == 1 and rest[0] not in keyed and _is_ordered(treatments[rest[0]]):
         return rest[0]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbsynth import queries
 from dbsynth.ask import as_text
+from dbsynth.polymorphs import Polymorph, polymorphs
 from dbsynth.schema import Column, Table
 
 _UNENFORCED_LENGTHS = ("sqlite", "duckdb")  # these take varchar(n) for varchar
@@ -37,6 +38,8 @@ def row_rules(table: Table, dialect: str) -> Iterator[RowRule]:
                 broken=f"({' OR '.join(nulls)}) AND NOT ({' AND '.join(nulls)})",
                 detail=f"rows whose key {key.name} is NULL only in part",
             )
+    for polymorph in polymorphs(table):
+        yield _label_rule(polymorph, dialect)
     for check in table.row_checks:
         yield RowRule(
             check="check",
@@ -45,6 +48,19 @@ def row_rules(table: Table, dialect: str) -> Iterator[RowRule]:
             detail=f"rows that break {check.name}",
             is_expression=True,
         )
+
+
+def _label_rule(polymorph: Polymorph, dialect: str) -> RowRule:
+    """A row that refers to something says, by one of the labels, in which table that is."""
+    kind = queries.identifier(dialect, polymorph.type_column)
+    labels = ", ".join(queries.literal(dialect, label) for label in polymorph.labels)
+    present = [f"{queries.identifier(dialect, c)} IS NOT NULL" for c in polymorph.columns]
+    return RowRule(
+        check="polymorphic type",
+        columns=(polymorph.type_column, *polymorph.columns),
+        broken=f"{' AND '.join(present)} AND ({kind} IS NULL OR {kind} NOT IN ({labels}))",
+        detail=f"rows with none of the {len(polymorph.labels)} labels that name a table",
+    )
 
 
 def _column_rules(column: Column, dialect: str) -> Iterator[RowRule]:

@@ -36,11 +36,14 @@ from dbsynth.plan import Plan
 from dbsynth.planfile import fingerprint, from_yaml, planned_tables
 from dbsynth.planner import build_plan
 from dbsynth.progress import Event, Progress, silent
+from dbsynth.references import combine
+from dbsynth.release import Release
 from dbsynth.report import Run, TableRun, manifest
+from dbsynth.revise import measured, orphan_notes, revise
 from dbsynth.sample import read_profile
 from dbsynth.schema import Schema, TableName
 from dbsynth.selection import restrict, select
-from dbsynth.undeclared import describe_key, find_undeclared
+from dbsynth.undeclared import propose
 from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
@@ -173,9 +176,10 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
     counts = _count(source, schema, progress)
     profile = read_profile(source, schema, progress=progress)
     schema, told = _scripted(source, schema)
-    undeclared = find_undeclared(source, schema, profile)
-    schema = schema.with_keys(undeclared)
     seed, engine, quality = _choose(options)
+    found = propose(source, schema, profile, counts, Release(seed))
+    references = measured(combine(found, config.wanted(whole, schema)), source, schema)
+    schema = schema.with_keys(k for r in references if r.is_accepted for k in r.foreign_keys)
     made = build_plan(
         schema,
         classify(schema, profile, config.overrides(schema)),
@@ -186,7 +190,8 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
         quality=quality,
         wishes=_wishes(schema, config),
     )
-    return replace(made, notes=(*notes, *told, *map(describe_key, undeclared), *made.notes))
+    notes = (*notes, *told, *orphan_notes(references), *made.notes)
+    return replace(made, references=references, notes=notes)
 
 
 def _scripted(source: Source, schema: Schema) -> tuple[Schema, tuple[str, ...]]:
@@ -245,7 +250,7 @@ def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> 
     except (OSError, UnicodeDecodeError) as exc:
         raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
     schema = restrict(whole, planned_tables(text))
-    saved = from_yaml(text, _scripted(source, schema)[0])
+    saved = revise(from_yaml(text, _scripted(source, schema)[0]), source)
     return saved if options.seed is None else replace(saved, seed=options.seed)
 
 

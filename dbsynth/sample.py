@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from dbsynth.arrow import arrow_schema
 from dbsynth.features import Ints
 from dbsynth.matching import row_pointers
-from dbsynth.plan import KeyPlan, Plan, TablePlan
+from dbsynth.plan import CHOSEN, KeyPlan, Plan, TablePlan
+from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 
@@ -91,6 +92,18 @@ def read_sample(
 def owner_key(planned: TablePlan) -> KeyPlan | None:
     """The key along which a table's rows are generated, if there is one."""
     return next((k for k in planned.keys if k.role == "owner"), None)
+
+
+def chosen_keys(planned: TablePlan, table: Table) -> list[KeyPlan]:
+    """
+    The keys whose parents are chosen before the attributes.
+
+    Keys to tables that list the labels of polymorphic references are not among them: these rows
+    follow from the label.
+    """
+    lookups = [p.lookup(table) for p in polymorphs(table)]
+    follow = {k.name for k in lookups if k is not None}
+    return [k for k in planned.keys if k.role in CHOSEN and k.name not in follow]
 
 
 def foreign_key(table: Table, name: str) -> ForeignKey:

@@ -76,6 +76,14 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """Which rows a key is about, where a column names the table that another one refers to."""
+
+    column: str  # e.g. commentable_type
+    label: str  # its value as text, e.g. Post
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
     """`child.columns -> parent.parent_columns`; columns correspond by position."""
 
@@ -91,6 +99,7 @@ class ForeignKey:
     match_full: bool = False
     is_declared: bool = True  # False: the target cannot declare it; verified by query all the same
     is_valid: bool = True  # False: NOT VALID or NOT ENFORCED, so rows of the source may break it
+    when: When | None = None  # polymorphic: one key for each label, never declared
 
     @property
     def is_self(self) -> bool:
@@ -354,12 +363,7 @@ def _table(data: Mapping[str, Any]) -> Table:
     fields["name"] = TableName(*data["name"])
     fields["primary_key"] = tuple(data["primary_key"])
     fields["columns"] = tuple(Column(**{**c, "type": _type(c["type"])}) for c in data["columns"])
-    fields["foreign_keys"] = tuple(
-        ForeignKey(
-            **{**_tuples(k), "child": TableName(*k["child"]), "parent": TableName(*k["parent"])}
-        )
-        for k in data["foreign_keys"]
-    )
+    fields["foreign_keys"] = tuple(_foreign_key(k) for k in data["foreign_keys"])
     fields["uniques"] = tuple(Unique(**_tuples(u)) for u in data["uniques"])
     fields["checks"] = tuple(Check(**_tuples(c)) for c in data["checks"])
     fields["conditions"] = tuple(Check(**_tuples(c)) for c in data["conditions"])
@@ -367,6 +371,13 @@ def _table(data: Mapping[str, Any]) -> Table:
     fields["indexes"] = tuple(Index(**_tuples(i)) for i in data["indexes"])
     fields["part_uniques"] = tuple(Unique(**_tuples(u)) for u in data["part_uniques"])
     return Table(**fields)
+
+
+def _foreign_key(data: Mapping[str, Any]) -> ForeignKey:
+    fields = _tuples(data)
+    fields["child"], fields["parent"] = TableName(*data["child"]), TableName(*data["parent"])
+    fields["when"] = When(**data["when"]) if data.get("when") else None
+    return ForeignKey(**fields)
 
 
 def _exclusion(data: Mapping[str, Any]) -> Exclusion:

@@ -148,7 +148,9 @@ def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, .
 
 def late_keys(plan: Plan, planned: TablePlan) -> tuple[KeyPlan, ...]:
     """The keys that close cycles; those between copied tables are copied."""
-    late = [k for k in planned.keys if k.role == "backfill"]
+    table = plan.schema.table(planned.name)
+    plain = {k.name for k in table.foreign_keys if k.when is None}
+    late = [k for k in planned.keys if k.role == "backfill" and k.name in plain]
     is_copied = planned.mode == "copy"
     return tuple(k for k in late if not (is_copied and plan.tables[k.parent].mode == "copy"))
 

@@ -12,9 +12,11 @@ from dbsynth.draw import Drawing, chunks
 from dbsynth.encode import CategoryColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.grid import NONE, Grid
+from dbsynth.joint import Joint, refer_elsewhere
 from dbsynth.keys import ANYWHERE, choose_parents, draw_in_place, to_total
 from dbsynth.plan import KeyPlan, TablePlan
-from dbsynth.sample import foreign_key, owner_key
+from dbsynth.polymorphs import NOTHING, Polymorph, labels_of, polymorphs
+from dbsynth.sample import chosen_keys, foreign_key, owner_key
 from dbsynth.schema import Table, TableName
 from dbsynth.settle import settle
 from dbsynth.state import State
@@ -29,7 +31,9 @@ class Skeleton:
     owners: Ints | None  # (n,) owner rows, siblings together, -1 for none; None without an owner
     siblings: Siblings
     pointers: dict[str, Ints]  # key -> (n,) parent rows, -1 for none
+    states: dict[str, Ints]  # polymorphic reference -> (n,) what each row says, see `Polymorph`
     codes: Features  # (n, ...) what networks see of the chosen keys
+    joints: tuple[Joint, ...]
     grid: Grid  # the key columns that are known by now
     taken: Ints  # (n, columns of the grid) what is in them
 
@@ -37,7 +41,11 @@ class Skeleton:
         """The values of a key column of rows start..stop; None if they are not known yet."""
         if name not in self.grid.columns:
             return None
-        return self.grid.column(name, self.taken[start:stop, self.grid.columns.index(name)])
+        found = self.grid.column(name, self.taken[start:stop, self.grid.columns.index(name)])
+        for joint in self.joints:
+            if name == joint.polymorph.type_column:
+                return joint.labels(self.states[joint.name][start:stop], found)
+        return found
 
 
 def draw_part(
@@ -53,7 +61,8 @@ def draw_part(
 ) -> dict[str, Floats | Ints]:
     """Draw one chunk of a layout: (n,) working values by column name."""
     columns = {c.name for c in table.columns if not c.is_nullable}
-    keys = {k.name for k in planned.keys if set(k.columns) <= columns}
+    keys = {k.name for k in planned.keys if set(k.columns) <= columns and k.role != "polymorphic"}
+    keys |= {p.name for p in polymorphs(table) if p.is_required(table)}
     return Drawing(
         part=part,
         condition=condition,
@@ -78,8 +87,10 @@ class _Structure:
     model: TableModel
 
     def skeleton(self) -> Skeleton:
+        self.joints = tuple(self._joint(p) for p in polymorphs(self.table))
         self.grid = self._grid()
         self.pointers: dict[str, Ints] = {}
+        self.states: dict[str, Ints] = {}
         owner = owner_key(self.planned)
         owners = self._owned(owner) if owner else None
         self.size = self.state.wanted(self.planned) if owners is None else len(owners)
@@ -95,13 +106,22 @@ class _Structure:
         if owner is not None:
             index = index[_by_owner(settled.pointers[owner.name][index])]
         pointers = {k: v[index] for k, v in settled.pointers.items()}
+        states = {n: s[index] for n, s in self.states.items()}
+        for joint in self.joints:
+            joined = pointers.pop(joint.name)
+            states[joint.name] = joint.settled(joined, states[joint.name])
+            late = {joint.polymorph.keys[i].name for i in joint.late}
+            keys = [k.name for k in joint.polymorph.keys if k.name not in late]
+            pointers |= {name: joint.rows_of(joined, name) for name in keys}
         owners = pointers[owner.name] if owner else None
         return Skeleton(
             size=len(index),
             owners=owners,
             siblings=siblings_of(owners, len(index)),
             pointers=pointers,
+            states=states,
             codes=features.take(index),
+            joints=self.joints,
             grid=self.grid,
             taken=settled.codes[index],
         )
@@ -114,7 +134,25 @@ class _Structure:
         )
         keys = [foreign_key(self.table, k.name) for k in planned]
         parents = {k.name: [self.state.parent_key(k, c) for c in k.parent_columns] for k in keys}
-        return Grid.of(self.table, keys, parents)
+        parents |= {j.name: list(j.parents) for j in self.joints}
+        return Grid.of(self.table, [*keys, *(j.key for j in self.joints)], parents)
+
+    def _joint(self, polymorph: Polymorph) -> Joint:
+        """One key to all the tables that a polymorphic reference names."""
+        late = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
+        ids = [
+            None if k.name in late else self.state.parent_key(k, k.parent_columns[0])
+            for k in polymorph.keys
+        ]
+        return Joint.of(self.table, polymorph, ids, self._most_rows())
+
+    def _most_rows(self) -> int:
+        """More rows than the table will have, surely."""
+        owner = owner_key(self.planned)
+        if owner is None:
+            return self.state.wanted(self.planned)
+        fanout = self.state.fanouts[edge_name(self.planned.name, owner.name)]
+        return 2 * int(fanout.sum()) + self.state.ownerless(self.planned)
 
     def _owned(self, owner: KeyPlan) -> Ints:
         """The owner row of every row: as many as each owner's fan-out, then those without one."""
@@ -140,6 +178,9 @@ class _Structure:
         if part is None:
             return Features.empty(self.size)
         drawn = self._draw(part, owners)
+        for joint in self.joints:
+            self._name_tables(joint, part, drawn)
+        labelled: dict[str, Ints] = {}
         for key in self._other_keys():
             column = next(c for c in part.layout.columns if c.name == key.name)
             assert isinstance(column, CategoryColumn)
@@ -148,13 +189,51 @@ class _Structure:
                 rows = self._reference_rows(key, column, tokens)
                 self.pointers[key.name] = self._agreeing(key, rows)
             else:
-                got = self._take_tokens(key, tokens - 1)
+                whole = next((j for j in self.joints if key.name in j.names), None)
+                if whole is None:
+                    got = self.pointers[key.name] = self._take_tokens(key, tokens - 1)
+                else:
+                    got = labelled[key.name] = self._take_labelled(whole, key, tokens - 1)
                 kinds = self.state.known.codes[key.parent]
-                self.pointers[key.name] = got
                 found = got >= 0
                 drawn[key.name] = np.zeros(self.size, np.int64)
                 drawn[key.name][found] = kinds[got[found]] + 1
+        for joint in self.joints:
+            self.pointers[joint.name] = joint.pointers(self.states[joint.name], labelled)
         return part.layout.features(drawn, self.size)
+
+    def _name_tables(self, joint: Joint, part: RowsModel, drawn: dict[str, Floats | Ints]) -> None:
+        """Settle which tables rows refer to, and what follows: rows of the table of labels."""
+        column = next(c for c in part.layout.columns if c.name == joint.name)
+        assert isinstance(column, CategoryColumn)
+        known = np.array([NOTHING, *column.codec.labels, NOTHING], np.int64)
+        rng = self.state.rng(self.planned.name, joint.name)
+        states = known[drawn[joint.name].astype(np.int64)]
+        states = self.states[joint.name] = refer_elsewhere(states, joint.sizes > 0, rng)
+        drawn[joint.name] = column.codec.encode(pa.array(states, mask=states < 0))
+        lookup = joint.polymorph.lookup(self.table)
+        if lookup is not None:
+            listed = self.state.parent_key(lookup, lookup.parent_columns[0]).to_pylist()
+            labels = pa.chunked_array([pa.array(joint.polymorph.labels)])
+            places = labels_of(labels, tuple(map(str, listed)))
+            self.pointers[lookup.name] = np.where(states >= 0, places[states // 2], NONE)
+
+    def _take_labelled(self, joint: Joint, key: KeyPlan, kinds: Ints) -> Ints:
+        """Give the rows of one label parents of its table, by their capacities."""
+        good = joint.viable(key.name, self.grid.offers[joint.name].is_viable)
+        parent_kinds = self.state.known.codes[key.parent]
+        # A row that refers to this table and asks for no kind takes any that is left.
+        any_kind = int(parent_kinds.max(initial=0)) + 1
+        here = joint.polymorph.here(self.states[joint.name], key.name)
+        wanted = np.where(here, np.where(kinds >= 0, kinds, any_kind), NONE)
+        edge = edge_name(self.planned.name, key.name)
+        capacity = self.state.fanouts.get(edge, np.ones(len(parent_kinds), np.int64))
+        rng = self.state.rng(self.planned.name, key.name)
+        anywhere = np.full(self.size, ANYWHERE), np.full(len(good), ANYWHERE)
+        chosen = choose_parents(
+            wanted, anywhere[0], parent_kinds[good], anywhere[1], capacity[good], rng
+        )
+        return np.where(chosen < 0, NONE, good[np.maximum(chosen, 0)]) if len(good) else chosen
 
     def _draw(self, part: RowsModel, owners: Ints | None) -> dict[str, Floats | Ints]:
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
@@ -189,7 +268,7 @@ class _Structure:
 
     def _other_keys(self) -> list[KeyPlan]:
         """Reference keys first: keys that share columns with them must agree."""
-        keys = [k for k in self.planned.keys if k.role in ("reference", "token")]
+        keys = chosen_keys(self.planned, self.table)
         return sorted(keys, key=lambda k: k.role != "reference")
 
     def _take_tokens(self, key: KeyPlan, kinds: Ints) -> Ints:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.features import Ints
@@ -45,7 +46,8 @@ def hang(
     done = {c for k in planned.keys if k.role not in ("self", "backfill") for c in k.columns}
     open_columns = {c for k in keys for c in k.columns} - done
     for key in keys:
-        own = [c for c in key.columns if c in open_columns]
+        # A polymorphic key has its column to itself in the rows that it is about.
+        own = [c for c in key.columns if c in open_columns or key.when is not None]
         open_columns -= set(own)
         sets = [u for u in table.unique_sets if set(u) & set(own) and not set(u) & open_columns]
         rows = _Tree(state, planned, table, model, key, tuple(own), tuple(sets)).hung(rows, values)
@@ -70,14 +72,19 @@ class _Tree:
         planned = next(k for k in self.planned.keys if k.name == key.name)
         pointers = self._pointers(planned, values, groups, offered)
         pointers = self._spread(rows, pointers, groups, offered)
-        if not any(self.table.column(c).is_nullable for c in key.columns):
-            roots = (pointers < 0) & offered
+        is_needed = values[key.name] > 0 if key.when is not None else np.ones(len(rows), bool)
+        is_required = not any(self.table.column(c).is_nullable for c in key.columns)
+        if is_required or key.when is not None:
+            roots = (pointers < 0) & offered & is_needed
             pointers = np.where(roots, np.arange(len(rows)), pointers)  # they own themselves
         self.state.known.pointers[self.table.name][key.name] = pointers
         for column in self.own:
             taken = rows.column(self._above(column)).take(row_index(pointers))
             at = rows.column_names.index(column)
-            rows = rows.set_column(at, column, taken.cast(rows.column(column).type))
+            taken = taken.cast(rows.column(column).type)
+            if key.when is not None:
+                taken = pc.if_else(pa.array(pointers >= 0), taken, rows.column(column))
+            rows = rows.set_column(at, column, taken)
         return rows
 
     def _above(self, column: str) -> str:

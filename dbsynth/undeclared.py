@@ -1,152 +1,265 @@
-"""Find references that a source does not declare: the name says so, and every value is there."""
+"""
+Find references that a source does not declare, and say how much speaks for each.
+
+Names make the candidates (`refnames`), the first rows refuse most of them (`candidates`), and the
+source itself counts, over whole tables, what is left (`inclusion`).  The score of what remains is
+
+    0.55 * names + coverage * (0.15 + 0.20 * proof) + 0.10 * spread
+
+where *names* says how clearly they name the parent; *coverage* is 1 with no orphan and 0 where a
+tenth of the rows are orphans; *proof* is how unlikely the values would be found in the parent by
+chance (next to nothing for small numbers in a run of numbers, 1 for uuids); and *spread* is the
+share of parents that have children, doubled, at most 1.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbsynth.ask import Committed, count_orphans
-from dbsynth.lexicon import is_person_table, singular, words_of
-from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbsynth.candidates import LEAST_COVERAGE, Candidate, Sight, family, find_candidates, single
+from dbsynth.inclusion import Asker, Inclusion
+from dbsynth.polymorphic import find_polymorphic
+from dbsynth.references import Lead, Reference
+from dbsynth.refnames import Hint, Names, recurring
+from dbsynth.release import Release
+from dbsynth.schema import ForeignKey, Schema, TableName
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from dbsynth.adapters.base import Source
 
-_KINDS = ("integer", "string", "uuid")
-_LEAST_VALUES = 2  # different ones; a column with fewer says nothing
-_IDENTIFIERS = frozenset({"id", "ids", "key", "code", "no", "nr", "num", "number", "uuid", "guid",
-                          "fk", "ref"})  # fmt: skip
-# What rows call another row of their own table, and what people call another person.
-_ROLES = (
-    "parent", "ancestor", "predecessor", "successor", "reply to", "replies to", "belongs to",
-    "part of", "child of", "duplicate of", "merged into", "replaces", "replaced by",
-    "superseded by",
-)  # fmt: skip
-_PERSON_ROLES = (
-    "manager", "supervisor", "superior", "boss", "mentor", "reports to", "report to",
-    "referred by", "referrer", "spouse", "mother", "father", "vorgesetzter", "jefe",
-)  # fmt: skip
+ACCEPT = 0.6  # with names that say so, no orphan and no rival: kept without being asked
+PROPOSE = 0.33  # listed for the user to decide
+STRONG = 0.85  # names that say so
+_RIVAL = 0.04  # names that say so nearly as clearly
+_NAMES, _COVERED, _PROVEN, _SPREAD = 0.55, 0.15, 0.20, 0.10
+_LETTERS = 20  # that a place of a text could hold, by chance
+_DENSE = 0.5  # share of a range of numbers that are keys, from which numbers prove nothing
+_RUN = 30  # different numbers, before where they end says anything
 
 
-def find_undeclared(
-    source: Source, schema: Schema, profile: Mapping[TableName, pa.Table]
-) -> tuple[ForeignKey, ...]:
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A candidate with all that is known of it."""
+
+    candidate: Candidate
+    inclusion: Inclusion
+    proof: float
+    spread: float
+
+    @property
+    def score(self) -> float:
+        covered = max(0.0, 1 - (1 - self.inclusion.coverage) / (1 - LEAST_COVERAGE))
+        values = covered * (_COVERED + _PROVEN * self.proof)
+        return round(_NAMES * self.candidate.hint.score + values + _SPREAD * self.spread, 2)
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it may be kept without asking, if nothing rivals it."""
+        is_strong = self.candidate.hint.score >= STRONG and self.score >= ACCEPT
+        return is_strong and not self.inclusion.orphans
+
+
+def propose(
+    source: Source,
+    schema: Schema,
+    profile: Mapping[TableName, pa.Table],
+    counts: Mapping[TableName, int],
+    release: Release,
+) -> tuple[Reference, ...]:
     """
-    Propose foreign keys of one column that the source does not declare.
-
-    A column qualifies if its name points to exactly one table (it ends in the table's or its
-    key's name, or says what a row calls another one of its own table, or is called as a reference
-    elsewhere), has the type of that table's primary key, and no value that this key lacks.
+    Propose keys, of one column and of several, and polymorphic ones, that nothing declares.
 
     Args:
-        source: asked for values without a parent, in whole tables.
+        source: asked for rows without a parent, in whole tables.
         schema: the source's.
-        profile: the first rows of every table; only columns with several values are asked about.
+        profile: the first rows of every table.
+        counts: exact rows per table.
+        release: which labels of polymorphic references may be told.
 
     Returns:
-        the keys, with `is_declared` False, in the order of tables and columns.
+        references in the order of tables and columns; `is_accepted` says which are kept unasked.
     """
-    asked = Committed(source)
-    found: list[ForeignKey] = []
-    for table, column in _open_columns(schema, profile):
-        parent = _named_parent(schema, table, column)
-        if parent and not count_orphans(asked, key := _key(table, column, parent)):
-            found.append(key)
-    known = _by_column_name((*schema.foreign_keys, *found))
-    taken = {(k.child, k.columns[0]) for k in found}
-    for table, column in _open_columns(schema, profile):
-        parents = known.get(column.name.casefold(), set())
-        if (table.name, column.name) in taken or len(parents) != 1:
+    sight, asker = Sight(source, schema, profile, counts), Asker(source, schema)
+    names = Names(schema)
+    candidates = find_candidates(sight, names)
+    judged = _judge(sight, asker, candidates)
+    certain = _certain(judged)
+    likely = _alike(sight, schema, certain)
+    if likely:
+        judged = _better(judged, _judge(sight, asker, likely))
+        certain = _certain(judged)
+    plain = {j.candidate.key: j.candidate.key in certain for j in judged}
+    polymorphic = find_polymorphic(sight, asker, release, plain)
+    taken = {(r.child, c) for r in polymorphic for c in r.columns}
+    kinds = {(r.child, r.type_column) for r in polymorphic}
+    kept = [j for j in judged if not _is_taken(j.candidate.key, taken, kinds, certain)]
+    found = (*_listed(kept, certain, counts), *polymorphic)
+    return tuple(sorted(found, key=lambda r: (r.child, r.columns, -r.score, r.leads[0].parent)))
+
+
+def _is_taken(
+    key: ForeignKey,
+    ids: set[tuple[TableName, str]],
+    kinds: set[tuple[TableName, str]],
+    certain: set[ForeignKey],
+) -> bool:
+    """Whether a column of a plain key is part of a polymorphic reference."""
+    places = {(key.child, c) for c in key.columns}
+    return bool(places & ids) or (bool(places & kinds) and key not in certain)
+
+
+def _judge(sight: Sight, asker: Asker, candidates: Sequence[Candidate]) -> list[_Judged]:
+    measured = asker.measure([c.key for c in candidates])
+    extremes: dict[tuple[TableName, str], tuple[float, float] | None] = {}
+    judged = []
+    for candidate in candidates:
+        inclusion = measured.get(candidate.key)
+        if inclusion is None or inclusion.coverage < LEAST_COVERAGE:
             continue
-        parent = schema.by_name.get(next(iter(parents)))
-        if parent and _fits(column, parent) and not count_orphans(
-            asked, key := _key(table, column, parent)
-        ):  # fmt: skip
-            found.append(key)
-    return tuple(sorted(found, key=lambda k: (k.child, k.columns)))
+        place = candidate.key.parent, candidate.key.parent_columns[0]
+        if inclusion.low is not None and place not in extremes:
+            extremes[place] = asker.extremes(*place)
+        proof = _proof(sight, candidate.key, inclusion, extremes.get(place))
+        parents = max(1, sight.counts[candidate.key.parent])
+        spread = min(1.0, 2 * inclusion.different / parents)
+        judged.append(_Judged(candidate, inclusion, proof, spread))
+    return [j for j in judged if j.score >= PROPOSE]
 
 
-def describe_key(key: ForeignKey) -> str:
-    """Say in one line what was found, for the plan's notes."""
-    columns = ", ".join(key.columns)
-    told = "no constraint says so, but its name does, and every value is there"
-    return f"{key.child}.{columns} is taken for a reference to {key.parent}: {told}"
+def _proof(
+    sight: Sight, key: ForeignKey, inclusion: Inclusion, bounds: tuple[float, float] | None
+) -> float:
+    """How unlikely it is that so many different values would all be keys by chance."""
+    parents, tries = sight.counts[key.parent], min(inclusion.different, 10)
+    if len(key.columns) > 1:
+        sizes = [float(len(sight.values(key.parent, c))) for c in key.parent_columns]
+        return 1 - min(1.0, parents / max(1.0, float(np.prod(sizes)))) ** tries
+    kind = family(sight.schema.table(key.parent).column(key.parent_columns[0]).type)
+    if kind == "uuid":
+        return 1.0
+    if kind == "string":
+        return _text_proof(sight.values(key.child, key.columns[0]), parents, tries)
+    if bounds is None or inclusion.low is None or inclusion.high is None:
+        return 0.0
+    density = parents / (bounds[1] - bounds[0] + 1)
+    if density < _DENSE:
+        return float(1 - density**tries)
+    return _range_proof(inclusion, bounds)
 
 
-def _open_columns(
-    schema: Schema, profile: Mapping[TableName, pa.Table]
-) -> Iterator[tuple[Table, Column]]:
-    """Every column that could be a reference: in no key yet, not the whole primary key."""
+def _text_proof(values: pa.Array, parents: int, tries: int) -> float:
+    length = float(pc.mean(pc.utf8_length(values.cast(pa.string()))).as_py() or 0.0)
+    proof = 1 - min(1.0, parents / _LETTERS ** min(length, 12)) ** tries
+    return float(min(proof, 0.3) if length < 2 else proof)
+
+
+def _range_proof(inclusion: Inclusion, bounds: tuple[float, float]) -> float:
+    """
+    What numbers prove in a run of keys 1, 2, 3 …: next to nothing.
+
+    Any small number is found there.  But many numbers, far from each other, that end where the
+    keys end, are hardly quantities.
+    """
+    assert inclusion.low is not None
+    assert inclusion.high is not None
+    width = inclusion.high - inclusion.low + 1
+    reach = (inclusion.high - bounds[0] + 1) / (bounds[1] - bounds[0] + 1)
+    is_run = inclusion.different > _DENSE * width
+    return 0.0 if inclusion.different < _RUN or is_run or reach < 0.9 else 0.6
+
+
+def _certain(judged: Iterable[_Judged]) -> set[ForeignKey]:
+    """The keys that are kept unasked: one for each set of columns, without a rival."""
+    certain = set()
+    for group in _by_columns(judged).values():
+        best = group[0]
+        rivals = [j for j in group[1:] if j.inclusion.coverage >= best.inclusion.coverage]
+        limit = best.candidate.hint.score - _RIVAL
+        if best.is_certain and not any(j.candidate.hint.score > limit for j in rivals):
+            certain.add(best.candidate.key)
+    return certain
+
+
+def _by_columns(
+    judged: Iterable[_Judged],
+) -> dict[tuple[TableName, tuple[str, ...]], list[_Judged]]:
+    """Put what is about the same columns together, best first."""
+    groups = defaultdict(list)
+    for one in judged:
+        groups[one.candidate.key.child, one.candidate.key.columns].append(one)
+    for group in groups.values():
+        group.sort(key=lambda j: (-j.candidate.hint.score, -j.score, j.candidate.key.parent))
+    return groups
+
+
+def _alike(sight: Sight, schema: Schema, certain: set[ForeignKey]) -> list[Candidate]:
+    """Columns that are called as a certain reference is elsewhere: they lead there too."""
+    in_order = sorted(certain, key=lambda k: (k.child, k.columns))
+    known = recurring(k for k in (*schema.foreign_keys, *in_order) if k.parent in schema.by_name)
+    taken = {(k.child, k.columns) for k in certain}
+    found = []
     for table in schema.tables:
         keyed = {c for k in table.foreign_keys for c in k.columns}
         for column in table.written_columns:
-            if column.type.kind not in _KINDS or column.name in keyed:
+            goal = known.get(column.name.casefold())
+            if goal is None or column.name in keyed or (table.name, (column.name,)) in taken:
                 continue
-            values = profile[table.name].column(column.name)
-            if table.primary_key != (column.name,) and _is_varied(values):
-                yield table, column
+            wanted = schema.table(goal.parent).column(goal.parent_columns[0])
+            key = single(table.name, column.name, goal.parent, wanted.name)
+            kind = family(column.type)
+            is_own = table.primary_key == (column.name,)
+            is_own |= (goal.parent, wanted.name) == (table.name, column.name)
+            if is_own or kind != family(wanted.type) or not kind:
+                continue
+            if not sight.is_varied(table.name, column):
+                continue
+            if sight.share_found(key) >= LEAST_COVERAGE:
+                hint = Hint(0.9, f"{column.name} leads there in other tables")
+                found.append(Candidate(key, hint))
+    return found
 
 
-def _is_varied(values: pa.ChunkedArray) -> bool:
-    import pyarrow.compute as pc
-
-    return len(pc.unique(values.drop_null())) >= _LEAST_VALUES
-
-
-def _named_parent(schema: Schema, table: Table, column: Column) -> Table | None:
-    """The one table that the column's name points to best."""
-    scored: defaultdict[int, list[Table]] = defaultdict(list)
-    for parent in schema.tables:
-        if _fits(column, parent):
-            scored[_closeness(table, column, parent)].append(parent)
-    best = max(scored, default=0)
-    return scored[best][0] if best and len(scored[best]) == 1 else None
+def _better(judged: list[_Judged], others: list[_Judged]) -> list[_Judged]:
+    """Take for each key what was judged better."""
+    best = {j.candidate.key: j for j in judged}
+    for other in others:
+        key = other.candidate.key
+        if key not in best or best[key].score < other.score:
+            best[key] = other
+    return list(best.values())
 
 
-def _fits(column: Column, parent: Table) -> bool:
-    """Whether the parent has a key of one column, and of the same type."""
-    if len(parent.primary_key) != 1:
-        return False
-    return parent.column(parent.primary_key[0]).type.kind == column.type.kind
+def _listed(
+    judged: list[_Judged], certain: set[ForeignKey], counts: Mapping[TableName, int]
+) -> list[Reference]:
+    """What goes into the plan: certain keys alone, else the best few of each set of columns."""
+    found = []
+    for group in _by_columns(judged).values():
+        sure = [j for j in group if j.candidate.key in certain]
+        best = max(j.score for j in group)
+        shown = sure or [j for j in group if j.score > best - 0.1][:3]
+        found += [_reference(j, j.candidate.key in certain, counts) for j in shown]
+    return found
 
 
-def _closeness(table: Table, column: Column, parent: Table) -> int:
-    """How many words of the column's name say that it refers to the parent; 0: none do."""
-    stem = _stem(column.name)
-    names = {_stem(parent.name.name), _stem(parent.primary_key[0])}
-    if table.name == parent.name:
-        is_person = is_person_table(table.name.name, [c.name for c in table.columns])
-        names.discard(stem)  # that is the row's own name; previous_order is another order's
-        names |= {_stem(r) for r in (_ROLES + _PERSON_ROLES if is_person else _ROLES)}
-    return max((len(n) for n in names if n and stem[-len(n) :] == n), default=0)
-
-
-def _stem(name: str) -> tuple[str, ...]:
-    """The words of a name, in the singular, without what only says that it identifies."""
-    words = list(words_of(name))
-    while words and words[-1] in _IDENTIFIERS:
-        words.pop()
-    return (*words[:-1], singular(words[-1])) if words else ()
-
-
-def _by_column_name(keys: Iterable[ForeignKey]) -> dict[str, set[TableName]]:
-    """Which tables the references of each name lead to; only names that say "identifier"."""
-    known: defaultdict[str, set[TableName]] = defaultdict(set)
-    for key in keys:
-        if len(key.columns) == 1 and words_of(key.columns[0])[-1:] != _stem(key.columns[0])[-1:]:
-            known[key.columns[0].casefold()].add(key.parent)
-    return known
-
-
-def _key(table: Table, column: Column, parent: Table) -> ForeignKey:
-    return ForeignKey(
-        name=f"undeclared_{column.name}",
-        child=table.name,
-        columns=(column.name,),
-        parent=parent.name,
-        parent_columns=parent.primary_key,
-        is_declared=False,
-    )
+def _reference(judged: _Judged, accepted: bool, counts: Mapping[TableName, int]) -> Reference:
+    key, inclusion = judged.candidate.key, judged.inclusion
+    parents = counts[key.parent]
+    told = f"{judged.candidate.hint.why}; {inclusion.different} different keys, {parents} parents"
+    if judged.proof < 0.5:
+        told += "; values that any column may have prove little"
+    lead = Lead(
+        parent=key.parent, parent_columns=key.parent_columns, rows=inclusion.rows,
+        orphans=inclusion.orphans,
+    )  # fmt: skip
+    return Reference(
+        child=key.child, columns=key.columns, leads=(lead,), is_accepted=accepted,
+        score=judged.score, why=told,
+    )  # fmt: skip

@@ -186,7 +186,7 @@ def _orphans(key: ForeignKey, schema: Schema, target: Queryable) -> Findings:
             check="foreign key", table=key.child, columns=key.columns, count=0, detail=text
         )
         return Findings.of(["foreign key"], [missing])
-    count = count_orphans(target, key)
+    count = count_orphans(target, key, schema)
     text = f"rows without their row in {key.parent}" + ("" if key.is_declared else " (undeclared)")
     finding = Finding(
         check="foreign key", table=key.child, columns=key.columns, count=count, detail=text

@@ -104,6 +104,9 @@ def _repeats(rows: pa.Table, unique: tuple[str, ...]) -> bool:
 
 def _orphans(rows: pa.Table, key: ForeignKey, parent: pa.Table) -> bool:
     complete = np.ones(len(rows), bool)
+    if key.when is not None:  # polymorphic: only about the rows of one label
+        labels = rows.column(key.when.column).cast(pa.string()).to_pylist()
+        complete = np.array([label == key.when.label for label in labels])
     for column in key.columns:
         complete &= np.asarray(rows.column(column).is_valid())
     return bool((row_pointers(rows, key, parent)[complete] < 0).any())

@@ -12,9 +12,10 @@ from dbsynth import run
 from dbsynth.adapters import open_source
 from dbsynth.errors import PlanFileError
 from dbsynth.planfile import from_yaml, to_yaml
+from dbsynth.release import Release
 from dbsynth.sample import read_profile
 from dbsynth.schema import Schema
-from dbsynth.undeclared import find_undeclared
+from dbsynth.undeclared import propose
 from dbsynth.urls import resolve
 
 STAFF = """
@@ -44,7 +45,9 @@ def make(path: Path, script: str) -> str:
 def found(url: str) -> list[tuple[str, tuple[str, ...], str, tuple[str, ...]]]:
     with open_source(resolve(url, {})) as source:
         schema = source.introspect()
-        keys = find_undeclared(source, schema, read_profile(source, schema))
+        counts = {t.name: source.count(t.name) for t in schema.tables}
+        references = propose(source, schema, read_profile(source, schema), counts, Release(0))
+    keys = [k for r in references if r.is_accepted for k in r.foreign_keys]
     assert not any(k.is_declared for k in keys)
     return [(k.child.name, k.columns, k.parent.name, k.parent_columns) for k in keys]
 
@@ -117,7 +120,7 @@ def test_a_plan_file_with_an_impossible_undeclared_key_is_refused(sqlite_path: P
     text = to_yaml(run.plan(url)).replace("- unit_id\n", "- nothing\n")
     with pytest.raises(PlanFileError) as caught:
         from_yaml(text, declared(url))
-    assert "staff: key 'undeclared_unit_id': staff has no column nothing" in caught.value.problems
+    assert "references: entry 2: columns: staff has no column nothing" in caught.value.problems
 
 
 def test_a_copy_keeps_undeclared_references(sqlite_path: Path, tmp_path: Path) -> None:
