@@ -26,7 +26,7 @@ from dbsynth.state import State
 from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel
 from dbsynth.trees import hang
-from dbsynth.values import DAY, from_floats, moments_to_text
+from dbsynth.values import from_floats, moments_to_text, placeholders
 
 
 def draw_attributes(
@@ -145,7 +145,7 @@ class _Attributes:
             return taken.combine_chunks().cast(kind, safe=False)
         if column.is_nullable:
             return pa.nulls(stop - start, kind)
-        return _placeholders(kind, start, stop)
+        return placeholders(column.type, start, stop)
 
     def _redrawn(self, drawn: dict[str, Floats | Ints], mended: Mended) -> dict[str, Floats | Ints]:
         """Working values of what became of the rows."""
@@ -216,15 +216,3 @@ def _to_arrow(
     if isinstance(column, NumberColumn) and column.codec.step:
         decimals = max(0, -int(np.floor(np.log10(column.codec.step) + 1e-9)))
     return from_floats(values.astype(np.float64), kind, decimals)
-
-
-def _placeholders(kind: pa.DataType, start: int, stop: int) -> pa.Array:
-    """Different values of a type, for a NOT NULL key of rows start..stop that is set later."""
-    numbers = np.arange(start + 1, stop + 1)
-    if pa.types.is_string(kind) or pa.types.is_binary(kind):
-        return pa.array(numbers).cast(pa.string()).cast(kind)
-    if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
-        return from_floats(numbers * (DAY if pa.types.is_date(kind) else 1.0), kind)
-    return from_floats(
-        numbers * 1.0 if pa.types.is_unsigned_integer(kind) else -1.0 * numbers, kind
-    )

@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.arrow import arrow_type
 from dbsynth.attributes import draw_attributes
 from dbsynth.backfill import close_cycles
 from dbsynth.features import Features, Ints
@@ -28,6 +27,7 @@ from dbsynth.schema import Backfill, Batch, ForeignKey, Table, TableName
 from dbsynth.state import State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
+from dbsynth.values import placeholders
 
 
 def generate(
@@ -115,7 +115,9 @@ def _redrawn(
         pointers[fits] = order[codes[fits] % parents]
     for column, parent_column in zip(declared.columns, declared.parent_columns, strict=True):
         kind = rows.column(column).type
+        own = state.plan.schema.table(planned.name).column(column)
         taken = pa.nulls(len(rows), kind)
+        taken = taken if own.is_nullable else placeholders(own.type, 0, len(rows))
         if key.role != "backfill":
             taken = state.parent_key(declared, parent_column).take(row_index(pointers)).cast(kind)
         if not here.all():

@@ -47,7 +47,7 @@ class Offer:
         return dict(zip(map(tuple, self.codes[rows].tolist()), rows.tolist(), strict=True))
 
     def find(self, wanted: Ints) -> Ints:
-        """Look up (n, k) codes; returns (n,) parent rows, NONE where a code is or no parent fits."""
+        """Look up (n, k) codes; (n,) parent rows, NONE where a code is missing or none fits."""
         left, right = numbered(wanted, self.codes)
         whole = np.flatnonzero((self.codes >= 0).all(axis=1))
         row_of = np.full(int(max(left.max(initial=-1), right.max(initial=-1))) + 1, NONE)
@@ -100,14 +100,14 @@ class Grid:
         for key in keys:
             places = tuple(columns.index(c) for c in key.columns)
             offered = np.stack([codes[key.name, c] for c in key.columns], axis=1)
-            viable = (offered >= 0).all(axis=1)
+            viable = np.asarray((offered >= 0).all(axis=1))
             offers[key.name] = Offer(key, places, offered, viable, may_lack[list(places)])
         sets = [u for u in table.unique_sets if set(u) <= set(columns)]
         uniques = tuple(tuple(columns.index(c) for c in u) for u in sets)
         return cls(columns, tuple(domains), may_lack, _reduced(offers), uniques, known)
 
     def taken(self, pointers: Pointers, rows: int, without: str = "") -> Ints:
-        """What (n,) rows take from their parents: (n, columns) codes; earlier keys have their say."""
+        """What (n,) rows take from their parents: (n, columns) codes; earlier keys go first."""
         codes = np.full((rows, len(self.columns)), NONE, np.int64)
         for place, values in self.given.items():
             codes[:, place] = values

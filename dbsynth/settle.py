@@ -63,8 +63,9 @@ class _Settling:
     rng: np.random.Generator
 
     def settled(self) -> Settled:
+        names = [n for n in self.grid.offers if n in self.movable]
         for _ in range(ROUNDS):
-            if not any([self._fill(name) for name in self.grid.offers if name in self.movable]):
+            if sum(self._fill(name) for name in names) == 0:
                 break
         codes = self._codes()
         for unique in self.grid.uniques:
@@ -74,7 +75,7 @@ class _Settling:
         self.pointers |= pointers
         again = np.zeros(self.size, bool)
         for unique in self.grid.uniques:
-            again |= duplicates(codes[:, list(unique)].T)
+            again |= duplicates(list(codes[:, list(unique)].T))
         rows = np.flatnonzero(bad | again)
         kept = np.ones(self.size, bool)
         if len(rows):
@@ -95,19 +96,19 @@ class _Settling:
                     codes[lacking, place] = values[self.rng.choice(parents, len(lacking))]
         return codes
 
-    def _fill(self, name: str) -> bool:
-        """Draw parents for the rows whose key lacks one, or disagrees; whether there were any."""
+    def _fill(self, name: str) -> int:
+        """Draw parents for the rows whose key lacks one, or disagrees; how many there were."""
         codes = self.grid.taken(self.pointers, self.size)
         bad, pointers = _check(self.grid.offers[name], codes, self.pointers[name])
         self.pointers[name] = pointers
         rows = np.flatnonzero(bad)
         if len(rows) == 0:
-            return False
+            return 0
         others = self.grid.taken(self.pointers, self.size, without=name)[rows]
         shared = self.grid.shared(name, list(self.pointers))
         places, parent_places = self.grid.meeting(name, others, shared)
         pointers[rows] = draw_in_place(places, parent_places, self.rng)
-        return True
+        return len(rows)
 
     def _unsound(self, codes: Ints) -> tuple[Flags, dict[str, Ints]]:
         """Which rows have a key that is not sound, and where the keys lead."""
@@ -122,7 +123,7 @@ class _Settling:
         offers = self.grid.offers
         users = [n for n in offers if n in self.movable and set(offers[n].places) & set(unique)]
         for name in sorted(users, key=lambda n: -len(offers[n].codes)):
-            if not duplicates(codes[:, list(unique)].T).any():
+            if not duplicates(list(codes[:, list(unique)].T)).any():
                 return
             offer = offers[name]
             own = [i for i, p in enumerate(offer.places) if p in unique]
@@ -154,7 +155,7 @@ def _check(offer: Offer, codes: Ints, pointers: Ints) -> tuple[Flags, Ints]:
 def _may_be_partial(offer: Offer, own: Ints) -> Flags:
     """Whether (n, k) codes, some of which are missing, are allowed to miss them."""
     missing = own < 0
-    allowed: Flags = ~(missing & ~offer.may_lack).any(axis=1)
+    allowed: Flags = np.asarray(~(missing & ~offer.may_lack).any(axis=1))
     if offer.key.match_full:
         allowed &= missing.all(axis=1) | ~missing.any(axis=1)
     return allowed

@@ -134,7 +134,7 @@ class _Tree:
         level = _levels(pointers)
         wrong = np.flatnonzero(again)
         used = [set(_told(s, pointers, np.flatnonzero(~again))) for s in sets]
-        for row in wrong:
+        for row in wrong.tolist():
             # Only rows of lower levels may be its parents, so that no cycle arises.
             fits = (groups == groups[row]) & offered & (level < level[row])
             parents = [*rng.permutation(np.flatnonzero(fits)).tolist(), NONE]

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.arrow import arrow_type
 from dbsynth.extremes import MIDNIGHT, is_plain, read_extremes, write_extremes
 from dbsynth.features import Floats
+from dbsynth.schema import SqlType
 
 DAY = 86_400.0
 _MOST_DAYS, _MOST_MICROS = 2.0**31 - 1024, 2.0**63 - 2048  # short of what means infinity
@@ -114,3 +116,18 @@ def _decimals(values: Floats, missing: NDArray[np.bool_], kind: Any, decimals: i
     )
     valid = pc.if_else(pa.array(~missing), raw, pa.scalar(None, raw.type))
     return valid.cast(kind)
+
+
+def placeholders(sql: SqlType, start: int, stop: int) -> pa.Array:
+    """Different values of a type, for a NOT NULL key of rows start..stop that is set later."""
+    kind, numbers = arrow_type(sql), np.arange(start + 1, stop + 1)
+    counted = numbers.astype(np.float64)
+    if sql.kind == "uuid":
+        return pa.array([f"00000000-0000-4000-8000-{n:012x}" for n in numbers], kind)
+    if sql.labels:
+        return pa.array(sql.labels, kind).take(pa.array(numbers % len(sql.labels)))
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return pa.array(numbers).cast(pa.string()).cast(kind)
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        return from_floats(counted * (DAY if pa.types.is_date(kind) else 1.0), kind)
+    return from_floats(counted if sql.unsigned else -counted, kind)

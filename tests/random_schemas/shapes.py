@@ -11,9 +11,11 @@ Row = dict[str, Any]
 Judge = Callable[[Row], bool]
 
 TABLES = ("customer", "order", "Item", "user", "team", "note", "visit", "doc", "unit", "grade",
-          "select", "Line Item", "stock", "price.list", "x%", 'q"t', "straße", "event", "place")  # fmt: skip
+          "select", "Line Item", "stock", "price.list", "x%", 'q"t', "straße", "event",
+          "place")  # fmt: skip
 ODD_COLUMNS = ("index", "level_0", "order", "Mixed Case", "a.b", "50%", "größe", "table", "oid_",
-               "rowid_", "from", "user", "value", "values", "row", 'say "hi"', "row_number")  # fmt: skip
+               "rowid_", "from", "user", "value", "values", "row", 'say "hi"',
+               "row_number")  # fmt: skip
 ATTRIBUTES = (
     ("email", "text"), ("first_name", "varchar"), ("city", "text"), ("phone", "varchar"),
     ("note", "text"), ("status", "label"), ("kind", "enum"), ("amount", "decimal"),
