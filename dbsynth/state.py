@@ -135,7 +135,8 @@ class State:
         wish = child.target_rows / max(1, child.source_rows)
         if parent.mode == "copy":
             wish *= self.scale  # the parents are not scaled, so their children are
-        return round(owned * size / max(1, parent.source_rows) * wish)
+        total = round(owned * size / max(1, parent.source_rows) * wish)
+        return max(total, 1) if owned > 0 and wish > 0 else total
 
 
 def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, ...]:
