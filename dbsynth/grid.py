@@ -85,7 +85,9 @@ class Grid:
         """
         given = given or {}
         columns = tuple(dict.fromkeys([c for k in keys for c in k.columns] + list(given)))
-        domains, codes, known = [], {}, {}
+        domains: list[pa.ChunkedArray] = []
+        codes: dict[tuple[str, str], Ints] = {}
+        known: dict[int, Ints] = {}
         for place, column in enumerate(columns):
             users = [k for k in keys if column in k.columns]
             values = [parents[k.name][k.columns.index(column)] for k in users]
