@@ -11,9 +11,9 @@ from operator import itemgetter
 from typing import Any
 
 from dbsynth import queries
-from dbsynth.adapters import sqlite_types
 from dbsynth.adapters.base import RESERVED
 from dbsynth.adapters.sqlite_parse import ParsedTable, parse, where
+from dbsynth.adapters.sqlite_profile import value_types
 from dbsynth.schema import (
     Check,
     Column,
@@ -21,14 +21,14 @@ from dbsynth.schema import (
     Index,
     NativeObject,
     Schema,
-    SqlType,
     Table,
     TableName,
     Unique,
 )
 
-_PROFILED = 100  # columns per query: SQLite returns at most 2,000 columns
 _WITHOUT_ROWID = re.compile(r"\bWITHOUT\s+ROWID\b", re.IGNORECASE)
+_STRICT = re.compile(r"\bSTRICT\b", re.IGNORECASE)
+_MODULE = "its rows belong to a module: it and its shadow tables hold no data of their own"
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -48,7 +48,9 @@ def introspect(connection: sqlite3.Connection, version: int) -> Schema:
     catalog = _Catalog(connection, version)
     names = [n for n, _ in catalog.rows("tables") if n != RESERVED]
     objects = [
-        NativeObject(kind=kind, name=name, statement=None if kind == "virtual table" else sql)
+        NativeObject(kind=kind, name=name, reason=_MODULE)
+        if kind == "virtual table"
+        else NativeObject(kind=kind, name=name, statement=sql)
         for kind, name, sql in catalog.rows("objects")
     ]
     statements = dict(catalog.rows("tables"))
@@ -86,9 +88,12 @@ class _TableReader:
         self._columns = catalog.rows("columns", name)
         parsed = parse(sql)
         self._parsed = parsed or ParsedTable()
-        self.unreadable = (
-            [] if parsed else [NativeObject(kind="checks and options of table", name=name)]
-        )
+        self.unreadable: list[NativeObject] = []
+        if parsed is None:
+            reason = "the text of its CREATE TABLE cannot be read"
+            self.unreadable.append(
+                NativeObject(kind="checks and options of table", name=name, reason=reason)
+            )
 
     def table(self) -> Table:
         """Build the table."""
@@ -113,7 +118,11 @@ class _TableReader:
     def _typed_columns(
         self, primary_key: tuple[str, ...], foreign_keys: Sequence[ForeignKey]
     ) -> tuple[Column, ...]:
-        types, with_nulls = self._profile()
+        declared_types = [(name, declared) for name, declared, *_ in self._columns]
+        is_strict = bool(_STRICT.search(self._parsed.options or ""))
+        types = value_types(
+            self._catalog.connection, quote(self._name.name), declared_types, strict=is_strict
+        )
         generated = self._parsed.generated
         columns = []
         for at, (name, declared, not_null, default, pk, hidden) in enumerate(self._columns):
@@ -121,7 +130,7 @@ class _TableReader:
                 name=name,
                 type=types[name],
                 # SQLite lets NULL into primary keys; that is an old mistake of its own.
-                is_nullable=not (not_null or (pk and name not in with_nulls)),
+                is_nullable=not (not_null or (pk and not self._has_null(name))),
                 collation=self._parsed.collations.get(at),
             )
             if hidden in (2, 3):
@@ -140,33 +149,9 @@ class _TableReader:
         )
         return "serial" if is_alias and not any(name in k.columns for k in keys) else None
 
-    def _profile(self) -> tuple[dict[str, SqlType], set[str]]:
-        """Decide each column's type by its values; also name the columns that hold NULL."""
-        types: dict[str, SqlType] = {}
-        with_nulls = set()
-        for start in range(0, len(self._columns), _PROFILED):
-            part = self._columns[start : start + _PROFILED]
-            wanted = [(name, sqlite_types.candidates(declared)) for name, declared, *_ in part]
-            counts = iter(self._count_fits(wanted))
-            total = next(counts)
-            for name, found in wanted:
-                present = next(counts)
-                fitting = [next(counts) == present for _ in found]
-                types[name] = found[fitting.index(True)]
-                if present < total:
-                    with_nulls.add(name)
-        return types, with_nulls
-
-    def _count_fits(self, wanted: Sequence[tuple[str, list[SqlType]]]) -> tuple[int, ...]:
-        sums = ["count(*)"]
-        for name, found in wanted:
-            quoted = quote(name)
-            sums.append(f"count({quoted})")
-            sums += [f"total({sqlite_types.fits(t, quoted)})" for t in found[:-1]]
-            sums.append(f"count({quoted})")  # anything is of kind "other"
-        sql = f"SELECT {', '.join(sums)} FROM {quote(self._name.name)}"
-        row: tuple[int, ...] = self._catalog.connection.execute(sql).fetchone()
-        return row
+    def _has_null(self, column: str) -> bool:
+        sql = f"SELECT 1 FROM {quote(self._name.name)} WHERE {quote(column)} IS NULL LIMIT 1"
+        return self._catalog.connection.execute(sql).fetchone() is not None
 
     def _foreign_keys(self) -> Iterator[ForeignKey]:
         rows = self._catalog.rows("foreign_keys", self._name.name)
@@ -178,38 +163,50 @@ class _TableReader:
             written = self._parsed.keys[at] if at < len(self._parsed.keys) else None
             name = (written and written.name) or f"{self._name.name}_{'_'.join(columns)}_fkey"
             name = _free(name, names)
-            found = self._parent(parent, [p[3] for p in pairs])
-            if found is None:
+            parent_columns = self._parent_columns(parent, [p[3] for p in pairs])
+            if reason := self._breakage(parent, parent_columns, len(columns)):
                 self.unreadable.append(
-                    NativeObject(kind="foreign key to a missing table", name=name)
+                    NativeObject(
+                        kind="broken foreign key", name=f"{self._name}.{name}", reason=reason
+                    )
                 )
                 continue
             yield ForeignKey(
                 name=name,
                 child=self._name,
                 columns=columns,
-                parent=found[0],
-                parent_columns=found[1],
+                parent=TableName("", self._tables[parent.lower()]),
+                parent_columns=parent_columns,
                 on_update=on_update,
                 on_delete=on_delete,
                 is_deferrable=bool(written and written.is_deferrable),
                 is_initially_deferred=bool(written and written.is_initially_deferred),
             )
 
-    def _parent(
-        self, name: str, columns: Sequence[str | None]
-    ) -> tuple[TableName, tuple[str, ...]] | None:
-        """Find a key's parent and its columns, which are written in any case or not at all."""
-        if name.lower() not in self._tables:
-            return None
-        spelled = self._tables[name.lower()]
-        theirs = self._catalog.rows("columns", spelled)
+    def _parent_columns(self, parent: str, columns: Sequence[str | None]) -> tuple[str, ...]:
+        """A key's parent columns, which are written in any case or not at all."""
+        theirs = self._catalog.rows("columns", parent)
         if None in columns:
             keyed = sorted((pk, column) for column, _, _, _, pk, _ in theirs if pk)
-            named = tuple(column for _, column in keyed)
-        else:
-            named = tuple(self._spelled(theirs, c or "") for c in columns)
-        return (TableName("", spelled), named) if len(named) == len(columns) else None
+            return tuple(column for _, column in keyed)
+        return tuple(self._spelled(theirs, c or "") for c in columns)
+
+    def _breakage(self, parent: str, columns: tuple[str, ...], wanted: int) -> str | None:
+        """Why SQLite itself could not enforce a key, which it finds out only when it is to."""
+        if parent.lower() not in self._tables:
+            return f"there is no table {parent}"
+        if len(columns) != wanted:
+            return f"the primary key of {parent} has {len(columns)} columns, the key {wanted}"
+        theirs = self._catalog.rows("columns", parent)
+        if not set(columns) <= {c[0] for c in theirs}:
+            return f"{parent} has no such columns"
+        unique = [frozenset(c[0] for c in theirs if c[4])]
+        rows = self._catalog.rows("indexes", parent)
+        for _, group in groupby(rows, key=itemgetter(0)):
+            parts = list(group)
+            if parts[0][1] and not parts[0][3]:
+                unique.append(frozenset(p[4] for p in parts))
+        return None if frozenset(columns) in unique else f"its columns are not unique in {parent}"
 
     def _spelled(self, columns: Sequence[tuple[Any, ...]], name: str) -> str:
         """A column's name as its table spells it."""

@@ -84,6 +84,11 @@ def where(sql: str) -> str | None:
     return None
 
 
+def identifiers(sql: str) -> set[str]:
+    """Every word of a statement that may be a name, quoted or not, in lower case."""
+    return {t.text.lower() for t in _tokens(sql)}
+
+
 def _definition(sql: str, item: Sequence[Token], column: int | None, to: ParsedTable) -> None:
     """Collect what one column definition (or with `column` None: table constraint) says."""
     clauses = list(_clauses(item))

@@ -13,6 +13,7 @@ from urllib.parse import quote as quote_url
 from dbsynth.adapters import files, sqlite_types
 from dbsynth.adapters.base import BATCH_ROWS, Identity, KeyFilter
 from dbsynth.adapters.sqlite_catalog import introspect, quote
+from dbsynth.adapters.sqlite_script import script
 from dbsynth.arrow import arrow_field
 from dbsynth.errors import ConnectError, DbsynthError, SourceError
 from dbsynth.schema import Schema, Statement, Table, TableName
@@ -115,8 +116,9 @@ class SQLiteSource:
             return introspect(self._connection, VERSION)
 
     def script(self, schema: Schema) -> tuple[Statement, ...]:
-        """Give nothing: this adapter's own DDL makes the tables."""
-        return ()
+        """Give the statements that SQLite keeps, and the file's settings."""
+        with self._reading("the catalog"):
+            return script(self._connection, schema)
 
     def count(self, table: TableName) -> int:
         """Count a table's rows."""

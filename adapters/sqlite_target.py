@@ -5,34 +5,22 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from dbsynth import queries
 from dbsynth.adapters import ddl, files, sqlite_types
 from dbsynth.adapters.base import RESERVED, Adoption, Identity
+from dbsynth.adapters.sqlite_adopt import RULES, adopt
+from dbsynth.adapters.sqlite_script import SETTING
 from dbsynth.adapters.sqlite_source import connect_read_only, to_table, translated
-from dbsynth.adapters.translate import adopt_schema
 from dbsynth.errors import LockedError, TargetError, TargetNotEmptyError
-from dbsynth.schema import Loss, Schema, Table, TableName
+from dbsynth.schema import Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-RULES = ddl.DialectRules(
-    dialect="sqlite",
-    max_identifier=1000,
-    folds_case=True,
-    schema_wide=frozenset({"table", "index", "unique"}),
-    inline=frozenset({"primary key", "unique", "check", "foreign key"}),
-    identity={"serial": "PRIMARY KEY", "by default": "PRIMARY KEY AUTOINCREMENT"},
-    identity_is_key=True,
-    wraps_defaults=True,
-    comments="none",
-    deferrable=True,
-)
 _LOAD = (
     "journal_mode = OFF",
     "synchronous = OFF",
@@ -55,6 +43,7 @@ class SQLiteTarget:
         self._path = location.path
         self._file = files.StagedFile(location.path)
         self._open: sqlite3.Connection | None = None
+        self._late_settings: Sequence[Statement] = ()
 
     def __enter__(self) -> Self:
         """Do nothing: there is nothing to connect to."""
@@ -93,37 +82,7 @@ class SQLiteTarget:
 
     def adopt(self, schema: Schema) -> Adoption:
         """Translate a schema; what SQLite refuses in a trial in memory is left out."""
-        with closing(sqlite3.connect(":memory:", isolation_level=None)) as trial:
-            if schema.dialect == self.dialect:
-                adoption = adopt_schema(schema, RULES, sqlite_types.native_type)
-                return _without_refused(adoption, trial)
-            losses = []
-            tables = []
-            for table in schema.tables:
-                columns = tuple(
-                    replace(c, identity=None) if _is_lost(table, c.name) else c
-                    for c in table.columns
-                )
-                losses += [
-                    Loss(
-                        object=f"identity of column {table.name}.{c.name}",
-                        reason="only a single primary key column is numbered",
-                        instead="an ordinary column",
-                    )
-                    for c in table.columns
-                    if _is_lost(table, c.name)
-                ]
-                tables.append(replace(table, columns=columns))
-            adoption = adopt_schema(
-                replace(schema, tables=tuple(tables)),
-                RULES,
-                sqlite_types.native_type,
-                lambda sql: _is_accepted(trial, sql),
-            )
-        numbered = replace(
-            adoption.schema, tables=tuple(_with_row_number(t) for t in adoption.schema.tables)
-        )
-        return replace(adoption, schema=numbered, losses=(*losses, *adoption.losses))
+        return adopt(schema)
 
     def begin(self, *, replace: bool) -> None:
         """
@@ -139,13 +98,17 @@ class SQLiteTarget:
             )
         with self._writing("the new file"):
             self._open = sqlite3.connect(self._file.open(), isolation_level=None)
-            for setting in _LOAD:
-                self._open.execute(f"PRAGMA {setting}")
-            self._open.execute("BEGIN")
 
     def create(self, schema: Schema) -> None:
         """Create the tables, with all their keys and checks."""
-        for table in schema.tables:
+        early = [s for s in schema.script if not s.is_after_rows]
+        self._run_all(s for s in early if s.kind == SETTING)
+        with self._writing("the new file"):
+            for setting in _LOAD:
+                self._connection.execute(f"PRAGMA {setting}")
+            self._connection.execute("BEGIN")
+        self._run_all(s for s in early if s.kind != SETTING)
+        for table in schema.tables if not schema.script else ():
             with self._writing(str(table.name)):
                 self._connection.execute(ddl.create_table(table, RULES))
 
@@ -175,6 +138,16 @@ class SQLiteTarget:
 
     def finish(self, schema: Schema) -> None:
         """Create indexes, views and triggers, and check every foreign key."""
+        late = [s for s in schema.script if s.is_after_rows]
+        self._run_all(s for s in late if s.kind != SETTING)
+        self._late_settings = [s for s in late if s.kind == SETTING]
+        if not schema.script:
+            self._finish_without_script(schema)
+        with self._writing("the checks"):
+            self._check_foreign_keys(schema)
+            self._connection.execute("ANALYZE")
+
+    def _finish_without_script(self, schema: Schema) -> None:
         for table in schema.tables:
             with self._writing(str(table.name)):
                 for unique in table.uniques:
@@ -186,9 +159,11 @@ class SQLiteTarget:
             if item.statement is not None:
                 with self._writing(f"{item.kind} {item.name}"):
                     self._connection.execute(item.statement)
-        with self._writing("the checks"):
-            self._check_foreign_keys(schema)
-            self._connection.execute("ANALYZE")
+
+    def _run_all(self, statements: Iterable[Statement]) -> None:
+        for statement in statements:
+            with self._writing(f"{statement.kind} {statement.name}"):
+                self._connection.execute(statement.sql)
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the new file."""
@@ -213,6 +188,8 @@ class SQLiteTarget:
         """Close the new file and put it in place of the old one."""
         with self._writing("the new file"):
             self._connection.execute("COMMIT")
+        self._run_all(self._late_settings)
+        with self._writing("the new file"):
             self._connection.close()
         self._open = None
         self._settle_old_file()
@@ -244,13 +221,23 @@ class SQLiteTarget:
             return self._connection.executemany(sql, zip(*values, strict=True)).rowcount
 
     def _check_foreign_keys(self, schema: Schema) -> None:
-        for table in schema.tables:
-            sql = "SELECT parent, count(*) FROM pragma_foreign_key_check(?) GROUP BY fkid"
-            broken = self._connection.execute(sql, (table.name.name,)).fetchone()
-            if broken is not None:
+        """Look for orphans; the database's own check fails at keys that it cannot enforce."""
+        for key in (k for k in schema.foreign_keys if k.is_declared):
+            pairs = [
+                (f"child.{ddl.quote(a, RULES)}", f"parent.{ddl.quote(b, RULES)}")
+                for a, b in zip(key.columns, key.parent_columns, strict=True)
+            ]
+            sql = (
+                f"SELECT count(*) FROM {self.quote(key.child)} AS child"
+                f" WHERE {' AND '.join(f'{a} IS NOT NULL' for a, _ in pairs)} AND NOT EXISTS"
+                f" (SELECT 1 FROM {self.quote(key.parent)} AS parent"
+                f" WHERE {' AND '.join(f'{b} = {a}' for a, b in pairs)})"
+            )
+            (orphans,) = self._connection.execute(sql).fetchone()
+            if orphans:
                 raise TargetError(
-                    f"{broken[1]} rows of {table.name} refer to rows of {_text(broken[0])} that"
-                    " do not exist",
+                    f"{orphans} rows of {key.child} refer to rows of {key.parent} that do not"
+                    f" exist ({key.name})",
                     "Report this: generated keys must match.",
                 )
 
@@ -262,61 +249,3 @@ class SQLiteTarget:
             "See which rule broke; the old file is as it was.",
         ):
             yield
-
-
-def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _is_lost(table: Table, column: str) -> bool:
-    """Whether a column is numbered without being the whole primary key."""
-    return table.column(column).identity is not None and table.primary_key != (column,)
-
-
-def _with_row_number(table: Table) -> Table:
-    """Say what SQLite does anyway: it numbers the rows of an INTEGER PRIMARY KEY."""
-    (key, *more) = table.primary_key or ("", "")
-    is_foreign = any(key in k.columns for k in table.foreign_keys)
-    if more or is_foreign or table.column(key).type.native != "INTEGER":
-        return table
-    columns = tuple(
-        replace(c, identity=c.identity or "serial") if c.name == key else c for c in table.columns
-    )
-    return replace(table, columns=columns)
-
-
-def _is_accepted(trial: sqlite3.Connection, statement: str) -> bool:
-    """Try a CREATE TABLE with one expression; unknown functions show only when a row comes."""
-    name = "temp._dbsynth_probe"
-    try:
-        trial.execute(statement)
-        trial.execute(f"INSERT INTO {name} DEFAULT VALUES")
-    except sqlite3.IntegrityError:
-        return True
-    except sqlite3.Error:
-        return False
-    finally:
-        trial.execute(f"DROP TABLE IF EXISTS {name}")
-    return True
-
-
-def _without_refused(adoption: Adoption, trial: sqlite3.Connection) -> Adoption:
-    """Drop objects that hang on something that was itself left out, e.g. on a virtual table."""
-    for table in adoption.schema.tables:
-        trial.execute(ddl.create_table(table, RULES))
-    kept, losses = [], list(adoption.losses)
-    for item in adoption.schema.objects:
-        try:
-            if item.statement is not None:
-                trial.execute(item.statement)
-                kept.append(item)
-        except sqlite3.Error:
-            losses.append(
-                Loss(
-                    object=f"{item.kind} {item.name}",
-                    reason="it hangs on something that cannot be copied",
-                    instead="left out",
-                )
-            )
-    schema = replace(adoption.schema, objects=tuple(kept))
-    return replace(adoption, schema=schema, losses=tuple(losses))

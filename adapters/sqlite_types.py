@@ -30,6 +30,9 @@ _NAMED: dict[str, TypeKind] = {
     "BOOLEAN": "boolean", "BOOL": "boolean", "UUID": "uuid", "GUID": "uuid", "JSON": "json",
     "JSONB": "json", "NUMERIC": "decimal", "DECIMAL": "decimal",
 }  # fmt: skip
+_NUMBER = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d+)?(e[+-]\d+)?")
+_BLOB = re.compile(r"X'((?:[0-9A-F]{2})*)'")
+MIXED = "mixed"  # family of columns whose values are of several types, as text or as X'…'
 _STORED: tuple[TypeKind, ...] = ("integer", "float", "string", "bytes")
 # Whether a value {c} is what a kind promises, in SQL.
 _FITS: dict[TypeKind, str] = {
@@ -39,7 +42,7 @@ _FITS: dict[TypeKind, str] = {
     "uuid": "typeof({c}) = 'text' AND length({c}) = 36"
     " AND {c} GLOB '????????-????-????-????-????????????' AND {c} NOT GLOB '*[^-0-9A-Fa-f]*'",
     "json": "typeof({c}) <> 'blob' AND json_valid({c})",
-    "date": f"typeof({{c}}) = 'text' AND {{c}} GLOB '{_DAY}' AND date({{c}}, '+0 days') = {{c}}",
+    "date": "typeof({c}) = 'text' AND length({c}) = 10 AND date({c}, '+0 days') = {c}",
     "time": "typeof({c}) = 'text' AND length({c}) BETWEEN 8 AND 15 AND time({c}) IS NOT NULL"
     " AND {c} NOT GLOB '*[^0-9:.]*'",
     "timestamp": f"typeof({{c}}) = 'text' AND length({{c}}) IN (10, 16, 19, 21, 22, 23, 24, 25, 26)"
@@ -64,7 +67,8 @@ def candidates(declared: str) -> list[SqlType]:
     second = int(match["second"]) if match and match["second"] else 0
     found = _by_name(name, first, second, declared)
     found += [_of_kind(kind, declared) for kind in _STORED]
-    return [*found, SqlType(kind="other", native=declared)]
+    mixed = SqlType(kind="string", native=declared, family=MIXED)
+    return [*found, mixed, SqlType(kind="other", native=declared, family=MIXED)]
 
 
 def declared_type(declared: str) -> SqlType:
@@ -106,6 +110,8 @@ def fits(sql: SqlType, quoted: str) -> str:
             f"typeof({{c}}) IN ('integer', 'real') AND abs({{c}}) < 1e{whole}"
             f" AND abs({{c}} - round({{c}}, {scale})) <= 1e-9 * max(1.0, abs({{c}}))"
         )
+    elif sql.kind == "string" and sql.family == MIXED:
+        pattern = "typeof({c}) <> 'blob'"
     elif sql.kind == "string":
         inside = f" AND length({{c}}) <= {sql.length}" if sql.length else ""
         pattern = "typeof({c}) = 'text'" + inside
@@ -128,10 +134,9 @@ def select_expression(sql: SqlType, quoted: str) -> str:
         fixed = f"printf('%.{scale}f', {quoted})"
         return f"CAST(CASE typeof({quoted}) WHEN 'real' THEN {fixed} ELSE {quoted} END AS TEXT)"
     if sql.kind == "other":
-        return (
-            f"CASE typeof({quoted}) WHEN 'blob' THEN hex({quoted}) ELSE CAST({quoted} AS TEXT) END"
-        )
-    return f"CAST({quoted} AS TEXT)" if sql.kind == "json" else quoted
+        blob = f"WHEN 'blob' THEN quote({quoted})"
+        return f"CASE typeof({quoted}) {blob} ELSE CAST({quoted} AS TEXT) END"
+    return f"CAST({quoted} AS TEXT)" if sql.kind == "json" or sql.family == MIXED else quoted
 
 
 def to_arrow(values: Sequence[Any], sql: SqlType) -> pa.Array:
@@ -201,7 +206,20 @@ def from_arrow(values: pa.Array, sql: SqlType) -> list[Any]:
         values = values.cast(pa.string())
     elif pa.types.is_uint64(kind):
         values = values.cast(pa.string())  # beyond 2^63 the driver refuses integers
-    return values.to_pylist()  # type: ignore[no-any-return]
+    found: list[Any] = values.to_pylist()
+    return [_stored(v, sql) for v in found] if sql.family == MIXED else found
+
+
+def _stored(value: str | None, sql: SqlType) -> Any:
+    """Undo `select_expression` for a column of mixed values; affinity does it for most."""
+    if value is None:
+        return None
+    if sql.kind == "other" and (blob := _BLOB.fullmatch(value)):
+        return bytes.fromhex(blob[1])
+    is_kept = sql.native.upper() in ("", "ANY") or "BLOB" in sql.native.upper()  # no affinity
+    if is_kept and (number := _NUMBER.fullmatch(value)):
+        return float(value) if number[2] or number[3] else int(value)
+    return value
 
 
 def native_type(table: Table, column: Column) -> tuple[SqlType, str | None]:

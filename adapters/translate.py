@@ -18,6 +18,7 @@ from dbsynth.schema import (
     ForeignKey,
     Index,
     Loss,
+    NativeObject,
     Schema,
     SqlType,
     Table,
@@ -75,11 +76,7 @@ def adopt_schema(
             translates is believed.
     """
     if schema.dialect == rules.dialect:
-        losses = [
-            Loss(object=f"{o.kind} {o.name}", reason="it cannot be copied", instead="left out")
-            for o in schema.objects
-            if o.statement is None
-        ]
+        losses = [_lost(o) for o in schema.objects if o.statement is None]
         return Adoption(schema, {t.name: t.name for t in schema.tables}, tuple(losses))
     names, losses = adopt_table_names([t.name for t in schema.tables], schema.dialect, rules)
     work = _Work(schema.dialect, rules, native_type, accepts, names, losses=losses)
@@ -97,6 +94,16 @@ def adopt_schema(
         enums=_enums(tables),
     )
     return Adoption(adopted, names, tuple(work.losses))
+
+
+def _lost(item: NativeObject) -> Loss:
+    """Tell of an object that its own dialect cannot make again."""
+    is_kept = item.kind == "broken foreign key"
+    return Loss(
+        object=f"{item.kind} {item.name}",
+        reason=item.reason or "it cannot be copied",
+        instead="declared, its values an ordinary column's" if is_kept else "left out",
+    )
 
 
 def _column_names(table: Table, work: _Work) -> dict[str, str]:

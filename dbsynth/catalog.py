@@ -84,9 +84,10 @@ def _declared(
     found = {}
     for columns in rows.values():
         parent = columns[0]["parent_table"]
-        implied = primary.get(parent.casefold(), ())  # SQLite: REFERENCES t without columns
+        # SQLite: REFERENCES t without columns, where t may be missing or have another key.
+        implied = dict(enumerate(primary.get(parent.casefold(), ()), 1))
         pairs = [
-            (c["child_column"], c["parent_column"] or implied[int(c["position"]) - 1])
+            (c["child_column"], c["parent_column"] or implied.get(int(c["position"]), ""))
             for c in columns
         ]
         found[_shape(parent, pairs)] = bool(columns[0]["is_validated"])

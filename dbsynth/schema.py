@@ -51,6 +51,7 @@ class SqlType:
     labels: tuple[str, ...] = ()  # enum, in sort order
     enum_name: TableName | None = None  # PostgreSQL, DuckDB: the named enum type
     family: str = ""  # what it is in its database's words, beyond kind: interval, inet, array …
+    # (SQLite: mixed, where the values of one column are of several types)
     element: SqlType | None = None  # of arrays, ranges and multiranges
     parts: tuple[tuple[str, SqlType], ...] = ()  # of composite types: name and type of each field
 
@@ -226,6 +227,7 @@ class NativeObject:
     kind: str  # view, domain, extension, function, trigger …
     name: str
     statement: str | None = None  # how to make it again in the same dialect; None: cannot
+    reason: str = ""  # without a statement: why it cannot be made again
     before_tables: bool = False
 
 

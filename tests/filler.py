@@ -101,7 +101,8 @@ def fill_sqlite(path: Path, script: str, rows: Mapping[str, int], meets: Any = (
     with closing(sqlite3.connect(path)) as connection, connection:
         for statement, values in _inserts(url, "?", rows, meets):
             connection.executemany(statement, values)
-        assert [] == connection.execute("PRAGMA foreign_key_check").fetchall()
+        if rows:  # a case's own rows may be as bad as it likes
+            assert [] == connection.execute("PRAGMA foreign_key_check").fetchall()
     return url
 
 

@@ -85,9 +85,17 @@ def test_a_case_survives_in_sqlite(name: str, tmp_path: Path) -> None:
     assert _declared(Path(source)) == _declared(target)
 
 
-def _declared(path: Path) -> set[tuple[str, str]]:
+def _declared(path: Path) -> list[tuple[str, ...]]:
+    """What SQLite keeps of a schema, letter by letter, and the settings of the file."""
+    settings = ("user_version", "application_id", "journal_mode", "encoding", "page_size")
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute(
-            "SELECT type, name FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
-        )
-        return {row for row in rows if row[1] != "_dbsynth"}
+            "SELECT type, name, tbl_name, sql FROM sqlite_schema"
+            " WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite!_%' ESCAPE '!' AND name NOT IN"
+            " (SELECT name FROM pragma_table_list WHERE type IN ('virtual', 'shadow'))"
+            " ORDER BY rowid"
+        ).fetchall()
+        found = [
+            (name, str(connection.execute(f"PRAGMA {name}").fetchone()[0])) for name in settings
+        ]
+    return found + [row for row in rows if row[1] != "_dbsynth"]
