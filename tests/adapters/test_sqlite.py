@@ -73,7 +73,12 @@ class TestSQLite(CycleContract):
             "mixed": "other", "noise": "decimal",
         }  # fmt: skip
         assert expected == {c.name: c.type.kind for c in table.columns}
-        assert ("2024-02-30", 7, "twelve", "X'01'") == (rows[0][0], rows[0][5], rows[0][6], rows[0][8])
+        assert ("2024-02-30", 7, "twelve", "X'01'") == (
+            rows[0][0],
+            rows[0][5],
+            rows[0][6],
+            rows[0][8],
+        )
         assert Decimal("0.30") == rows[0][9]
 
     def test_text_that_is_not_utf8_is_still_text(self, here: Location) -> None:

@@ -1,4 +1,4 @@
--- Everything that a CREATE statement of SQLite can say; the clone keeps each letter of it.
+-- All that SQLite can declare; the clone keeps each letter of it.
 -- Covers: lite-strict, lite-generated, lite-virtual, lite-objects
 -- Only: sqlite
 PRAGMA application_id = 1179014;
