@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules
-from dbsynth.adapters.mysql_connection import Server, quote
+from dbsynth.adapters.mysql_connection import Server, quote, read_version
 from dbsynth.adapters.mysql_types import literal, parse_type, type_name
 from dbsynth.adapters.names import Namer
 from dbsynth.adapters.translate import adopt_schema
+from dbsynth.errors import TargetError
 from dbsynth.schema import Column, Index, Loss, Schema, SqlType, Table, TableName
 
 RULES = DialectRules(
@@ -49,6 +50,7 @@ _LOST = {
 }
 _MARIADB_ONLY = {"uuid": "char(36)", "inet4": "varchar(15)", "inet6": "varchar(45)"}
 _COLLATE = re.compile(r"\bCOLLATE=(\w+)")
+_IN_SCRIPT = ("on update", "default of")  # what SHOW CREATE TABLE tells anyway
 _Place = tuple[TableName, str]
 
 
@@ -63,15 +65,50 @@ def adopt(
         server: the target's server.
         collations: those that the server has.
         accepts: tries a CREATE TEMPORARY TABLE.
+
+    Raises:
+        TargetError: the target takes two tables for one.
     """
+    if schema.dialect == RULES.dialect and server.folds_names:
+        _refuse_twins(schema)
     types = _Types(schema, server)
     adoption = adopt_schema(schema, RULES, types.choose, accepts)
     losses = list(adoption.losses)
+    if schema.dialect == RULES.dialect and schema.script and _is_kin(schema, server):
+        told = tuple(o for o in schema.objects if o.kind not in _IN_SCRIPT)
+        return adopt_schema(replace(schema, objects=told), RULES, types.choose)
+    schema = replace(schema, script=())
     if schema.dialect == RULES.dialect:
         kin = _Kin(server, collations, losses)
         return replace(adoption, schema=kin.schema(adoption.schema), losses=tuple(losses))
     tables = tuple(_finished(t, server, losses) for t in adoption.schema.tables)
     return replace(adoption, schema=replace(adoption.schema, tables=tables), losses=tuple(losses))
+
+
+def _refuse_twins(schema: Schema) -> None:
+    """
+    Refuse tables that are one on a server that folds names; code knows them by both names.
+
+    Raises:
+        TargetError: lists them.
+    """
+    names: dict[str, list[str]] = defaultdict(list)
+    for table in schema.tables:
+        names[table.name.name.casefold()].append(table.name.name)
+    twins = [" and ".join(same) for same in names.values() if len(same) > 1]
+    if twins:
+        raise TargetError(
+            "the target's names of tables do not tell upper from lower case "
+            f"(lower_case_table_names): {', '.join(twins)} would be one",
+            "Leave one of them out (--exclude), or choose a server that tells them apart.",
+            twins,
+        )
+
+
+def _is_kin(schema: Schema, server: Server) -> bool:
+    """Whether a server reads what the source's wrote: the same product, and not an older one."""
+    theirs, version = read_version(schema.server_version)
+    return theirs == server.is_mariadb and version // 100 <= server.version // 100
 
 
 class _Kin:

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from dbsynth import queries
 from dbsynth.adapters.mysql_connection import Server, fetch, quote
-from dbsynth.adapters.mysql_types import literal, parse_type
+from dbsynth.adapters.mysql_objects import read_objects, read_sequences
+from dbsynth.adapters.mysql_rights import Rights
+from dbsynth.adapters.mysql_script import show_create_table
+from dbsynth.adapters.mysql_text import take_apart, unqualified
+from dbsynth.adapters.mysql_types import literal, parse_type, span_type, type_name
 from dbsynth.errors import PermissionDeniedError
 from dbsynth.expressions import mentioned
 from dbsynth.schema import (
@@ -25,12 +29,15 @@ from dbsynth.schema import (
     TableName,
     Unique,
 )
-from dbsynth.schema import Sequence as SqlSequence
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
 
 _TABLES = ("BASE TABLE", "SYSTEM VERSIONED")
+# Writing to a table of these engines would write to somebody else's tables.
+_REMOTE = frozenset({"CONNECT", "FEDERATED", "MRG_MYISAM", "S3", "SPIDER"})
+_VERSIONS = ("ROW START", "ROW END")  # what system-versioned tables generate
+_LOOKED_AT = 100_000  # rows, to tell spans from times of day
 _JSON_CHECK = re.compile(r"json_valid\(`(?P<column>(?:[^`]|``)+)`\)", re.IGNORECASE)
 _ON_UPDATE = re.compile(r"on update (?P<value>current_timestamp(?:\(\d*\))?)", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?", re.IGNORECASE)
@@ -49,16 +56,25 @@ class Names:
     tables: tuple[str, ...]
     sequences: tuple[str, ...]
     views: tuple[str, ...]
+    remote: tuple[str, ...]  # tables whose rows live elsewhere; they are among `tables`
 
 
 def names(connection: Connection[Any], database: str) -> Names:
-    """List tables, sequences and views, without the reserved table."""
+    """List tables, sequences and views, without the reserved ones."""
     rows = fetch(connection, queries.get("mysql", "tables"), [database])
     return Names(
         tuple(row[0] for row in rows if row[1] in _TABLES),
         tuple(row[0] for row in rows if row[1] == "SEQUENCE"),
         tuple(row[0] for row in rows if row[1] in ("VIEW", "SYSTEM VIEW")),
+        tuple(row[0] for row in rows if row[1] in _TABLES and _is_remote(row)),
     )
+
+
+def code_names(connection: Connection[Any], database: str) -> list[tuple[str, str]]:
+    """List kind and name of triggers, routines and events."""
+    triggers = fetch(connection, queries.get("mysql", "triggers"), [database])
+    others = fetch(connection, queries.get("mysql", "routines"), [database] * 2)
+    return [*(("trigger", row[0]) for row in triggers), *((kind, name) for kind, name in others)]
 
 
 def read_schema(connection: Connection[Any], server: Server) -> Schema:
@@ -79,7 +95,10 @@ class _Catalog:
         self._connection = connection
         self._server = server
         self._database = server.identity.database
-        self._tables = {row[0]: row for row in self._rows("tables") if row[1] in _TABLES}
+        found = [row for row in self._rows("tables") if row[1] in _TABLES]
+        self._tables = {row[0]: row for row in found if not _is_remote(row)}
+        self._remote = {row[0]: row[2] for row in found if _is_remote(row)}
+        self._rights = Rights.of(connection)
         self._columns = self._grouped("columns")
         self._checks = self._grouped("checks")
         self._indexes = self._grouped("indexes")
@@ -102,7 +121,9 @@ class _Catalog:
             dialect="mysql",
             server_version=self._server.text,
             tables=tuple(sorted(map(self._table, self._tables), key=lambda t: t.name)),
-            sequences=tuple(self._sequences()),
+            sequences=tuple(
+                read_sequences(self._connection, names(self._connection, self._database).sequences)
+            ),
             objects=tuple(self._objects()),
         )
 
@@ -114,7 +135,7 @@ class _Catalog:
             for key in keys
             if key[2] == self._database and key[3] not in self._tables
         })  # fmt: skip
-        if hidden:
+        if hidden and not self._rights.sees_tables(self._database):
             raise PermissionDeniedError(
                 f"this user cannot see {', '.join(hidden)}, which foreign keys refer to",
                 f"Grant SELECT on {quote(self._database)}.* to this user.",
@@ -122,12 +143,17 @@ class _Catalog:
             )
 
     def _table(self, name: str) -> Table:
-        _, _, _, collation, comment = self._tables[name]
+        comment = self._tables[name][4]
         table = TableName("", name)
         checks = dict(self._table_checks(name))
         json = {m["column"] for c in checks.values() if (m := _JSON_CHECK.fullmatch(c))}
-        columns = tuple(self._column(row, collation, json) for row in self._columns[name])
+        spans = self._spans(name)
+        columns = tuple(
+            self._column(row, json, is_span=row[0] in spans) for row in self._columns[name]
+        )
         indexes = self._table_indexes(name)
+        versions = {c.name for c in columns if c.generated in _VERSIONS}
+        indexes = {k: [p for p in parts if p[3] not in versions] for k, parts in indexes.items()}
         primary = tuple(part[3] for part in indexes.pop("PRIMARY", []))
         names_only = {c.name: c.name for c in columns}
         return Table(
@@ -145,6 +171,7 @@ class _Catalog:
                 for k, c in checks.items()
                 if not ((m := _JSON_CHECK.fullmatch(c)) and m["column"] in json)
             ),
+            conditions=tuple(_years(columns)),
             indexes=tuple(
                 _index(name, index, parts)
                 for index, parts in indexes.items()
@@ -154,10 +181,10 @@ class _Catalog:
             comment=comment or None,
         )
 
-    def _column(self, row: Sequence[Any], table_collation: str, json: set[str]) -> Column:
+    def _column(self, row: Sequence[Any], json: set[str], *, is_span: bool) -> Column:
         name, default, nullable, native, collation, extra, generated, comment = row
         is_json = native == "longtext" and name.replace("`", "``") in json
-        sql_type = parse_type("json" if is_json else native)
+        sql_type = span_type(native) if is_span else parse_type("json" if is_json else native)
         identity, expression = "auto_increment" in extra.lower(), self._unescaped(generated)
         return Column(
             name=name,
@@ -167,9 +194,37 @@ class _Catalog:
             identity="serial" if identity else None,
             generated=expression or None,
             is_stored="VIRTUAL" not in extra.upper(),
-            collation=collation if collation != table_collation and not is_json else None,
+            collation=None if is_json or self._is_usual(collation) else collation,
             comment=comment or None,
         )
+
+    def _is_usual(self, collation: str | None) -> bool:
+        """Whether it is the database's; those that tell all texts apart are worth a word."""
+        return collation is None or (
+            collation == self._collation and not collation.endswith("_bin")
+        )
+
+    def _spans(self, table: str) -> set[str]:
+        """
+        Which TIME columns hold spans of time: ten rows of the first ones are no time of day.
+
+        That it is so tells of no row; nine would be read as NULL, or as the end of the day.
+        """
+        keys = {k[1] for k in self._keys[table]} | {
+            part[3] for part in self._indexes[table] if part[0] == "PRIMARY"
+        }  # these are looked up as they are
+        times = [
+            c[0] for c in self._columns[table] if re.match(r"time\b", c[3]) and c[0] not in keys
+        ]
+        if not times:
+            return set()
+        beyond = (f"SUM({quote(c)} < 0 OR {quote(c)} >= '24:00:00') >= 10" for c in times)
+        sql = (
+            f"SELECT {', '.join(beyond)} FROM (SELECT {', '.join(map(quote, times))}"
+            f" FROM {quote(table)} LIMIT {_LOOKED_AT}) AS t"
+        )
+        (found,) = fetch(self._connection, sql)
+        return {name for name, is_beyond in zip(times, found, strict=True) if is_beyond == "1"}
 
     def _unescaped(self, expression: str | None) -> str | None:
         """MySQL escapes the quotes of an expression once more; both name the database."""
@@ -203,7 +258,7 @@ class _Catalog:
             keys[row[0]].append(row)
         for name, rows in keys.items():
             _, _, schema, parent, _, on_delete, on_update = rows[0]
-            if schema == self._database:
+            if schema == self._database and parent in self._tables:
                 yield ForeignKey(
                     name=name,
                     child=child,
@@ -217,26 +272,13 @@ class _Catalog:
 
     def _options(self, name: str) -> str | None:
         """What of CREATE TABLE's tail differs from the database's defaults."""
-        ((_, statement),) = fetch(self._connection, f"SHOW CREATE TABLE {quote(name)}")
-        tail = _KNOWN_OPTION.sub("", statement[statement.rindex("\n)") + 2 :])
+        text = take_apart(show_create_table(self._connection, name))
+        tail = _KNOWN_OPTION.sub("", text.tail)
         charset = self._collation.partition("_")[0]
         for usual in (f" DEFAULT CHARSET={charset}", f" COLLATE={self._collation}"):
             if self._tables[name][3] == self._collation:
                 tail = tail.replace(usual, "", 1)
         return tail.strip() or None
-
-    def _sequences(self) -> Iterator[SqlSequence]:
-        for name in names(self._connection, self._database).sequences:
-            ((_, statement),) = fetch(self._connection, f"SHOW CREATE SEQUENCE {quote(name)}")
-            ((start, increment),) = fetch(
-                self._connection, f"SELECT start_value, increment FROM {quote(name)}"
-            )
-            yield SqlSequence(
-                name=TableName("", name),
-                start=int(start),
-                increment=int(increment),
-                native=statement,
-            )
 
     def _objects(self) -> Iterator[NativeObject]:
         yield NativeObject(
@@ -245,32 +287,20 @@ class _Catalog:
             statement=f"ALTER DATABASE COLLATE = {self._collation}",
             before_tables=True,
         )
+        for name, engine in self._remote.items():
+            reason = f"its rows live elsewhere (ENGINE={engine})"
+            yield NativeObject(kind="table", name=name, reason=reason)
         yield from self._column_objects()
-        for name, select, option in self._rows("views"):
-            yield NativeObject(kind="view", name=name, statement=self._view(name, select, option))
-        for name, table, timing, event, body in self._rows("triggers"):
-            yield NativeObject(
-                kind="trigger",
-                name=name,
-                statement=f"CREATE TRIGGER {quote(name)} {timing} {event} ON {quote(table)} "
-                f"FOR EACH ROW {unqualified(body, self._database)}",
-            )
-        for kind, name in self._rows("routines", 2):
-            yield NativeObject(kind=kind, name=name, statement=self._routine(kind, name))
-
-    def _routine(self, kind: str, name: str) -> str | None:
-        """Write CREATE FUNCTION or PROCEDURE, owned by whoever runs it; events stay behind."""
-        if kind not in ("function", "procedure"):
-            return None
-        ((_, _, statement, *_),) = fetch(self._connection, f"SHOW CREATE {kind} {quote(name)}")
-        return statement and unqualified(_DEFINER.sub("CREATE ", statement, 1), self._database)
+        yield from read_objects(self._connection, self._server, self._rights)
 
     def _column_objects(self) -> Iterator[NativeObject]:
         """Keys to other databases, clocks that run at every UPDATE, and unreadable defaults."""
         for table in sorted(self._tables):
-            for key, _, schema, *_ in self._keys[table]:
-                if schema != self._database:
-                    yield NativeObject(kind="foreign key to another database", name=key)
+            for key, reason in self._lost_keys(table).items():
+                yield NativeObject(kind="foreign key", name=f"{table}.{key}", reason=reason)
+            if self._tables[table][1] == "SYSTEM VERSIONED":
+                reason = "the server keeps earlier versions of rows, and takes them from nobody"
+                yield NativeObject(kind="history of", name=table, reason=reason)
             for name, default, nullable, native, _, extra, _, _ in self._columns[table]:
                 if clock := _ON_UPDATE.search(extra):
                     null = "NULL" if nullable == "YES" else "NOT NULL"
@@ -285,31 +315,28 @@ class _Catalog:
                 if _lost_default(default, parse_type(native)):
                     yield NativeObject(kind="default of", name=f"{table}.{name}")
 
-    def _view(self, name: str, select: str, option: str) -> str | None:
-        """Write CREATE VIEW, unless its text is hidden or leads to another database."""
-        body = unqualified(select, self._database)
-        if not body or re.search(r"`\.`(?:[^`]|``)+`\.`", _without_strings(body)):
-            return None
-        tail = f" WITH {option} CHECK OPTION" if option != "NONE" else ""
-        return f"CREATE VIEW {quote(name)} AS {body}{tail}"
+    def _lost_keys(self, table: str) -> dict[str, str]:
+        """Foreign keys that lead nowhere, or to where no clone may: name and reason."""
+        return {
+            key: f"it leads to the database {schema}"
+            if schema != self._database
+            else f"there is no table {parent}"
+            for key, _, schema, parent, *_ in self._keys[table]
+            if schema != self._database or parent not in self._tables
+        }
 
 
-_DEFINER = re.compile(r"CREATE DEFINER=(?:`(?:[^`]|``)*`@?)+ ")
-_STRING = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+def _is_remote(row: Sequence[Any]) -> bool:
+    return row[2] is not None and row[2].upper() in _REMOTE
 
 
-def unqualified(sql: str, database: str) -> str:
-    """Take the database's own name out of an expression, except inside string literals."""
-    prefix = quote(database) + "."
-    pieces, end = [], 0
-    for match in _STRING.finditer(sql):
-        pieces += [sql[end : match.start()].replace(prefix, ""), match[0]]
-        end = match.end()
-    return "".join([*pieces, sql[end:].replace(prefix, "")])
-
-
-def _without_strings(sql: str) -> str:
-    return _STRING.sub("''", sql)
+def _years(columns: Sequence[Column]) -> Iterator[Check]:
+    """A year is none, or one of 255 from 1901 on."""
+    for column in columns:
+        if type_name(column.type) == "year":
+            name = quote(column.name)
+            expression = f"{name} = 0 OR {name} BETWEEN 1901 AND 2155"
+            yield Check(name=f"{column.name}_year", expression=expression, columns=(column.name,))
 
 
 def _lost_default(default: str | None, sql: SqlType) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dbsynth import queries
 from dbsynth.adapters.base import Identity
+from dbsynth.adapters.mysql_text import client_charset, split_settings
 from dbsynth.errors import (
     ConnectError,
     DbsynthError,
@@ -51,6 +52,12 @@ class Server:
     identity: Identity
     max_packet: int  # bytes
     takes_files: bool  # LOAD DATA LOCAL is allowed
+    folds_names: bool  # tables whose names differ in case are one
+
+    @property
+    def last_moment(self) -> str:
+        """Where TIMESTAMP ends, in UTC; MariaDB 11.5 made it longer."""
+        return "2106-02-07 06:28:15" if self.version >= 110_500 else "2038-01-19 03:14:07"
 
     @property
     def is_mariadb(self) -> bool:
@@ -123,15 +130,28 @@ def describe(connection: Connection[Any]) -> Server:
         (row,) = fetch(connection, queries.get("mysql", "server"))
         uid = fetch(connection, queries.get("mysql", "server_uid"))
     text, database, host, port, folder, lower_case, packet, files = row
-    numbers = [int(n) for n in re.findall(r"\d+", text)[:3]]
-    version = numbers[0] * 10_000 + numbers[1] * 100 + numbers[2]
-    if version < (MARIADB if "mariadb" in text.lower() else _OLDEST_MYSQL):
+    is_mariadb, version = read_version(text)
+    if version < (MARIADB if is_mariadb else _OLDEST_MYSQL):
         raise UsageError(f"server version {text} is too old", "Use MariaDB 10.5 or MySQL 8.0.16.")
     if lower_case != "0":
         database = database.lower()
     # The same whether reached by name, address or socket; MariaDB may have no unique number.
     server = "|".join([host, port, folder, *(value for _, value in uid)])
-    return Server(text, version, Identity("mysql", server, database), int(packet), files == "1")
+    return Server(
+        text=text,
+        version=version,
+        identity=Identity("mysql", server, database),
+        max_packet=int(packet),
+        takes_files=files == "1",
+        folds_names=lower_case != "0",
+    )
+
+
+def read_version(text: str) -> tuple[bool, int]:
+    """Whether a server's version is one of MariaDB's, and the version as one number."""
+    numbers = [int(n) for n in re.findall(r"\d+", text)[:3]]
+    version = sum(n * m for n, m in zip(numbers, (10_000, 100, 1), strict=False))
+    return "mariadb" in text.lower(), version
 
 
 def fetch(connection: Connection[Any], sql: str, values: Sequence[Any] = ()) -> list[Any]:
@@ -139,6 +159,48 @@ def fetch(connection: Connection[Any], sql: str, values: Sequence[Any] = ()) -> 
     with connection.cursor() as cursor:
         cursor.execute(sql, tuple(values) or None)
         return list(cursor.fetchall())
+
+
+def fetch_bytes(connection: Connection[Any], sql: str) -> list[tuple[bytes, ...]]:
+    """Run one statement and fetch its texts undecoded: they may hold bytes that are no text."""
+    encoding = connection.encoding
+    connection.encoding = "latin-1"  # which decodes and encodes every byte
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql.encode())
+            return [tuple(value.encode("latin-1") for value in row) for row in cursor.fetchall()]
+    finally:
+        connection.encoding = encoding
+
+
+def execute(connection: Connection[Any], sql: str) -> None:
+    """Run one statement, under the settings in front of it if there are some."""
+    setting, statement = split_settings(sql)
+    if not setting:
+        fetch(connection, statement)
+        return
+    charset = client_charset(setting) or "utf8mb4"
+    text = _encoded(statement, charset)
+    if text is None:
+        text, setting = statement.encode(), setting.replace(f"'{charset}'", "'utf8mb4'", 1)
+    with connection.cursor() as cursor:
+        cursor.execute("SET @dbsynth_mode = @@sql_mode, @dbsynth_zone = @@time_zone")
+        try:
+            cursor.execute(setting)
+            cursor.execute(text)  # bytes go to the server as they are
+        finally:
+            cursor.execute("SET NAMES utf8mb4")
+            cursor.execute("SET SESSION sql_mode = @dbsynth_mode, time_zone = @dbsynth_zone")
+
+
+def _encoded(text: str, charset: str) -> bytes | None:
+    """Write a statement in the client's character set, if it has one that can."""
+    from pymysql.charset import charset_by_name
+
+    try:
+        return text.encode(charset_by_name(charset).encoding)
+    except (KeyError, LookupError, TypeError, UnicodeEncodeError):
+        return None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbsynth.adapters.mysql_connection import fetch, quote, safe_text, translated
-from dbsynth.adapters.mysql_types import load_expression, to_text
+from dbsynth.adapters.mysql_types import LAST_MOMENT, fitting, load_expression
 from dbsynth.errors import TargetError
 from dbsynth.schema import Column, TableName
 
@@ -32,6 +32,7 @@ class Loader:
         into: str,
         *,
         max_packet: int,
+        last: str = LAST_MOMENT,
     ) -> None:
         """
         Say where rows go.
@@ -42,12 +43,14 @@ class Loader:
             columns: all columns that may come.
             into: the table's quoted name.
             max_packet: bytes of the longest statement.
+            last: where the server's TIMESTAMP ends.
         """
         self._connection = connection
         self._doing = f"writing {table}"
         self._columns = {c.name: c for c in columns}
         self._into = into
         self._max_packet = max_packet
+        self._last = last
 
     def load(self, batches: Iterable[pa.RecordBatch], *, from_file: bool) -> int:
         """
@@ -73,7 +76,7 @@ class Loader:
             names: Sequence[str] = ()
             for batch in batches:
                 names = batch.schema.names
-                file.write(lines(batch))
+                file.write(self._lines(batch))
                 rows += batch.num_rows
                 if file.tell() >= _FILE_BYTES:
                     total += self._load_data(file, names, rows)
@@ -88,7 +91,7 @@ class Loader:
             expression = load_expression(self._columns[name].type)
             targets.append(quote(name) if expression is None else f"@v{number}")
             if expression is not None:
-                settings.append(f"{quote(name)} = {expression.format(f'@v{number}')}")
+                settings.append(f"{quote(name)} = {expression.replace('{}', f'@v{number}')}")
         path = str(Path(file.name)).replace("\\", "\\\\").replace("'", "\\'")
         sql = (
             f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE {self._into} CHARACTER SET utf8mb4 "
@@ -141,13 +144,14 @@ class Loader:
 
         columns = []
         for name, values in zip(batch.schema.names, batch.columns, strict=True):
-            texts = to_text(values)
+            texts = self._written(name, values)
             for plain, escaped in (("\\", "\\\\"), ("'", "\\'"), ("\0", "\\0"), ("\x1a", "\\Z")):
                 texts = pc.replace_substring(texts, plain, escaped)
             text = pa.scalar("'", pa.large_string())
             texts = pc.binary_join_element_wise(text, texts, text, _large(""))
-            before, _, after = (load_expression(self._columns[name].type) or "{}").partition("{}")
-            texts = pc.binary_join_element_wise(_large(before), texts, _large(after), _large(""))
+            first, *rest = (load_expression(self._columns[name].type) or "{}").split("{}")
+            around = [piece for part in rest for piece in (texts, _large(part))]
+            texts = pc.binary_join_element_wise(_large(first), *around, _large(""))
             columns.append(pc.fill_null(texts, _large("NULL")))
         joined = pc.binary_join_element_wise(*columns, _large(","))
         rows: list[str] = pc.binary_join_element_wise(
@@ -155,24 +159,27 @@ class Loader:
         ).to_pylist()
         return rows
 
+    def _lines(self, batch: pa.RecordBatch) -> bytes:
+        r"""Write rows as LOAD DATA reads them: tabs between fields, `\N` for NULL, escapes."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-def lines(batch: pa.RecordBatch) -> bytes:
-    r"""Write rows as LOAD DATA reads them: tabs between fields, `\N` for NULL, escapes."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+        columns = []
+        for name, values in zip(batch.schema.names, batch.columns, strict=True):
+            texts = self._written(name, values)
+            if pa.types.is_string(values.type) or not pa.types.is_primitive(values.type):
+                for plain, escaped in _ESCAPES:
+                    texts = pc.replace_substring(texts, plain, escaped)
+            columns.append(pc.fill_null(texts, _large("\\N")))
+        rows = pc.binary_join_element_wise(*columns, _large("\t"))
+        ended = pc.binary_join_element_wise(rows, _large("\n"), _large(""))
+        whole = pa.LargeListArray.from_arrays(pa.array([0, len(ended)], pa.int64()), ended)
+        text: bytes = pc.binary_join(whole, _large(""))[0].as_buffer().to_pybytes()
+        return text
 
-    columns = []
-    for values in batch.columns:
-        texts = to_text(values)
-        if pa.types.is_string(values.type) or not pa.types.is_primitive(values.type):
-            for plain, escaped in _ESCAPES:
-                texts = pc.replace_substring(texts, plain, escaped)
-        columns.append(pc.fill_null(texts, _large("\\N")))
-    rows = pc.binary_join_element_wise(*columns, _large("\t"))
-    ended = pc.binary_join_element_wise(rows, _large("\n"), _large(""))
-    whole = pa.LargeListArray.from_arrays(pa.array([0, len(ended)], pa.int64()), ended)
-    text: bytes = pc.binary_join(whole, _large(""))[0].as_buffer().to_pybytes()
-    return text
+    def _written(self, name: str, values: pa.Array) -> pa.Array:
+        """A column's values as its type takes them."""
+        return fitting(values, self._columns[name].type, self._last)
 
 
 def _large(text: str) -> pa.Scalar:

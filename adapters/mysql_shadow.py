@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import queries
 from dbsynth.adapters import mysql_catalog
 from dbsynth.adapters.base import RESERVED
-from dbsynth.adapters.mysql_connection import fetch, quote, translated
+from dbsynth.adapters.mysql_connection import execute, fetch, quote, translated
+from dbsynth.adapters.mysql_objects import show_create
+from dbsynth.adapters.mysql_text import without_definer
 from dbsynth.errors import LockedError, PermissionDeniedError, TargetError
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # What to run if the swap did not happen (undo) and once it has (redo).  RENAME TABLE moves this
 # table with the others, so where it is tells which of the two is due, even after a crash.
 _JOURNAL = "_dbsynth_journal"
+_NO_DEFINER = {1227, 1449}
 _MARK = "__dbsynth_"
 _OLD = "_old"
 _PREFIX = 40  # characters of the target's name in the shadow's, of 64
@@ -44,6 +47,7 @@ class Shadow:
 
         Raises:
             PermissionDeniedError: neither databases nor tables may be created.
+            TargetError: the server refuses for another reason.
         """
         name = f"{database[:_PREFIX]}{_MARK}{secrets.token_hex(4)}"
         lock(connection, name)
@@ -51,52 +55,84 @@ class Shadow:
             with translated(TargetError, f"creating database {name}"):
                 fetch(connection, f"CREATE DATABASE {quote(name)} CHARACTER SET utf8mb4")
         except PermissionDeniedError:
-            probe = quote(database, "_dbsynth_probe")
-            fetch(connection, f"CREATE TABLE {probe} (a int)")
-            fetch(connection, f"DROP TABLE {probe}")
+            with translated(TargetError, f"creating tables in {database}"):
+                probe = quote(database, "_dbsynth_probe")
+                fetch(connection, f"CREATE TABLE {probe} (a int)")
+                fetch(connection, f"DROP TABLE {probe}")
             return cls(database, database)
         return cls(name, database)
 
-    def swap(self, connection: Connection[Any], afterwards: Sequence[str]) -> None:
+    def swap(self, connection: Connection[Any], afterwards: Sequence[str], *, clears: bool) -> None:
         """
         Swap the load in; `discard` finishes the job.
 
         Args:
             connection: the session.
             afterwards: statements that finish the job in the target.
+            clears: routines and events that are there now go away, as tables and views do.
         """
         fetch(connection, f"USE {quote(self.database)}")
         if not self.is_separate:
             for statement in afterwards:
-                fetch(connection, statement)
+                execute(connection, statement)
+            fetch(connection, f"DROP TABLE {quote(self.database, _JOURNAL)}")
             return
         trash = self.name + _OLD
         old = mysql_catalog.names(connection, self.database)
-        new = mysql_catalog.names(connection, self.name)
-        triggers = fetch(connection, queries.get("mysql", "triggers"), [self.database])
-        redo = [*(f"DROP VIEW IF EXISTS {quote(view)}" for view in old.views), *afterwards]
-        fetch(connection, f"CREATE DATABASE {quote(trash)}")
-        undo = list(_undo(connection, [row[0] for row in triggers]))
-        _keep_journal(connection, self.name, undo, redo)
-        for name, *_ in triggers:  # they would forbid the renaming
-            fetch(connection, f"DROP TRIGGER {quote(name)}")
-        moves = [(self.database, trash, t) for t in (*old.tables, *old.sequences)]
-        moves += (
-            [(self.database, trash, RESERVED)] if _has(connection, self.database, RESERVED) else []
-        )
-        moves += [
-            (self.name, self.database, t) for t in (*new.tables, *new.sequences) if t != _JOURNAL
+        code = mysql_catalog.code_names(connection, self.database)
+        triggers = [name for kind, name in code if kind == "trigger"]
+        redo = [f"DROP VIEW IF EXISTS {quote(view)}" for view in old.views]
+        redo += [
+            f"DROP {kind} IF EXISTS {quote(name)}"
+            for kind, name in code
+            if clears and kind != "trigger"
         ]
-        moves += (
-            [(self.name, self.database, RESERVED)] if _has(connection, self.name, RESERVED) else []
+        fetch(connection, f"CREATE DATABASE {quote(trash)}")
+        undo = list(_undo(connection, triggers))
+        _keep_journal(connection, self.name, undo, [*redo, *afterwards])
+        for name in triggers:  # they would forbid the renaming
+            fetch(connection, f"DROP TRIGGER {quote(name)}")
+        renames = (
+            f"{quote(a, table)} TO {quote(b, table)}" for a, b, table in self._moves(connection)
         )
-        moves.append((self.name, trash, _JOURNAL))
-        renames = (f"{quote(a, table)} TO {quote(b, table)}" for a, b, table in moves)
         fetch(connection, f"RENAME TABLE {', '.join(renames)}")
 
     def is_swapped(self, connection: Connection[Any]) -> bool:
         """Whether a swap that may have failed did happen; until `discard`."""
-        return self.is_separate and _has(connection, self.name + _OLD, _JOURNAL)
+        if self.is_separate:
+            return _has(connection, self.name + _OLD, _JOURNAL)
+        return not _has(connection, self.database, _JOURNAL)
+
+    def _moves(self, connection: Connection[Any]) -> Iterator[tuple[str, str, str]]:
+        """What RENAME TABLE does at once: from which database to which, and the table."""
+        for source, target in ((self.database, self.name + _OLD), (self.name, self.database)):
+            found = mysql_catalog.names(connection, source)
+            yield from ((source, target, name) for name in (*found.tables, *found.sequences))
+            if _has(connection, source, RESERVED):
+                yield source, target, RESERVED
+        yield self.name, self.name + _OLD, _JOURNAL
+
+    def prepare(self, connection: Connection[Any]) -> None:
+        """
+        Begin to note what is made in a target that is loaded directly and is empty now.
+
+        Raises:
+            PermissionDeniedError: this user may not create tables.
+        """
+        if not self.is_separate:
+            with translated(TargetError, f"creating tables in {self.database}"):
+                _keep_journal(connection, self.database, (), ())
+
+    def note(self, connection: Connection[Any], made: Iterable[tuple[str, str]]) -> None:
+        """Note kinds and names of what is about to be made, so that a failure takes it away."""
+        if self.is_separate:
+            return
+        sql = f"INSERT INTO {quote(self.database, _JOURNAL)} (phase, statement) VALUES ('undo', %s)"
+        doing = translated(TargetError, f"writing {self.database}.{_JOURNAL}")
+        with doing, connection.cursor() as cursor:
+            there = set(mysql_catalog.code_names(connection, self.database))
+            new = [f"DROP {k} IF EXISTS {quote(n)}" for k, n in made if (k, n) not in there]
+            cursor.executemany(sql, [(drop,) for drop in new])
 
     def discard(self, connection: Connection[Any]) -> None:
         """Remove the load, or finish it if it was swapped in already."""
@@ -123,6 +159,7 @@ def lock(connection: Connection[Any], database: str) -> None:
 
 def clean(connection: Connection[Any], database: str) -> None:
     """Settle what killed runs of the same target left behind."""
+    _empty(connection, database)
     prefix = database[:_PREFIX] + _MARK
     found = {row[0] for row in fetch(connection, queries.get("mysql", "shadows"), [prefix] * 2)}
     for name in sorted({shadow.removesuffix(_OLD) for shadow in found}):
@@ -140,7 +177,7 @@ def _settle(connection: Connection[Any], name: str, database: str) -> None:
             journal = quote(place, _JOURNAL)
             sql = f"SELECT statement FROM {journal} WHERE phase = %s ORDER BY n"
             for (statement,) in fetch(connection, sql, [phase]):
-                fetch(connection, statement)
+                _make(connection, statement, is_forced=phase == "redo")
             break
     for place in (trash, name):
         # Everything goes at once, whatever refers to what inside.
@@ -170,23 +207,33 @@ def _keep_journal(
 def _undo(connection: Connection[Any], triggers: Sequence[str]) -> Iterator[str]:
     """Statements that bring the target's triggers back; they may run twice."""
     for name in triggers:
-        ((_, _, statement, *_),) = fetch(connection, f"SHOW CREATE TRIGGER {quote(name)}")
         yield f"DROP TRIGGER IF EXISTS {quote(name)}"
-        yield statement
+        yield show_create(connection, "trigger", name, keeps_definer=True) or ""
+
+
+def _make(connection: Connection[Any], statement: str, *, is_forced: bool) -> None:
+    """Run a statement of the journal; who may not name another definer becomes it."""
+    from pymysql.err import MySQLError
+
+    try:
+        execute(connection, statement)
+    except MySQLError as exc:
+        if is_forced or exc.args[0] not in _NO_DEFINER:
+            raise
+        execute(connection, without_definer(statement))
 
 
 def _empty(connection: Connection[Any], database: str) -> None:
-    """Drop all tables, sequences and views of a target that was empty before."""
+    """Drop what a load brought into a target that held neither tables nor views before."""
     fetch(connection, f"USE {quote(database)}")
-    found = mysql_catalog.names(connection, database)
+    if not _has(connection, database, _JOURNAL):
+        return
     fetch(connection, "SET SESSION foreign_key_checks = 0")
-    for kind, names in (("VIEW", found.views), ("TABLE", (*found.tables, RESERVED)),
-                        ("SEQUENCE", found.sequences)):  # fmt: skip
-        for name in names:
-            fetch(connection, f"DROP {kind} IF EXISTS {quote(name)}")
-    for kind, name in fetch(connection, queries.get("mysql", "routines"), [database] * 2):
-        if kind != "event":
-            fetch(connection, f"DROP {kind} {quote(name)}")
+    sql = f"SELECT statement FROM {quote(database, _JOURNAL)} ORDER BY n DESC"
+    for (statement,) in fetch(connection, sql):
+        fetch(connection, statement)
+    for name in (RESERVED, _JOURNAL):
+        fetch(connection, f"DROP TABLE IF EXISTS {quote(database, name)}")
     fetch(connection, "SET SESSION foreign_key_checks = 1")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from dbsynth.adapters import mysql_catalog
 from dbsynth.adapters.base import BATCH_ROWS, Identity, KeyFilter
 from dbsynth.adapters.mysql_connection import connect, describe, fetch, quote, translated
+from dbsynth.adapters.mysql_script import table_script
 from dbsynth.adapters.mysql_types import infer, select_expression, to_arrow
 from dbsynth.arrow import arrow_field
 from dbsynth.errors import PermissionDeniedError, SourceError
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from pymysql.connections import Connection
 
 _SESSION = (
-    "SET SESSION sql_mode = '', net_write_timeout = 3600",  # readers may train in between
+    # Readers may train in between.
+    "SET SESSION sql_mode = '', net_write_timeout = 3600, wait_timeout = 86400",
     "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
     "SET SESSION TRANSACTION READ ONLY",
     "START TRANSACTION WITH CONSISTENT SNAPSHOT",
@@ -85,7 +87,8 @@ class MySQLSource:
         """
         connection = self._connection
         with translated(SourceError, "reading the catalogs"):
-            self._require_rights(mysql_catalog.names(connection, self.identity().database).tables)
+            found = mysql_catalog.names(connection, self.identity().database)
+            self._require_rights([t for t in found.tables if t not in found.remote])
             return mysql_catalog.read_schema(connection, self._server)
 
     def _require_rights(self, tables: Sequence[str]) -> None:
@@ -105,8 +108,14 @@ class MySQLSource:
             )
 
     def script(self, schema: Schema) -> tuple[Statement, ...]:
-        """Give nothing: this adapter's own DDL makes the tables."""
-        return ()
+        """
+        Write the tables as SHOW CREATE TABLE does; what else there is has its own statement.
+
+        Raises:
+            SourceError: the database failed.
+        """
+        with translated(SourceError, "reading how the tables were made"):
+            return table_script(self._connection, schema, self.identity().database)
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""

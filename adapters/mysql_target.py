@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from dbsynth import queries
-from dbsynth.adapters import ddl, mysql_catalog
+from dbsynth.adapters import mysql_catalog
 from dbsynth.adapters.base import RESERVED, Adoption, Identity
-from dbsynth.adapters.mysql_adopt import RULES, adopt
+from dbsynth.adapters.mysql_adopt import adopt
+from dbsynth.adapters.mysql_build import (
+    advance_sequences,
+    after_rows,
+    before_rows,
+    default_collation,
+    require_rights,
+    try_last,
+)
 from dbsynth.adapters.mysql_connection import Server, connect, describe, fetch, quote, translated
 from dbsynth.adapters.mysql_load import Loader
+from dbsynth.adapters.mysql_objects import MADE_LAST
 from dbsynth.adapters.mysql_shadow import Shadow, clean, lock
 from dbsynth.adapters.mysql_source import run_query
 from dbsynth.errors import (
@@ -24,7 +32,7 @@ from dbsynth.errors import (
     TargetError,
     TargetNotEmptyError,
 )
-from dbsynth.schema import Column, NativeObject, Schema, Table, TableName
+from dbsynth.schema import Schema, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -35,15 +43,10 @@ Answer = TypeVar("Answer")
 
 _SESSION = (
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION',"
-    " foreign_key_checks = 1, unique_checks = 1"
+    " foreign_key_checks = 1, unique_checks = 1,"
+    " wait_timeout = 86400, lock_wait_timeout = 60"  # rows may take hours, a swap may not
 )
 _BACKFILL = "_dbsynth_backfill"
-_AFTER_SWAP = (
-    "function",
-    "procedure",
-    "view",
-    "trigger",
-)  # they cannot be renamed from one database to another
 
 
 class MySQLTarget:
@@ -62,6 +65,7 @@ class MySQLTarget:
         self._open: Connection[Any] | None = None
         self._shadow: Shadow | None = None
         self._afterwards: tuple[str, ...] = ()
+        self._clears = False
         self.server_version = ""
 
     def __enter__(self) -> Self:
@@ -183,19 +187,26 @@ class MySQLTarget:
                 "this user may not create the database that a replacement is loaded into",
                 f"Grant ALL on {quote(pattern)}.* to this user.",
             )
-        self._shadow = shadow
+        shadow.prepare(self._connection)
+        self._shadow, self._clears = shadow, replace
         with translated(TargetError, "starting the load"):
             fetch(self._connection, f"USE {quote(shadow.name)}")
 
     def create(self, schema: Schema) -> None:
-        """Create sequences and tables with their primary keys, without other indexes."""
-        for sequence in schema.sequences:
-            if sequence.native:
-                self._run(sequence.native, f"creating sequence {sequence.name}")
-        collation = next((o.name for o in schema.objects if o.kind == "default collation"), None)
-        for table in schema.tables:
-            bare = _creatable(table, collation)
-            self._run(ddl.create_table(bare, RULES), f"creating {table.name}")
+        """
+        Create sequences and tables with what rows need, without other indexes.
+
+        Raises:
+            TargetError: the server refuses a statement; names the object.
+        """
+        collation = default_collation(schema)
+        if collation and self._load.is_separate:
+            sql = f"ALTER DATABASE {quote(self._load.name)} COLLATE = {collation}"
+            self._run(sql, f"setting the collation of {self._load.name}")
+        statements = list(before_rows(schema))
+        self._load.note(self._connection, ((s.kind, s.name) for s in statements))
+        for statement in statements:
+            self._run(statement.sql, f"creating {statement.kind} {statement.name}")
 
     def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         """
@@ -237,24 +248,21 @@ class MySQLTarget:
         Create uniques, checks, indexes and then foreign keys, which the server checks.
 
         Raises:
-            TargetError: rows break a rule.
+            TargetError: rows break a rule, or the server refuses a statement; names the object.
+            PermissionDeniedError: the swap takes rights that this user lacks.
         """
-        for table in schema.tables:
-            for index in table.indexes:
-                self._run(ddl.create_index(table, index, RULES), f"indexing {table.name}")
-            if changes := list(_changes(table)):
-                self._alter(table, changes)
-        for table in schema.tables:
-            keys = [k for k in table.foreign_keys if k.is_declared]
-            if keys:
-                self._alter(table, [f"ADD {ddl.foreign_key_clause(k, RULES)}" for k in keys])
-        self._advance_sequences(schema)
-        for item in schema.objects:
-            if item.statement and not item.before_tables and item.kind not in _AFTER_SWAP:
-                self._run(item.statement, f"carrying over {item.kind} {item.name}")
+        for statement in after_rows(schema):
+            self._run(statement.sql, f"creating {statement.kind} {statement.name}")
+        with translated(TargetError, f"setting the sequences of {self._load.name}"):
+            advance_sequences(self._connection, schema, self._load.name)
         for table in schema.tables:
             self._run(f"ANALYZE TABLE {self.quote(table.name)}", f"analysing {table.name}")
-        self._afterwards = tuple(self._trial(schema))
+        database = self.identity().database
+        with translated(TargetError, f"asking for this user's rights on {database}"):
+            require_rights(self._connection, schema, database, clears=self._clears)
+        made = [(o.kind, o.name) for o in schema.objects if o.kind in MADE_LAST and o.statement]
+        self._load.note(self._connection, made)
+        self._afterwards = tuple(try_last(self._connection, schema, database))
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""
@@ -286,7 +294,7 @@ class MySQLTarget:
         load, doing = self._load, f"swapping the load into {self.identity().database}"
         try:
             with translated(TargetError, doing):
-                load.swap(self._connection, self._afterwards)
+                load.swap(self._connection, self._afterwards, clears=self._clears)
         except DbsynthError as exc:
             if not self._anew(load.is_swapped, exc):
                 raise
@@ -322,53 +330,17 @@ class MySQLTarget:
 
     def _loader(self, table: Table, into: str) -> Loader:
         return Loader(
-            self._connection, table.name, table.columns, into, max_packet=self._server.max_packet
+            self._connection,
+            table.name,
+            table.columns,
+            into,
+            max_packet=self._server.max_packet,
+            last=self._server.last_moment,
         )
 
     def _run(self, statement: str, doing: str) -> None:
         with translated(TargetError, doing):
             fetch(self._connection, statement)
-
-    def _alter(self, table: Table, changes: Sequence[str]) -> None:
-        """Change a table in one statement, which reads its rows once."""
-        statement = f"ALTER TABLE {self.quote(table.name)} {', '.join(changes)}"
-        self._run(statement, f"declaring the rules of {table.name}")
-
-    def _advance_sequences(self, schema: Schema) -> None:
-        """Set sequences past the rows that used them."""
-        for sequence in schema.sequences:
-            call = f"nextval({quote(sequence.name.name)})"
-            for table in schema.tables:
-                for column in table.columns:
-                    if column.default == call:
-                        name = self.quote(table.name)
-                        largest = f"SELECT MAX({quote(column.name)}) FROM {name}"
-                        ((used,),) = fetch(self._connection, largest)
-                        if used is not None:
-                            fetch(
-                                self._connection,
-                                f"SELECT SETVAL({quote(self._load.name, sequence.name.name)},"
-                                f" {int(used)})",
-                            )
-
-    def _trial(self, schema: Schema) -> Iterator[str]:
-        """
-        Create views and triggers in the load once, so that they cannot fail after the swap.
-
-        Yields the statements that make them again in the target, which may run twice.
-        """
-        for table in schema.tables:
-            for column in table.columns:
-                if _uses_sequence(column):
-                    yield (
-                        f"ALTER TABLE {quote(table.name.name)} ALTER COLUMN "
-                        f"{quote(column.name)} SET DEFAULT {column.default}"
-                    )
-        for item in ordered(self._connection, schema.objects):
-            drop = f"DROP {item.kind.upper()} IF EXISTS {quote(item.name)}"
-            if item.kind == "trigger":  # it would forbid the renaming
-                self._run(drop, f"trying trigger {item.name}")
-            yield from (drop, item.statement or "")
 
 
 def _fresh(connection: Connection[Any], location: Location) -> Connection[Any]:
@@ -381,67 +353,3 @@ def _fresh(connection: Connection[Any], location: Location) -> Connection[Any]:
         fetch(fresh, f"KILL {connection.thread_id()}")
     connection._force_close()
     return fresh
-
-
-def ordered(connection: Connection[Any], objects: Sequence[NativeObject]) -> list[NativeObject]:
-    """
-    Create views and triggers in an order in which they work, and tell that order.
-
-    Raises:
-        TargetError: some can never be created.
-    """
-    waiting = [o for o in objects if o.statement and o.kind in _AFTER_SWAP]
-    done: list[NativeObject] = []
-    while waiting:
-        failed: list[tuple[NativeObject, TargetError]] = []
-        for item in waiting:
-            try:
-                with translated(TargetError, f"creating {item.kind} {item.name}"):
-                    fetch(connection, item.statement or "")
-                done.append(item)
-            except TargetError as exc:
-                failed.append((item, exc))
-        if len(failed) == len(waiting):
-            raise failed[0][1]
-        waiting = [item for item, _ in failed]
-    return done
-
-
-def _creatable(table: Table, collation: str | None) -> Table:
-    """A table as CREATE TABLE can say it before there are indexes and rows."""
-    options = table.options
-    if collation and "COLLATE=" not in (options or ""):
-        # Partitions must stay last.
-        options = f"COLLATE={collation} {options or ''}".strip()
-    return replace(
-        table,
-        columns=tuple(_creatable_column(table, c) for c in table.columns),
-        options=options,
-    )
-
-
-def _creatable_column(table: Table, column: Column) -> Column:
-    """Leave out AUTO_INCREMENT without an index, and defaults that name the shadow's sequences."""
-    if column.identity and table.primary_key[:1] != (column.name,):
-        column = replace(column, identity=None)
-    if _uses_sequence(column):
-        column = replace(column, default=None)
-    if column.type.kind == "timestamptz" and column.is_nullable:
-        # Otherwise older servers make it NOT NULL and set it at every UPDATE.
-        column = replace(column, type=replace(column.type, native=f"{column.type.native} NULL"))
-    return column
-
-
-def _changes(table: Table) -> Iterator[str]:
-    """What ALTER TABLE adds once the rows are there."""
-    for unique in table.uniques:
-        yield f"ADD {ddl.unique_clause(unique, RULES)}"
-    for check in table.checks:
-        yield f"ADD {ddl.check_clause(check, RULES)}"
-    for column in table.columns:
-        if column.identity and table.primary_key[:1] != (column.name,):
-            yield f"MODIFY {ddl.column_definition(column, RULES)}"
-
-
-def _uses_sequence(column: Column) -> bool:
-    return column.default is not None and "nextval(" in column.default.lower()

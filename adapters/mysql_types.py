@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,14 @@ _LABEL = re.compile(r"'((?:[^'\\]|''|\\.)*)'", re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"0": "\0", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 _INTEGER_BITS = {"tinyint": 8, "smallint": 16, "mediumint": 32, "int": 32, "bigint": 64, "year": 16}
+_FAMILIES = {"inet4": "inet", "inet6": "inet"}
 _SIMPLE = {"date": "date", "time": "time", "datetime": "timestamp", "timestamp": "timestamptz"}
+# Stands for a zero date where NULL cannot, on the way through Arrow.  No application means this
+# day by it, as some do by 0001-01-01.
+ZERO_DAY = "0001-01-03"
+_FIRST = "1970-01-01 00:00:01"  # of a TIMESTAMP, in UTC
+LAST_MOMENT = "2038-01-19 03:14:07"
+_ZERO_MOMENT = f"{ZERO_DAY} 00:00:00"
 GEOMETRIES = frozenset({
     "geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
     "geometrycollection", "geomcollection",
@@ -53,6 +61,8 @@ def parse_type(native: str) -> SqlType:
         return SqlType(kind=_SIMPLE[name], native=native)  # type: ignore[arg-type]
     if name == "enum":
         return SqlType(kind="enum", native=native, labels=_labels(inner))
+    if name == "set":
+        return SqlType(kind="other", native=native, family="set", labels=_labels(inner))
     if name in ("json", "uuid"):
         return SqlType(kind="json" if name == "json" else "uuid", native=native)
     return _text_or_bytes(name, native, sizes)
@@ -69,7 +79,17 @@ def _text_or_bytes(name: str, native: str, sizes: Sequence[int]) -> SqlType:
         return SqlType(kind="bytes", native=native, length=length, fixed=name == "binary")
     if name.endswith("blob"):
         return SqlType(kind="bytes", native=native, length=255 if name == "tinyblob" else None)
-    return SqlType(kind="other", native=native)
+    family = "geometry" if name in GEOMETRIES else _FAMILIES.get(name, "")
+    return SqlType(kind="other", native=native, family=family)
+
+
+def span_type(native: str) -> SqlType:
+    """A TIME column whose values are no times of day: spans, also negative ones, in seconds."""
+    digits = re.search(r"\d", native)
+    scale = int(digits[0]) if digits else 0
+    return SqlType(
+        kind="decimal", native=native, family="interval", precision=7 + scale, scale=scale
+    )
 
 
 def _labels(inner: str) -> tuple[str, ...]:
@@ -88,8 +108,9 @@ def select_expression(column: Column, quoted: str) -> str:
     """
     The SQL that reads a column as a text that Arrow understands.
 
-    What no other database could hold becomes NULL, or in a NOT NULL column the nearest value that
-    it can: zero dates, times outside of one day, an enum's error value ''.
+    What no other database could hold becomes NULL, or in a NOT NULL column a value that stands for
+    it: `ZERO_DAY` for zero dates, the end of the day for times beyond it, an enum's first label
+    for its error value ''.
     """
     kind, name = column.type.kind, type_name(column.type)
     nullable = column.is_nullable
@@ -99,11 +120,15 @@ def select_expression(column: Column, quoted: str) -> str:
         return f"({quoted} + 0)"
     if kind == "float":
         return f"({quoted} + 0e0)"  # a FLOAT prints six digits only, a DOUBLE all of them
+    if column.type.family == "interval":
+        # MySQL's TIME_TO_SEC drops what is behind the point, MariaDB's does not.
+        sign = f"IF({quoted} < 0, -1, 1)"
+        return f"(TRUNCATE(TIME_TO_SEC({quoted}), 0) + {sign} * MICROSECOND({quoted}) / 1000000)"
     if name in GEOMETRIES:
-        return f"ST_AsText({quoted})"
+        number = f"IF(ST_SRID({quoted}) = 0, '', CONCAT('SRID=', ST_SRID({quoted}), ';'))"
+        return f"CONCAT({number}, ST_AsText({quoted}))"
     if kind in ("date", "timestamp", "timestamptz"):
-        first = "1970-01-01" if kind == "timestamptz" else "1000-01-01"
-        other = "NULL" if nullable else f"'{first}'" if kind == "date" else f"'{first} 00:00:01'"
+        other = "NULL" if nullable else f"'{ZERO_DAY}'" if kind == "date" else f"'{_ZERO_MOMENT}'"
         is_zero = f"YEAR({quoted}) = 0 OR MONTH({quoted}) = 0 OR DAYOFMONTH({quoted}) = 0"
         return f"IF({is_zero}, {other}, {quoted})"
     if kind == "time" and nullable:
@@ -182,16 +207,62 @@ def load_expression(sql: SqlType) -> str | None:
     """
     The SQL that makes a value of a type from the text that `to_text` wrote; None: the text itself.
 
-    `{}` stands for the text.
+    `{}` stands for the text, wherever it comes.
     """
     name = type_name(sql)
     if sql.kind == "bytes":
         return "UNHEX({})"
     if name == "bit":
         return "CAST({} AS UNSIGNED)"
+    if sql.family == "interval":
+        return "SEC_TO_TIME({})"
     if name in GEOMETRIES:
-        return "ST_GeomFromText({})"
+        return (
+            "ST_GeomFromText(SUBSTRING_INDEX({}, ';', -1), IF({} LIKE 'SRID=%',"
+            " SUBSTRING_INDEX(SUBSTRING({}, 6), ';', 1), 0))"
+        )
     return None
+
+
+def fitting(values: pa.Array, sql: SqlType, last: str = LAST_MOMENT) -> pa.Array:
+    """
+    Write values as `to_text` does, dates and times as a column of the type can hold them.
+
+    Args:
+        values: what is to be written.
+        sql: the column's type.
+        last: where the server's TIMESTAMP ends.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = values.type
+    if sql.kind == "timestamptz" and pa.types.is_timestamp(kind):
+        days = values.cast(pa.timestamp("us", kind.tz)).cast(pa.timestamp("us"))
+        held = pc.max_element_wise(_moment(_FIRST), pc.min_element_wise(_moment(last), days))
+        return _zeroed(days, pc.cast(held, pa.large_string()))
+    if sql.kind in ("date", "timestamp") and (
+        pa.types.is_timestamp(kind) or pa.types.is_date(kind)
+    ):
+        texts = to_text(values)
+        return _zeroed(values, texts)
+    return to_text(values)
+
+
+def _zeroed(values: pa.Array, texts: pa.Array) -> pa.Array:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    days = values.cast(pa.date32(), safe=False)
+    zero = "0000-00-00" if pa.types.is_date(values.type) else "0000-00-00 00:00:00"
+    is_zero = pc.equal(days, pa.scalar(dt.date.fromisoformat(ZERO_DAY)))
+    return pc.if_else(is_zero, pa.scalar(zero, pa.large_string()), texts)
+
+
+def _moment(text: str) -> pa.Scalar:
+    import pyarrow as pa
+
+    return pa.scalar(dt.datetime.fromisoformat(text), pa.timestamp("us"))
 
 
 def to_text(values: pa.Array) -> pa.Array:

@@ -77,9 +77,23 @@ def native_types(schema: Schema, spell: Callable[[TableName], str]) -> NativeTyp
                 return _TEXT, "a label is longer than the target's enums hold"
             name = enum_name(table, column)
             return replace(column.type, native=spell(name), enum_name=name), None
+        if column.type.unsigned:  # a number that is counted up is a bigint, and so is its copy
+            column = replace(column, identity=root(table, column).identity)
         return _native_type(column)
 
+    def root(table: Table, column: Column) -> Column:
+        place, seen = (table.name, column.name), set()
+        while place in parents and place not in seen:
+            seen.add(place)
+            place = parents[place]
+        return schema.table(place[0]).column(place[1])
+
     shared: dict[TableName, TableName] = {}
+    parents = {
+        (k.child, own): (k.parent, other)
+        for k in schema.foreign_keys
+        for own, other in zip(k.columns, k.parent_columns, strict=True)
+    }
     return find
 
 

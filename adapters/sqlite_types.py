@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbsynth.arrow import arrow_type
@@ -246,7 +247,10 @@ def native_type(table: Table, column: Column) -> tuple[SqlType, str | None]:
             native, lost = "TEXT", "the target has no such type"
         case _:
             native = _PLAIN[sql.kind]
-    return declared_type(native), lost
+    held = declared_type(native)
+    if sql.kind == "integer" and sql.unsigned and sql.bits == 64 and not is_row_number:
+        held = replace(held, unsigned=True)  # what is beyond 2^63 is written all the same
+    return held, lost
 
 
 _PLAIN: dict[TypeKind, str] = {

@@ -42,6 +42,7 @@ _PROBE = TableName("", "_dbsynth_probe")
 class _Work:
     """What every step of one translation needs, and the losses found so far."""
 
+    schema: Schema
     source: str  # dialect
     rules: DialectRules
     native_type: NativeType
@@ -79,7 +80,7 @@ def adopt_schema(
         losses = [_lost(o) for o in schema.objects if o.statement is None]
         return Adoption(schema, {t.name: t.name for t in schema.tables}, tuple(losses))
     names, losses = adopt_table_names([t.name for t in schema.tables], schema.dialect, rules)
-    work = _Work(schema.dialect, rules, native_type, accepts, names, losses=losses)
+    work = _Work(schema, schema.dialect, rules, native_type, accepts, names, losses=losses)
     for table in schema.tables:
         work.columns[table.name] = _column_names(table, work)
     constraints = ConstraintNamer(rules, names.values())
@@ -290,6 +291,11 @@ def _foreign_keys(table: Table, work: _Work) -> list[ForeignKey]:
         is_declared = key.is_declared and rules.declares_foreign_keys
         if is_declared != key.is_declared:
             work.lose(what, "the target declares no foreign keys", "kept in the data, verified")
+        elif is_declared and not _is_unique(key, work.schema):
+            is_declared = rules.dialect == "mysql"
+            if not is_declared:
+                reason = "the columns that it refers to are not unique"
+                work.lose(what, reason, "kept in the data, verified")
         for action in (key.on_delete, key.on_update):
             if action not in rules.actions:
                 work.lose(what, f"the target has no {action}", "NO ACTION")
@@ -316,6 +322,12 @@ def _foreign_keys(table: Table, work: _Work) -> list[ForeignKey]:
     return kept
 
 
+def _is_unique(key: ForeignKey, schema: Schema) -> bool:
+    """Whether a key refers to columns that are unique together, in the target too."""
+    parent, wanted = schema.table(key.parent), set(key.parent_columns)
+    return any(set(unique) == wanted for unique in parent.unique_sets)
+
+
 def _indexes(table: Table, work: _Work) -> list[Index]:
     """Keep plain indexes over columns; what a definition says beyond that is lost."""
     columns, kept = work.columns[table.name], []
@@ -335,7 +347,8 @@ def _lose_objects(schema: Schema, work: _Work) -> None:
     for item in schema.objects:
         if item.kind == "schema":  # lives on in the tables' names
             continue
-        work.lose(f"{item.kind} {item.name}", "it is in another dialect's language", "left out")
+        reason = item.reason or "it is in another dialect's language"
+        work.lose(f"{item.kind} {item.name}", reason, "left out")
     for sequence in schema.sequences:
         work.lose(f"sequence {sequence.name}", "no column owns it", "left out")
     used = {c.type.enum_name for t in schema.tables for c in t.columns}

@@ -129,6 +129,11 @@ def split_name(text: str) -> tuple[str, ...]:
     return tuple(a.replace('""', '"') or b.replace("``", "`") or c for a, b, c in found)
 
 
-def as_text(dialect: str, column: str) -> str:
-    """Write the expression that makes text of a quoted column."""
+def as_text(dialect: str, column: str, family: str = "") -> str:
+    """Write the expression that makes text of a quoted column, as its source reads it."""
+    if (dialect, family) == ("mysql", "geometry"):
+        return (
+            f"CONCAT(IF(ST_SRID({column}) = 0, '', CONCAT('SRID=', ST_SRID({column}), ';')), "
+            f"ST_AsText({column}))"
+        )
     return f"CAST({column} AS {_TEXT.get(dialect, 'text')})"

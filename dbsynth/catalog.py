@@ -39,7 +39,12 @@ def counters(table: Table, dialect: str) -> tuple[Column, ...]:
     """List the columns that a sequence or counter fills, as far as it can fall behind."""
     if dialect not in _COUNTING:
         return ()
-    return tuple(c for c in table.columns if c.is_written and (c.identity or _sequence_of(c)))
+    found = (c for c in table.columns if c.is_written and (c.identity or _sequence_of(c)))
+    if dialect != "mysql":
+        return tuple(found)
+    # A column that leads no key is counted anew behind each value of those in front of it.
+    keys = [*table.unique_sets, *(i.columns for i in table.indexes)]
+    return tuple(c for c in found if any(k[:1] == (c.name,) for k in keys))
 
 
 def late_counter(

@@ -116,7 +116,7 @@ def leaked_values(
     found = {}
     for name, group in groupby(textual, key=lambda p: p.source):
         with about(name):
-            for pair in _mostly_distinct(source, name, list(group)):
+            for pair in _mostly_distinct(source, schema, name, list(group)):
                 found[pair.target, pair.target_column] = _compare(source, target, schema, pair)
     return found
 
@@ -142,13 +142,13 @@ def leak_findings(leaks: Mapping[tuple[TableName, str], Leak]) -> Findings:
 
 
 def _mostly_distinct(
-    source: Source, name: TableName, pairs: list[ColumnPair]
+    source: Source, schema: Schema, name: TableName, pairs: list[ColumnPair]
 ) -> Iterator[ColumnPair]:
     """Keep the pairs whose source column is mostly distinct or identifying; one scan."""
     asked, measures = Committed(source), []
     for i, pair in enumerate(pairs):
         column = queries.identifier(source.dialect, pair.source_column)
-        text = as_text(source.dialect, column)
+        text = as_text(source.dialect, column, _type(schema, pair).family)
         measures += [f"count({column}) AS n{i}", f"count(DISTINCT {text}) AS d{i}"]
     slots = {"measures": ",\n       ".join(measures), "table": own_rows(asked, name)}
     row = one_row(asked, queries.render(queries.get("verify", "distinct_counts"), slots))
@@ -163,8 +163,10 @@ def _compare(source: Source, target: Queryable, schema: Schema, pair: ColumnPair
     import pyarrow.compute as pc
 
     column = queries.identifier(target.dialect, pair.target_column)
+    # Other dialects' shapes are texts in the target.
+    family = _type(schema, pair).family if source.dialect == target.dialect else ""
     slots = {
-        "text": as_text(target.dialect, column),
+        "text": as_text(target.dialect, column, family),
         "table": own_rows(target, pair.target),
         "column": column,
     }

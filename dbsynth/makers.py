@@ -253,9 +253,21 @@ _EMPTY = {
 }  # fmt: skip
 
 
+_FLAT = {
+    "linestring": "LINESTRING(0 0,1 1)", "polygon": "POLYGON((0 0,0 1,1 1,0 0))",
+    "multipoint": "MULTIPOINT(0 0)", "multilinestring": "MULTILINESTRING((0 0,1 1))",
+    "multipolygon": "MULTIPOLYGON(((0 0,0 1,1 1,0 0)))",
+    "geometrycollection": "GEOMETRYCOLLECTION(POINT(0 0))",
+}  # fmt: skip
+
+
 def _empty(sql: SqlType) -> str:
     """The text of the emptiest value of a type that has no portable kind."""
     native = sql.native.lower()
+    if sql.family == "geometry":
+        return _FLAT.get(native.split("(")[0], "POINT(0 0)")
+    if native.startswith("inet6"):
+        return "2001:db8::"
     if native.endswith("]") or native.startswith("_"):
         return "{}" if native.endswith("[]") else "[]"
     if "range" in native:

@@ -26,11 +26,18 @@ def row_pointers(child: pa.Table, key: ForeignKey, parent: pa.Table) -> Ints:
 
     Returns:
         (n,) row numbers in `parent`, -1 where the key is NULL, its row was not read, or the key
-        is about other rows.
+        is about other rows.  Texts that no row has find one that differs in case, accents or
+        trailing spaces only: to many collations these are equal.
     """
-    found = match_rows(
-        [child.column(c) for c in key.columns], [parent.column(c) for c in key.parent_columns]
-    )
+    wanted = [child.column(c) for c in key.columns]
+    given = [parent.column(c) for c in key.parent_columns]
+    found = match_rows(wanted, given)
+    lost = found < 0
+    for column in wanted:
+        lost &= np.asarray(column.is_valid())
+    if lost.any() and any(pa.types.is_string(c.type) for c in given):
+        rest = [_folded(c.filter(pa.array(lost))) for c in wanted]
+        found[lost] = match_rows(rest, [_folded(c) for c in given])
     return np.where(rows_of(child, key), found, -1)
 
 
@@ -92,6 +99,14 @@ def places_of(
         is_open |= np.asarray(column.is_null())
     places = np.where(is_open, ANYWHERE, np.where(places < 0, NOWHERE, places))
     return places, match_rows(known.columns, values.columns)
+
+
+def _folded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Write texts as most collations compare them; others stay as they are."""
+    if not pa.types.is_string(column.type):
+        return column
+    plain = pc.replace_substring_regex(pc.utf8_normalize(column, "NFKD"), r"\p{Mn}", "")
+    return pc.replace_substring(pc.utf8_rtrim_whitespace(pc.utf8_lower(plain)), "ß", "ss")
 
 
 def _positions(column: pa.ChunkedArray, values: pa.Array) -> Ints:

@@ -91,7 +91,7 @@ def _from_plain(
         return pa.array(micros, pa.int64(), mask=missing).cast(kind)
     if pa.types.is_integer(kind):
         info = np.iinfo(kind.to_pandas_dtype())
-        high = min(info.max, 2**63 - 1024)
+        high = min(info.max, 2**63 - 1024 if info.min else 2**64 - 2048)  # as floats can tell
         whole = np.clip(np.round(v), float(info.min), float(high))
         return pa.array(whole.astype(kind.to_pandas_dtype()), kind, mask=missing)
     if pa.types.is_boolean(kind):

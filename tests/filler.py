@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from dbsynth import queries
 from dbsynth.adapters import open_source
@@ -22,6 +23,8 @@ from dbsynth.urls import resolve
 CASES = Path(__file__).parent / "schemas"
 TRIES = 40  # to find a row that breaks no unique set, before it is left out
 ABSENT = 0.15  # share of the optional values that are NULL
+
+_STANDARD_SQL = "SET SESSION sql_mode = 'ANSI_QUOTES,PIPES_AS_CONCAT', time_zone = '+00:00'"
 
 Row = dict[str, Any]
 WORDS = "amber birch cedar delta ember fjord grove heron iris juniper kelp lark moss".split()
@@ -72,7 +75,9 @@ class Case:
         return re.findall(r"^-- Meet: (\S+)\.(\S+) = (\S+)\.(\S+)$", self.text, re.MULTILINE)
 
     def statements(self, dialect: str) -> str | None:
-        """The SQL for a dialect; None if the case is for another one."""
+        """The SQL for a dialect; None if the case is for another one, or says `-- Not: dialect`."""
+        if re.search(rf"^-- Not: {dialect}\b", self.text, re.MULTILINE):
+            return None
         common, *parts = re.split(r"^-- Only: (\w+)$", self.text, flags=re.MULTILINE)
         only = dict(zip(parts[::2], parts[1::2], strict=True))
         if "CREATE" not in common and dialect not in only:
@@ -120,9 +125,32 @@ def fill_postgresql(url: str, script: str, rows: Mapping[str, int], meets: Any =
     return url
 
 
+def fill_mysql(url: str, script: str, rows: Mapping[str, int], meets: Any = ()) -> str:
+    """Make a MariaDB or MySQL database of a script in standard SQL and of rows; returns its URL."""
+    import pymysql
+    from pymysql.constants import CLIENT
+
+    parts = urlsplit(url)
+    connection = pymysql.connect(
+        host=parts.hostname, port=parts.port or 3306, user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""), database=parts.path.strip("/"),
+        client_flag=CLIENT.MULTI_STATEMENTS, autocommit=True, init_command=_STANDARD_SQL,
+    )  # fmt: skip
+    with connection, connection.cursor() as cursor:
+        cursor.execute(script)
+        while cursor.nextset():
+            pass
+        cursor.execute("SET SESSION sql_mode = 'STRICT_ALL_TABLES', foreign_key_checks = 0")
+        for statement, values in _inserts(url, "%s", rows, meets):
+            cursor.executemany(statement, values)
+    return url
+
+
 def build(name: str, url_or_path: str | Path) -> str:
-    """Make one case's database: a path means SQLite, a URL PostgreSQL."""
+    """Make one case's database: a path means SQLite, a URL what its scheme says."""
     case = Case(name)
+    if str(url_or_path).startswith("mysql:"):
+        return fill_mysql(str(url_or_path), case.statements("mysql") or "", case.rows, case.meets)
     if isinstance(url_or_path, Path):
         return fill_sqlite(url_or_path, case.statements("sqlite") or "", case.rows, case.meets)
     return fill_postgresql(url_or_path, case.statements("postgresql") or "", case.rows, case.meets)
@@ -287,7 +315,7 @@ def _plain(column: Column, rng: random.Random, number: int) -> Any:
     if kind == "json":
         return json.dumps({"n": number})
     if kind == "bytes":
-        return rng.randbytes(rng.randint(1, 8))
+        return rng.randbytes(rng.randint(1, min(8, column.type.length or 8)))
     return {"interval": "1 day", "text[]": "{a,b}"}.get(column.type.native)
 
 

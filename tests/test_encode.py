@@ -229,7 +229,9 @@ def test_floats_come_back_exactly(values: list[float]) -> None:
     assert_comes_back(values, pa.float64())
 
 
-@pytest.mark.parametrize("kind", [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8()])
+@pytest.mark.parametrize(
+    "kind", [pa.int8(), pa.int16(), pa.int32(), pa.int64(), pa.uint8(), pa.uint64()]
+)
 def test_integers_stay_within_the_range_of_their_type(kind: pa.DataType) -> None:
     found = from_floats(np.array([-1e30, 1e30]), kind).to_pylist()
     info = np.iinfo(kind.to_pandas_dtype())

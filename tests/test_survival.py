@@ -13,7 +13,7 @@ from dbsynth import run
 from dbsynth.adapters.postgresql_connection import connect, fetch
 from dbsynth.urls import resolve
 from tests.conftest import NewDatabase
-from tests.dumps import schema_dump
+from tests.dumps import schema_dump, shown
 from tests.filler import CASES, Case, build, case_names, newer_case_names
 
 _COVERAGE = YAML(typ="safe").load((CASES / "coverage.yaml").read_text("utf-8"))
@@ -74,6 +74,19 @@ def populated(url: str) -> list[dict[str, object]]:
     """The materialized views that hold rows."""
     with connect(resolve(url)) as connection:
         return fetch(connection, "populated_views")
+
+
+@pytest.mark.parametrize("name", case_names("mysql"))
+def test_a_case_survives_in_mariadb(name: str, new_mysql_url: NewDatabase) -> None:
+    source, target = build(name, new_mysql_url()), new_mysql_url()
+    before = shown(source)
+    done = run.clone(source, target, _OPTIONS)
+    assert () == done.findings.errors
+    assert () == run.verify(target).errors
+    lost = [loss.object for loss in done.losses]
+    assert Case(name).loses == sorted(lost)
+    assert before == shown(source)
+    assert shown(source, without=lost) == shown(target)
 
 
 @pytest.mark.parametrize("name", case_names("sqlite"))

@@ -1,4 +1,5 @@
 -- Two tables that refer to each other, neither key may be NULL, both are checked late.
+-- Not: mysql (keys cannot be deferred)
 -- Rows: ship 60, captain 60
 CREATE TABLE ship (
   id integer PRIMARY KEY,
