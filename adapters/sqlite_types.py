@@ -208,13 +208,12 @@ def from_arrow(values: pa.Array, sql: SqlType) -> list[Any]:
     elif pa.types.is_uint64(kind):
         values = values.cast(pa.string())  # beyond 2^63 the driver refuses integers
     found: list[Any] = values.to_pylist()
-    return [_stored(v, sql) for v in found] if sql.family == MIXED else found
+    is_mixed = sql.family == MIXED and pa.types.is_string(values.type)
+    return [v and _stored(v, sql) for v in found] if is_mixed else found
 
 
-def _stored(value: str | None, sql: SqlType) -> Any:
+def _stored(value: str, sql: SqlType) -> Any:
     """Undo `select_expression` for a column of mixed values; affinity does it for most."""
-    if value is None:
-        return None
     if sql.kind == "other" and (blob := _BLOB.fullmatch(value)):
         return bytes.fromhex(blob[1])
     is_kept = sql.native.upper() in ("", "ANY") or "BLOB" in sql.native.upper()  # no affinity

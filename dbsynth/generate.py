@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from dbsynth.attributes import draw_attributes
 from dbsynth.backfill import close_cycles
 from dbsynth.features import Features, Ints
-from dbsynth.matching import match_rows, places_of, rows_of
+from dbsynth.matching import places_of, rows_of
+from dbsynth.orphans import with_parents
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
@@ -84,13 +85,14 @@ def _copied(
     for key in planned.keys:
         declared = foreign_key(table, key.name)
         if declared.is_self:
+            own = [rows.column(c) for c in declared.parent_columns]
+            rows, _ = with_parents(rows, table, declared, own)
             pointers[key.name] = np.full(len(rows), -1, np.int64)
         elif state.plan.tables[key.parent].mode == "copy":
             pointers[key.name] = np.full(len(rows), -1, np.int64)
             if key.role != "backfill":
                 parents = [state.parent_key(declared, c) for c in declared.parent_columns]
-                found = match_rows([rows.column(c) for c in declared.columns], parents)
-                pointers[key.name] = np.where(rows_of(rows, declared), found, -1)
+                rows, pointers[key.name] = with_parents(rows, table, declared, parents)
         else:
             rows, pointers[key.name] = _redrawn(state, planned, rows, declared, key)
     state.known.pointers[planned.name] = pointers

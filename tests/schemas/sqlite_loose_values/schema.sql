@@ -22,11 +22,18 @@ CREATE TABLE purchase (
   code NUMERIC,
   flag BOOLEAN
 );
-CREATE TABLE label (
+CREATE TABLE region (id INTEGER PRIMARY KEY, title TEXT NOT NULL);
+CREATE TABLE label ( -- so few rows that they are copied, orphans and all
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE COLLATE NOCASE,
   parent INTEGER REFERENCES label,
-  shop TEXT REFERENCES shop
+  region INTEGER REFERENCES region,
+  must_region INTEGER NOT NULL REFERENCES region
+);
+CREATE TABLE tagged (
+  id INTEGER PRIMARY KEY,
+  label INTEGER REFERENCES label, -- some of them words
+  purchase INTEGER NOT NULL REFERENCES purchase ON DELETE CASCADE
 );
 WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 80)
 INSERT INTO shop
@@ -43,4 +50,7 @@ SELECT i, 'S' || (i * 7 % 80 + 1), CASE WHEN i % 9 THEN 'S' || (i * 3 % 80 + 1) 
   CASE WHEN i % 25 THEN 'label ' || i % 6 ELSE x'00ff' END,
   CASE WHEN i % 3 THEN printf('%03d', i % 50) ELSE 'A' || i % 50 END, i % 2
 FROM n;
-INSERT INTO label VALUES (1, 'root', NULL, NULL), (2, 'Leaf', 1, 'S3'), (3, 'lost', 99, 'nowhere');
+INSERT INTO region VALUES (1, 'north'), (2, 'south');
+INSERT INTO label VALUES
+(1, 'root', NULL, NULL, 1), (2, 'Leaf', 1, 2, 2), (3, 'lost', 99, 99, 99), (4, 'own', 4, 'word', 1);
+INSERT INTO tagged SELECT id, CASE WHEN id % 30 THEN id % 4 + 1 ELSE 'none' END, id * 7 % 300 + 1 FROM purchase;
