@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from dbsynth.adapters import duckdb_types
 from dbsynth.adapters.base import Adoption
-from dbsynth.adapters.duckdb_source import RULES
+from dbsynth.adapters.duckdb_catalog import sequence_statements
+from dbsynth.adapters.duckdb_rules import RULES
+from dbsynth.adapters.duckdb_script import in_order
 from dbsynth.adapters.names import adopt_schema_name
 from dbsynth.adapters.translate import adopt_schema
 from dbsynth.schema import ForeignKey, Loss, Schema, SqlType, Table, TableName
 
+if TYPE_CHECKING:
+    import duckdb as driver
+
 _Place = tuple[TableName, str]  # a column
 
 
-def adopt(schema: Schema, accepts: Callable[[str], bool]) -> Adoption:
+def adopt(schema: Schema, trial: driver.DuckDBPyConnection) -> Adoption:
     """
     Translate a schema.
 
@@ -28,15 +34,19 @@ def adopt(schema: Schema, accepts: Callable[[str], bool]) -> Adoption:
 
     Args:
         schema: the source's schema.
-        accepts: tries a statement and undoes it.
+        trial: an empty database to try things on.
     """
     if schema.dialect == "duckdb":
-        return adopt_schema(schema, RULES, lambda _, column: (column.type, None))
+        adoption = adopt_schema(schema, RULES, lambda _, column: (column.type, None))
+        sequences = sequence_statements(schema).values()
+        tried, lost = in_order(schema, trial, sequences, parents_first(schema.tables))
+        return Adoption(tried, adoption.names, (*adoption.losses, *lost))
 
     def enum_schema(name: str) -> str:
         return adopt_schema_name(name, schema.dialect, RULES)
 
-    adoption = adopt_schema(schema, RULES, duckdb_types.native_type(enum_schema), accepts)
+    native_type = duckdb_types.native_type(enum_schema)
+    adoption = adopt_schema(schema, RULES, native_type, lambda sql: _is_accepted(trial, sql))
     tables = {t.name: _with_constraints(t) for t in adoption.schema.tables}
     tables = _with_equal_types(tables)
     refusals = _refusals(tables)
@@ -126,9 +136,8 @@ def _refusals(tables: dict[TableName, Table]) -> dict[ForeignKey, str]:
 
 def _reason(key: ForeignKey, tables: dict[TableName, Table]) -> str | None:
     child, parent = tables[key.child], tables[key.parent]
-    if key.is_self:
-        # A row that refers to itself cannot be inserted, and nobody knows before the rows come.
-        return "the target refuses rows that refer to themselves"
+    if key.is_self and not _is_optional(key, child):
+        return "the target refuses rows that refer to themselves, as the roots here do"
     if key.child.schema != key.parent.schema:
         return "the target declares no keys between schemas"
     if key.parent_columns not in parent.unique_sets:
@@ -182,3 +191,16 @@ def _weakest(circle: list[TableName], tables: dict[TableName, Table]) -> tuple[F
 
 def _is_optional(key: ForeignKey, table: Table) -> bool:
     return any(table.column(c).is_nullable for c in key.columns)
+
+
+def _is_accepted(trial: driver.DuckDBPyConnection, statement: str) -> bool:
+    """Try a CREATE TEMPORARY TABLE, and undo it."""
+    import duckdb as driver
+
+    try:
+        trial.execute(statement)
+    except driver.Error:
+        return False
+    finally:
+        trial.execute("DROP TABLE IF EXISTS _dbsynth_probe")
+    return True

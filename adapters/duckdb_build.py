@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dbsynth.adapters import ddl
 from dbsynth.adapters.duckdb_adopt import parents_first
-from dbsynth.adapters.duckdb_catalog import sequence_of, usual_sequence
-from dbsynth.adapters.duckdb_source import RULES, translated
+from dbsynth.adapters.duckdb_catalog import sequence_name, sequence_of, sequence_statements
+from dbsynth.adapters.duckdb_rules import RULES, translated
 from dbsynth.errors import TargetError
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 
@@ -26,35 +26,56 @@ def scratch_name(table: TableName) -> str:
     return f"{SCRATCH}.{ddl.quote_table(table, RULES)}"
 
 
-def build(connection: driver.DuckDBPyConnection, schema: Schema) -> None:
+def build(connection: driver.DuckDBPyConnection, schema: Schema) -> list[ForeignKey]:
     """
     Create everything, and fill the tables from the scratch database, parents first.
+
+    Returns:
+        the keys that are not declared, be it because of the rows.
 
     Raises:
         TargetError: rows break a rule; names the table and the rule.
     """
-    for item in schema.objects:
-        if item.before_tables and item.statement is not None:
-            _run(connection, item.statement, f"{item.kind} {item.name}")
-    tables = [schema.table(name) for name in parents_first(schema.tables)]
+    for statement in schema.script:
+        if statement.kind == "macro" and not statement.is_after_rows:
+            _run(connection, statement.sql, f"{statement.kind} {statement.name}")
     for name, text in _sequences(connection, schema).items():
         _run(connection, text, f"sequence {name}")
-    for table in tables:
-        _run(connection, ddl.create_table(_numbered(table), RULES), str(table.name))
-        _fill(connection, table)
-    for table in tables:
-        for index in table.indexes:
-            _run(connection, ddl.create_index(table, index, RULES), f"{table.name}.{index.name}")
-        for unique in table.uniques:
-            if not ddl.is_plain(unique):
-                text = ddl.create_unique_index(table, unique, RULES)
-                _run(connection, text, f"{table.name}.{unique.name}")
-        for text in ddl.comments(table, RULES):
-            _run(connection, text, str(table.name))
-    for item in schema.objects:
-        if not item.before_tables and item.statement is not None:
-            _run(connection, item.statement, f"{item.kind} {item.name}")
+    made = {s.name: s.sql for s in schema.script if s.kind == "table"}
+    undeclared = []
+    for place in parents_first(schema.tables):
+        table = schema.table(place)
+        levels = _levels(connection, table)
+        if levels is None:  # some row leads to itself, which DuckDB refuses
+            table = _without_own_keys(table)
+        undeclared += [k for k in table.foreign_keys if not k.is_declared]
+        text = ddl.create_table(_numbered(table), RULES)
+        _run(connection, made.get(ddl.quote_table(place, RULES), text), str(place))
+        _fill(connection, table, levels)
+    for statement in schema.script:
+        if statement.is_after_rows:
+            _run(connection, statement.sql, f"{statement.kind} {statement.name}")
+    for table in schema.tables if not schema.script else ():
+        _finish(connection, table)
     _run(connection, "ANALYZE", "the statistics")
+    return undeclared
+
+
+def _finish(connection: driver.DuckDBPyConnection, table: Table) -> None:
+    """Add to a table of another dialect what DuckDB declares apart from it."""
+    for index in table.indexes:
+        _run(connection, ddl.create_index(table, index, RULES), f"{table.name}.{index.name}")
+    for unique in table.uniques:
+        if not ddl.is_plain(unique):
+            text = ddl.create_unique_index(table, unique, RULES)
+            _run(connection, text, f"{table.name}.{unique.name}")
+    for text in ddl.comments(table, RULES):
+        _run(connection, text, str(table.name))
+
+
+def _without_own_keys(table: Table) -> Table:
+    keys = (replace(k, is_declared=k.is_declared and not k.is_self) for k in table.foreign_keys)
+    return replace(table, foreign_keys=tuple(keys))
 
 
 def _run(connection: driver.DuckDBPyConnection, statement: str, what: str) -> None:
@@ -68,31 +89,23 @@ def _numbered(table: Table) -> Table:
     def spelled(column: Column) -> Column:
         if column.identity is None or column.default is not None:
             return replace(column, identity=None)
-        name = ddl.quote_table(_sequence_name(table, column), RULES).replace("'", "''")
+        name = ddl.quote_table(sequence_name(table, column), RULES).replace("'", "''")
         return replace(column, identity=None, default=f"nextval('{name}')")
 
     return replace(table, columns=tuple(map(spelled, table.columns)))
 
 
-def _sequence_name(table: Table, column: Column) -> TableName:
-    return sequence_of(column.default) or usual_sequence(table.name, column.name)
-
-
 def _sequences(connection: driver.DuckDBPyConnection, schema: Schema) -> dict[TableName, str]:
     """The statement that makes each sequence, starting behind the rows that use it."""
-    statements = {}
-    users: dict[TableName, list[tuple[Table, Column]]] = {s.name: [] for s in schema.sequences}
+    statements = sequence_statements(schema)
+    users: dict[TableName, list[tuple[Table, Column]]] = {name: [] for name in statements}
     for table in schema.tables:
         for column in table.columns:
             name = sequence_of(column.default)
             if column.identity is not None:
-                name = _sequence_name(table, column)
-                statements[name] = f"CREATE SEQUENCE {ddl.quote_table(name, RULES)}"
-                users[name] = [(table, column)]
-            elif name in users:
+                name = sequence_name(table, column)
+            if name in users:
                 users[name].append((table, column))
-    for sequence in schema.sequences:
-        statements[sequence.name] = sequence.native or ""
     counting_down = {s.name for s in schema.sequences if s.increment < 0}
     for name, statement in statements.items():
         extreme, step = ("min", -1) if name in counting_down else ("max", 1)
@@ -113,20 +126,23 @@ def _extreme(
     return None if value is None else int(value)
 
 
-def _fill(connection: driver.DuckDBPyConnection, table: Table) -> None:
+def _fill(
+    connection: driver.DuckDBPyConnection,
+    table: Table,
+    levels: list[npt.NDArray[np.int64]] | None,
+) -> None:
     """Copy a table's rows; with a key to itself, level by level, as DuckDB checks per statement."""
     columns = ddl.quote_columns([c.name for c in table.written_columns], RULES)
     name, rows = ddl.quote_table(table.name, RULES), scratch_name(table.name)
     copy = f"INSERT INTO {name} ({columns}) SELECT {columns} FROM {rows}"
-    selfish = [k for k in table.foreign_keys if k.is_self and k.is_declared]
     if not columns:
         return
-    if not selfish:
+    if not levels:
         _run(connection, copy, str(table.name))
         return
     import pyarrow as pa
 
-    for level in _levels(connection, table, selfish):
+    for level in levels:
         connection.register("dbsynth_level", pa.table({"row": level}))
         _run(
             connection,
@@ -137,11 +153,19 @@ def _fill(connection: driver.DuckDBPyConnection, table: Table) -> None:
 
 
 def _levels(
-    connection: driver.DuckDBPyConnection, table: Table, keys: list[ForeignKey]
-) -> list[npt.NDArray[np.int64]]:
-    """Row numbers in groups: each row's parents are in groups before its own."""
+    connection: driver.DuckDBPyConnection, table: Table
+) -> list[npt.NDArray[np.int64]] | None:
+    """
+    Row numbers in groups: each row's parents are in groups before its own.
+
+    Returns:
+        no groups where the table has no key to itself; None where rows lead back to themselves.
+    """
     import numpy as np
 
+    keys = [k for k in table.foreign_keys if k.is_self and k.is_declared]
+    if not keys:
+        return []
     parents = [_parent_rows(connection, table, key) for key in keys]
     rows, _ = parents[0]
     positions = [np.searchsorted(rows, found) for _, found in parents]
@@ -154,10 +178,7 @@ def _levels(
     while len(left):
         is_ready = np.logical_and.reduce([placed[p[left]] for p in positions])
         if not is_ready.any():
-            raise TargetError(
-                f"{len(left)} rows of {table.name} refer to each other in a circle",
-                "Remove the circle in the source, or clone to another database.",
-            )
+            return None
         levels.append(rows[left[is_ready]])
         placed[left[is_ready]] = True
         left = left[~is_ready]

@@ -9,7 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import queries
+from dbsynth.adapters import ddl, recorded
 from dbsynth.adapters.base import RESERVED
+from dbsynth.adapters.duckdb_rules import RULES
+from dbsynth.adapters.duckdb_script import macros, split_name
 from dbsynth.adapters.duckdb_types import parse_type
 from dbsynth.schema import (
     Check,
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[Any, ...]]
 
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')*)'\)")
-_PART = re.compile(r'"((?:[^"]|"")*)"|([^".]+)')
+_BOUNDS = (1, (1 << 63) - 1)  # of a sequence that nobody bounded
 
 
 def introspect(cursor: driver.DuckDBPyConnection, version: str) -> Schema:
@@ -60,7 +63,7 @@ def introspect(cursor: driver.DuckDBPyConnection, version: str) -> Schema:
             comment=comment,
         )
         tables.append(_with_indexes(_with_constraints(bare, constraints[table]), indexes[table]))
-    return Schema(
+    found = Schema(
         dialect="duckdb",
         server_version=version,
         tables=tuple(sorted(tables, key=lambda t: t.name)),
@@ -68,13 +71,42 @@ def introspect(cursor: driver.DuckDBPyConnection, version: str) -> Schema:
         sequences=tuple(
             _sequence(name, row) for name, row in sequences.items() if name not in owned
         ),
-        objects=tuple(
-            NativeObject(
-                kind=kind, name=f"{schema}.{name}", statement=text, before_tables=kind == "macro"
-            )
-            for kind, schema, name, text in rows("objects")
-        ),
+        objects=_objects(cursor, rows("objects")),
     )
+    return found.with_keys(_recorded(cursor, found))
+
+
+def _objects(cursor: driver.DuckDBPyConnection, rows: Rows) -> tuple[NativeObject, ...]:
+    """Views and macros; of a macro with several bodies one statement makes them all."""
+    texts = {(kind, schema, name): text for kind, schema, name, text in rows}
+    if any(kind == "macro" for kind, *_ in texts):
+        texts |= {("macro", *name): text for name, text in _exported(cursor).items()}
+    return tuple(
+        NativeObject(
+            kind=kind, name=f"{schema}.{name}", statement=text, before_tables=kind == "macro"
+        )
+        for (kind, schema, name), text in texts.items()
+    )
+
+
+def _exported(cursor: driver.DuckDBPyConnection) -> Mapping[TableName, str]:
+    import duckdb as driver
+
+    try:
+        return macros(cursor)
+    except driver.Error:  # something in the catalog cannot be made again: do without defaults
+        return {}
+
+
+def _recorded(cursor: driver.DuckDBPyConnection, schema: Schema) -> list[ForeignKey]:
+    """The keys that dbsynth could not declare when it wrote this file."""
+    import duckdb as driver
+
+    try:
+        rows = cursor.sql(queries.get("duckdb", "recorded_keys")).fetchall()
+    except driver.CatalogException:  # somebody else wrote it
+        return []
+    return [key for (text,) in rows for key in recorded.from_text(text, schema.by_name)]
 
 
 def sequence_of(default: str | None) -> TableName | None:
@@ -82,16 +114,29 @@ def sequence_of(default: str | None) -> TableName | None:
     match = _NEXTVAL.fullmatch(default or "")
     if match is None:
         return None
-    parts = [
-        quoted.replace('""', '"') or plain
-        for quoted, plain in _PART.findall(match[1].replace("''", "'"))
-    ]
-    return TableName(parts[-2] if len(parts) > 1 else "main", parts[-1])
+    return split_name(match[1].replace("''", "'"))
 
 
 def usual_sequence(table: TableName, column: str) -> TableName:
     """The sequence that numbers a column, as dbsynth names it."""
     return TableName(table.schema, f"{table.name}_{column}_seq")
+
+
+def sequence_name(table: Table, column: Column) -> TableName:
+    """The sequence that numbers a column."""
+    return sequence_of(column.default) or usual_sequence(table.name, column.name)
+
+
+def sequence_statements(schema: Schema) -> dict[TableName, str]:
+    """The statement that makes each sequence, without where it starts."""
+    owned = {
+        sequence_name(table, column)
+        for table in schema.tables
+        for column in table.columns
+        if column.identity is not None
+    }
+    statements = {n: f"CREATE SEQUENCE {ddl.quote_table(n, RULES)}" for n in sorted(owned)}
+    return statements | {s.name: s.native or "" for s in schema.sequences}
 
 
 def _grouped(rows: Rows) -> Mapping[TableName, Rows]:
@@ -109,8 +154,8 @@ def _owned_sequences(
     used = Counter(sequence_of(row[3]) for rows in columns.values() for row in rows)
     return frozenset(
         name
-        for name, (_, increment, _, _, cycles) in sequences.items()
-        if used[name] == 1 and increment == 1 and not cycles
+        for name, (_, increment, lowest, highest, cycles) in sequences.items()
+        if used[name] == 1 and increment == 1 and (lowest, highest) == _BOUNDS and not cycles
     )
 
 

@@ -8,13 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from dbsynth import queries
-from dbsynth.adapters import ddl, files
+from dbsynth.adapters import ddl, files, recorded
 from dbsynth.adapters.base import RESERVED, Adoption, Identity
 from dbsynth.adapters.duckdb_adopt import adopt
 from dbsynth.adapters.duckdb_build import SCRATCH, build, scratch_name
-from dbsynth.adapters.duckdb_source import RULES, SETTINGS, connect_read_only, translated
+from dbsynth.adapters.duckdb_rules import RULES, SETTINGS, translated
+from dbsynth.adapters.duckdb_source import connect_read_only
+from dbsynth.adapters.duckdb_types import insert_expression
 from dbsynth.errors import LockedError, TargetError, TargetNotEmptyError
-from dbsynth.schema import Schema, Table, TableName
+from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class DuckDBTarget:
         self._file = files.StagedFile(location.path)
         self._open: driver.DuckDBPyConnection | None = None
         self._is_built = False
+        self._undeclared: list[ForeignKey] = []
 
     def __enter__(self) -> Self:
         """Load the driver; there is nothing to connect to."""
@@ -83,7 +86,7 @@ class DuckDBTarget:
         import duckdb as driver
 
         with driver.connect(config=SETTINGS) as trial:
-            return adopt(schema, lambda statement: _is_accepted(trial, statement))
+            return adopt(schema, trial)
 
     def begin(self, *, replace: bool) -> None:
         """
@@ -107,6 +110,24 @@ class DuckDBTarget:
 
     def create(self, schema: Schema) -> None:
         """Create schemas and types, and the scratch tables; the real ones come with the rows."""
+        if schema.script:
+            self._create_as_scripted(schema)
+        else:
+            self._create_places(schema)
+        for table in schema.tables:
+            columns = ", ".join(
+                f"{ddl.quote(c.name, RULES)} {c.type.native}" for c in table.written_columns
+            )
+            self._run(f"CREATE TABLE {scratch_name(table.name)} ({columns})", str(table.name))
+
+    def _create_as_scripted(self, schema: Schema) -> None:
+        for statement in schema.script:
+            if statement.kind in ("schema", "type"):
+                self._run(statement.sql, f"{statement.kind} {statement.name}")
+        for name in sorted({t.name.schema for t in schema.tables} - {"main"}):
+            self._run(f"CREATE SCHEMA {SCRATCH}.{ddl.quote(name, RULES)}", name)
+
+    def _create_places(self, schema: Schema) -> None:
         for name in sorted({t.name.schema for t in schema.tables} - {"main"}):
             for prefix in ("", f"{SCRATCH}."):
                 self._run(f"CREATE SCHEMA {prefix}{ddl.quote(name, RULES)}", name)
@@ -117,21 +138,20 @@ class DuckDBTarget:
                     enum.name.schema,
                 )
             self._run(ddl.create_enum(enum, RULES), str(enum.name))
-        for table in schema.tables:
-            columns = ", ".join(
-                f"{ddl.quote(c.name, RULES)} {c.type.native}" for c in table.written_columns
-            )
-            self._run(f"CREATE TABLE {scratch_name(table.name)} ({columns})", str(table.name))
 
     def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         """Gather rows in the scratch file; the table's rules are checked by `finish`."""
         written = 0
         for batch in batches:
             names = ddl.quote_columns(batch.schema.names, RULES)
+            values = ", ".join(
+                insert_expression(table.column(c).type, ddl.quote(c, RULES))
+                for c in batch.schema.names
+            )
             self._connection.register("dbsynth_batch", batch)
             self._run(
                 f"INSERT INTO {scratch_name(table.name)} ({names})"
-                f" SELECT {names} FROM dbsynth_batch",
+                f" SELECT {values} FROM dbsynth_batch",
                 str(table.name),
             )
             self._connection.unregister("dbsynth_batch")
@@ -163,8 +183,9 @@ class DuckDBTarget:
 
     def finish(self, schema: Schema) -> None:
         """Build the real tables, with all their rules, from the gathered rows."""
-        build(self._connection, schema)
+        self._undeclared = build(self._connection, schema)
         self._is_built = True
+        self.record({})  # verification asks which keys are not declared
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""
@@ -182,7 +203,10 @@ class DuckDBTarget:
             f"CREATE TABLE main.{RESERVED} (key VARCHAR PRIMARY KEY, value VARCHAR)", RESERVED
         )
         with self._writing(RESERVED):
-            for item in manifest.items():
+            held = dict(manifest)
+            if self._undeclared:
+                held[recorded.RECORD] = recorded.to_text(self._undeclared)
+            for item in held.items():
                 self._connection.execute(f"INSERT INTO main.{RESERVED} VALUES (?, ?)", item)
 
     def commit(self) -> None:
@@ -212,16 +236,3 @@ class DuckDBTarget:
     def _writing(self, what: str) -> Iterator[None]:
         with translated(TargetError, f"writing {what} failed", _REMEDY):
             yield
-
-
-def _is_accepted(trial: driver.DuckDBPyConnection, statement: str) -> bool:
-    """Try a CREATE TEMPORARY TABLE, and undo it."""
-    import duckdb as driver
-
-    try:
-        trial.execute(statement)
-    except driver.Error:
-        return False
-    finally:
-        trial.execute("DROP TABLE IF EXISTS _dbsynth_probe")
-    return True

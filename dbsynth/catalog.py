@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -29,7 +30,10 @@ def undeclared_keys(table: Table, schema: Schema, target: Queryable) -> Iterator
         parent = name_parts(target, key.parent)[-1]
         shape = _shape(parent, zip(key.columns, key.parent_columns, strict=True))
         validated = declared.get(shape)
-        if validated is None:
+        if validated is None and _is_recorded(key, target):
+            detail = f"{key.name} is not declared, as rows lead back to themselves; it holds"
+            yield _key_finding(key, "warning", detail)
+        elif validated is None:
             yield _key_finding(key, "error", f"{key.name} to {key.parent} is not declared")
         elif not validated:
             yield _key_finding(key, "warning", f"{key.name} to {key.parent} is not validated")
@@ -75,6 +79,18 @@ def late_counter(
     if following <= most if increment > 0 else following >= least:
         return finding("the next value that the counter hands out may be taken")
     return None
+
+
+def _is_recorded(key: ForeignKey, target: Queryable) -> bool:
+    """Whether the target found out while loading that it cannot declare a key."""
+    if target.dialect != "duckdb" or not key.is_self:
+        return False
+    rows = target.query(queries.get("duckdb", "recorded_keys")).to_pylist()
+    return any(
+        (tuple(found["child"]), found["name"]) == (tuple(key.child), key.name)
+        for row in rows
+        for found in json.loads(row["value"])
+    )
 
 
 def _declared(

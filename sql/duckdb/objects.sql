@@ -1,4 +1,4 @@
--- One row: a view or a macro, in the order in which they were made, with the statement that makes it.
+-- One row: a view or a macro, with the statement that makes it.
 -- DuckDB 1.1 and newer; run on 2.0.0.
 -- Relies on duckdb_views(), duckdb_functions(); the defaults of a macro's parameters are not kept there.
 SELECT kind, schema_name, name, statement
@@ -23,4 +23,4 @@ FROM (
     FROM duckdb_functions()
     WHERE database_name = current_database() AND NOT internal AND function_type LIKE '%macro'
 )
-ORDER BY oid
+ORDER BY kind, schema_name, name, statement

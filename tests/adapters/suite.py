@@ -73,6 +73,8 @@ class AdapterContract(Cases):
     sets ANSI_QUOTES where that is needed.
     """
 
+    is_scripted = False  # whether copies take the source's own statements
+
     # hooks --------------------------------------------------------------------------------------
 
     def load(self, location: Location, statements: Sequence[str]) -> None:
@@ -137,7 +139,10 @@ class AdapterContract(Cases):
         """Copy a database as the pipeline does."""
         with self.open_source(here) as source, self.open_target(there) as target:
             target.check()
-            adoption = target.adopt(source.introspect())
+            schema = source.introspect()
+            if self.is_scripted:
+                schema = replace(schema, script=source.script(schema))
+            adoption = target.adopt(schema)
             target.begin(replace=True)
             target.create(adoption.schema)
             for table in parents_first(adoption.schema):

@@ -25,6 +25,7 @@ def run(path: Path, statements: Sequence[str]) -> None:
 
 class TestSQLite(CycleContract):
     dialect = "sqlite"
+    is_scripted = True
     counted = (
         "CREATE TABLE counted (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, note VARCHAR(20))",
     )
