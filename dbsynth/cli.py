@@ -199,6 +199,7 @@ def plan(
     `dbsynth clone --plan`; a source that has changed its schema since is refused.
     """
     from dbsynth import planfile, run
+    from dbsynth.references import summary
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
@@ -213,6 +214,8 @@ def plan(
         put_json(planfile.to_json(made)["plan"])
     elif output is None:
         put(text)
+    for line in () if quiet else summary(made.references):
+        say(line)
     _next(quiet, f"dbsynth clone {source} TARGET --plan {output or 'FILE'}")
 
 

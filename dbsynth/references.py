@@ -84,6 +84,23 @@ class Reference:
         return f"{self.child} ({columns}) -> {goals}"
 
 
+def summary(references: Iterable[Reference]) -> list[str]:
+    """Say line by line which references are kept and which wait for the user."""
+    listed = list(references)
+    if not listed:
+        return []
+    accepted = sum(r.is_accepted for r in listed)
+    lines = [
+        f"{len(listed)} references that nothing declares: {accepted} accepted, "
+        f"{len(listed) - accepted} proposed (say `accepted: true` in the plan to keep them)"
+    ]
+    for one in sorted(listed, key=lambda r: (not r.is_accepted, -r.score)):
+        share = f", {one.orphans / one.rows:.1%} orphans" if one.rows and one.orphans else ""
+        state = "accepted" if one.is_accepted else "proposed"
+        lines.append(f"  {state} {one.score:.2f}  {one}{share}")
+    return lines
+
+
 def combine(found: Iterable[Reference], listed: Iterable[Reference]) -> tuple[Reference, ...]:
     """
     Let what the user lists decide over what was found.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbsynth.errors import UsageError
 from dbsynth.findings import Findings
 from dbsynth.plan import FORMAT_VERSION, TableMode
-from dbsynth.schema import Loss, TableName
+from dbsynth.schema import ForeignKey, Loss, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Run:
     plan_fingerprint: str
     tables: tuple[TableRun, ...] = ()
     losses: tuple[Loss, ...] = ()
+    references: tuple[ForeignKey, ...] = ()  # kept, though the target does not declare them
     findings: Findings = field(default_factory=Findings)
     stages: Mapping[str, float] = field(default_factory=dict)  # stage -> seconds
     exit_code: int = 0
@@ -96,6 +97,7 @@ class Run:
                 for t in self.tables
             ],
             "losses": [asdict(loss) for loss in self.losses],
+            "references": [_key_data(key) for key in self.references],
             "verification": self.findings.to_json(),
             "stages": {stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             "exit_code": self.exit_code,
@@ -133,7 +135,14 @@ def manifest(run: Run) -> dict[str, str]:
         "scale": str(run.scale),
         "engine": run.engine,
         "tables": json.dumps(tables, sort_keys=True, ensure_ascii=False),
+        "references": json.dumps([asdict(key) for key in run.references], ensure_ascii=False),
     }
+
+
+def _key_data(key: ForeignKey) -> dict[str, Any]:
+    data = {"child": str(key.child), "columns": list(key.columns), "parent": str(key.parent)}
+    data["parent_columns"] = list(key.parent_columns)
+    return data | ({"where": asdict(key.when)} if key.when else {})
 
 
 def render_text(run: Run, console: Console) -> None:
@@ -158,6 +167,9 @@ def render_text(run: Run, console: Console) -> None:
         for (reason, instead), objects in _alike(run.losses).items():
             grid.add_row(*_cells([_first_few(objects), reason, instead]))
         console.print(grid)
+    if run.references:
+        _say(console, f"\nKept without being declared ({len(run.references)}):")
+        _say(console, _first_few([_told(key) for key in run.references]))
     _say(console, "")
     render_findings(run.findings, console)
     if run.stages:
@@ -186,6 +198,14 @@ def render_findings(findings: Findings, console: Console) -> None:
             *_cells([found.severity, found.check, str(found.table), columns, count, found.detail])
         )
     console.print(grid)
+
+
+def _told(key: ForeignKey) -> str:
+    """Print a key as one line: child (columns) -> parent (columns)."""
+    told = (
+        f"{key.child} ({', '.join(key.columns)}) -> {key.parent} ({', '.join(key.parent_columns)})"
+    )
+    return f"{told} where {key.when.column} is {key.when.label}" if key.when else told
 
 
 def _alike(losses: Iterable[Loss]) -> dict[tuple[str, str], list[str]]:

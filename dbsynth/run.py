@@ -394,6 +394,7 @@ def _run(made: Plan, written: Written, findings: Findings, job: _Job) -> Run:
         plan_fingerprint=fingerprint(made),
         tables=tables,
         losses=written.adoption.losses,
+        references=tuple(k for k in written.adoption.schema.foreign_keys if not k.is_declared),
         findings=findings,
         stages=job.clock.stages,
         place=job.target,

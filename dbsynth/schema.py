@@ -107,6 +107,19 @@ class ForeignKey:
         """Whether the table refers to itself."""
         return self.child == self.parent
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> ForeignKey:
+        """
+        Rebuild a key from `dataclasses.asdict`.
+
+        Raises:
+            KeyError, TypeError: the data are not a key's.
+        """
+        fields = _tuples(data)
+        fields["child"], fields["parent"] = TableName(*data["child"]), TableName(*data["parent"])
+        fields["when"] = When(**data["when"]) if data.get("when") else None
+        return cls(**fields)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unique:
@@ -365,7 +378,7 @@ def _table(data: Mapping[str, Any]) -> Table:
     fields["name"] = TableName(*data["name"])
     fields["primary_key"] = tuple(data["primary_key"])
     fields["columns"] = tuple(Column(**{**c, "type": _type(c["type"])}) for c in data["columns"])
-    fields["foreign_keys"] = tuple(_foreign_key(k) for k in data["foreign_keys"])
+    fields["foreign_keys"] = tuple(ForeignKey.from_json(k) for k in data["foreign_keys"])
     fields["uniques"] = tuple(Unique(**_tuples(u)) for u in data["uniques"])
     fields["checks"] = tuple(Check(**_tuples(c)) for c in data["checks"])
     fields["conditions"] = tuple(Check(**_tuples(c)) for c in data["conditions"])
@@ -373,13 +386,6 @@ def _table(data: Mapping[str, Any]) -> Table:
     fields["indexes"] = tuple(Index(**_tuples(i)) for i in data["indexes"])
     fields["part_uniques"] = tuple(Unique(**_tuples(u)) for u in data["part_uniques"])
     return Table(**fields)
-
-
-def _foreign_key(data: Mapping[str, Any]) -> ForeignKey:
-    fields = _tuples(data)
-    fields["child"], fields["parent"] = TableName(*data["child"]), TableName(*data["parent"])
-    fields["when"] = When(**data["when"]) if data.get("when") else None
-    return ForeignKey(**fields)
 
 
 def _exclusion(data: Mapping[str, Any]) -> Exclusion:

@@ -74,11 +74,13 @@ def verify_database(target: Source, like: Source | None = None) -> Findings:
         like: the original, entered.
     """
     schema, asked = target.introspect(), Committed(target)
+    noted = _manifest(asked)
+    schema = schema.with_keys(_noted_keys(schema, noted))
     if like is None:
         return verify(schema, asked)
     original = like.introspect()
     names = _match_tables(original, schema)
-    pairs = _match_columns(original, schema, names, _manifest_tables(asked))
+    pairs = _match_columns(original, schema, names, json.loads(noted.get("tables", "{}")))
     leaks = leaked_values(like, asked, original, pairs)
     return _differences(original, schema, names) + verify(schema, asked, leaks=leaks)
 
@@ -258,6 +260,8 @@ def _match_columns(
             if column.name in referring or column.name.casefold() not in there:
                 continue
             treatment = noted.get("columns", {}).get(column.name, "")
+            if treatment == "foreign key":  # one that only the plan declared
+                continue
             yield ColumnPair(
                 source=name,
                 source_column=column.name,
@@ -294,8 +298,20 @@ def _differences(
     return Findings.of(made, found)
 
 
-def _manifest_tables(target: Queryable) -> Mapping[str, Any]:
-    """Read what the run that made the target noted about its tables; nothing if there is none."""
+def _noted_keys(schema: Schema, noted: Mapping[str, str]) -> Iterator[ForeignKey]:
+    """The keys that the run kept without declaring them, as far as their columns are there."""
+    there = {(t.name, c.name) for t in schema.tables for c in t.columns}
+    for data in json.loads(noted.get("references", "[]")):
+        key = ForeignKey.from_json(data)
+        wanted = {(key.child, c) for c in key.columns}
+        wanted |= {(key.parent, c) for c in key.parent_columns}
+        wanted |= {(key.child, key.when.column)} if key.when else set()
+        if wanted <= there:
+            yield key
+
+
+def _manifest(target: Queryable) -> Mapping[str, str]:
+    """Read what the run that made the target noted about it; nothing if there is none."""
     dialect = target.dialect
     slots = {"table": queries.literal(dialect, _MANIFEST)}
     if dialect == "sqlite":
@@ -309,6 +325,4 @@ def _manifest_tables(target: Queryable) -> Mapping[str, Any]:
     table = target.quote(TableName(schema, _MANIFEST))
     key, value = (queries.identifier(dialect, c) for c in ("key", "value"))
     rows = target.query(f"SELECT {key}, {value} FROM {table}").to_pylist()
-    noted = {row["key"]: row["value"] for row in rows}
-    tables: Mapping[str, Any] = json.loads(noted.get("tables", "{}"))
-    return tables
+    return {row["key"]: row["value"] for row in rows}
