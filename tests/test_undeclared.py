@@ -7,14 +7,17 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from dbsynth import run
 from dbsynth.adapters import open_source
+from dbsynth.config import parse
 from dbsynth.errors import PlanFileError
 from dbsynth.planfile import from_yaml, to_yaml
+from dbsynth.references import Reference
 from dbsynth.release import Release
 from dbsynth.sample import read_profile
-from dbsynth.schema import Schema
+from dbsynth.schema import Schema, TableName
 from dbsynth.undeclared import propose
 from dbsynth.urls import resolve
 
@@ -42,14 +45,23 @@ def make(path: Path, script: str) -> str:
     return str(path)
 
 
-def found(url: str) -> list[tuple[str, tuple[str, ...], str, tuple[str, ...]]]:
+def proposed(url: str) -> tuple[Reference, ...]:
     with open_source(resolve(url, {})) as source:
         schema = source.introspect()
         counts = {t.name: source.count(t.name) for t in schema.tables}
-        references = propose(source, schema, read_profile(source, schema), counts, Release(0))
-    keys = [k for r in references if r.is_accepted for k in r.foreign_keys]
+        return propose(source, schema, read_profile(source, schema), counts, Release(0))
+
+
+def found(url: str) -> list[tuple[str, tuple[str, ...], str, tuple[str, ...]]]:
+    """The keys that are kept without being asked."""
+    keys = [k for r in proposed(url) if r.is_accepted for k in r.foreign_keys]
     assert not any(k.is_declared for k in keys)
     return [(k.child.name, k.columns, k.parent.name, k.parent_columns) for k in keys]
+
+
+def told(url: str) -> dict[str, bool]:
+    """Every proposal in words, and whether it is accepted."""
+    return {str(r): r.is_accepted for r in proposed(url)}
 
 
 def test_references_are_found_by_table_name_role_and_likeness(sqlite_path: Path) -> None:
@@ -134,3 +146,206 @@ def test_a_copy_keeps_undeclared_references(sqlite_path: Path, tmp_path: Path) -
             for child, columns, parent, keys in STAFF_KEYS
         ]
     assert counts == [0, 0, 0]
+
+
+SHELVES = """
+CREATE TABLE shelf (hall TEXT, place INTEGER, height INTEGER, PRIMARY KEY (hall, place));
+CREATE TABLE parcel (
+    id INTEGER PRIMARY KEY, hall TEXT, place INTEGER, from_hall TEXT, from_place INTEGER
+);
+INSERT INTO shelf VALUES ('a', 1, 9), ('a', 3, 8), ('b', 2, 9), ('b', 7, 5);
+INSERT INTO parcel VALUES (1, 'a', 1, 'b', 2), (2, 'b', 7, 'b', 2), (3, 'b', 2, 'a', 3);
+"""
+
+
+def test_references_of_two_columns_are_found(sqlite_path: Path) -> None:
+    url = make(sqlite_path, SHELVES)
+    assert told(url) == {"parcel (hall, place) -> shelf (hall, place)": True}
+
+
+def test_pairs_that_are_not_there_refuse_a_reference_of_two_columns(sqlite_path: Path) -> None:
+    url = make(sqlite_path, SHELVES + "INSERT INTO parcel VALUES (4, 'a', 7, NULL, NULL);")
+    assert told(url) == {}
+
+
+def test_texts_lead_where_their_values_are_though_no_name_says_so(sqlite_path: Path) -> None:
+    script = """
+        CREATE TABLE airport (faa TEXT PRIMARY KEY, city TEXT);
+        CREATE TABLE flight (id INTEGER PRIMARY KEY, origin TEXT, seat TEXT);
+        INSERT INTO airport VALUES ('EWR', 'x'), ('JFK', 'y'), ('LGA', 'z'), ('ORD', 'u');
+        INSERT INTO flight VALUES (1, 'EWR', '12A'), (2, 'JFK', '1B'), (3, 'LGA', '7C');
+    """
+    url = make(sqlite_path, script)
+    assert told(url) == {"flight (origin) -> airport (faa)": False}
+
+
+def numbers(rows: int) -> str:
+    return f"""
+        CREATE TABLE shop (id INTEGER PRIMARY KEY, x INTEGER);
+        CREATE TABLE visit (
+            id INTEGER PRIMARY KEY, shop_id INTEGER, quantity INTEGER, rank INTEGER,
+            line_no INTEGER, shops INTEGER, sort_order INTEGER, score INTEGER, version_id INTEGER
+        );
+        INSERT INTO shop WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+            WHERE i < {rows}) SELECT i, i FROM n;
+        INSERT INTO visit WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n
+            WHERE i < {rows})
+            SELECT i, 1 + i % 40, 1 + i % 9, i, 1 + i % 4, 1 + i % 6, 1 + i % 50,
+                1 + i * 7 % {rows}, 1 + i % 3 FROM n;
+    """
+
+
+def test_small_numbers_in_a_run_of_ids_are_no_references(sqlite_path: Path) -> None:
+    assert told(make(sqlite_path, numbers(400))) == {"visit (shop_id) -> shop (id)": True}
+
+
+def test_a_few_orphans_make_a_proposal_and_many_make_none(sqlite_path: Path) -> None:
+    url = make(sqlite_path, numbers(400) + "UPDATE visit SET shop_id = 9000 + id WHERE id <= 4;")
+    (one,) = proposed(url)
+    assert (one.is_accepted, one.orphans, one.rows) == (False, 4, 400)
+    assert one.leads[0].coverage == 0.99
+
+
+def test_a_name_alone_makes_no_proposal(sqlite_path: Path) -> None:
+    url = make(sqlite_path, numbers(400) + "UPDATE visit SET shop_id = -id;")
+    assert proposed(url) == ()
+
+
+def test_parents_that_are_too_many_to_be_read_are_asked(sqlite_path: Path) -> None:
+    url = make(sqlite_path, STAFF)
+    with open_source(resolve(url, {})) as source:
+        schema = source.introspect()
+        counts = {t.name: source.count(t.name) for t in schema.tables}
+        few = read_profile(source, schema, limit=4)
+        references = propose(source, schema, few, counts, Release(0))
+    assert [r.foreign_keys[0].columns for r in references if r.is_accepted] == [
+        columns for _, columns, _, _ in STAFF_KEYS
+    ]
+
+
+def edited(url: str, path: Path, column: str, *, accepted: bool) -> Path:
+    """A plan in which the user changed `accepted` of the reference of one column."""
+    plan = YAML()
+    text = to_yaml(run.plan(url, run.Options(engine="marginal")))
+    data = plan.load(text)
+    (one,) = [r for r in data["references"] if r["columns"] == [column]]
+    one["accepted"] = accepted
+    with path.open("w", encoding="utf-8") as file:
+        plan.dump(data, file)
+    return path
+
+
+CLAIMS = numbers(400) + "UPDATE visit SET shop_id = 9000 + id WHERE id <= 4;"
+
+
+def test_a_reference_that_the_user_accepts_is_kept_like_a_declared_one(
+    sqlite_path: Path, tmp_path: Path
+) -> None:
+    url = make(sqlite_path, CLAIMS)
+    path = edited(url, tmp_path / "plan.yaml", "shop_id", accepted=True)
+    options = run.Options(plan_file=path)
+    plan = run.plan(url, options)
+    visit = plan.tables[TableName("", "visit")]
+    assert [(k.columns, k.parent.name) for k in visit.keys] == [(("shop_id",), "shop")]
+    assert visit.columns["shop_id"].kind == "foreign key"
+    told = "visit (shop_id) -> shop (id): 4 of 400 rows have no parent; in the copy every one has"
+    assert told in plan.notes
+    assert from_yaml(to_yaml(plan), declared(url)) == plan
+    target = tmp_path / "copy.sqlite"
+    done = run.clone(url, str(target), options)
+    assert [k.parent.name for k in done.references] == ["shop"]
+    with closing(sqlite3.connect(target)) as connection:
+        orphans = "SELECT count(*) FROM visit WHERE shop_id NOT IN (SELECT id FROM shop)"
+        assert connection.execute(orphans).fetchone() == (0,)
+        assert run.verify(str(target)).is_sound
+        connection.execute("UPDATE visit SET shop_id = 9999 WHERE id = 1")
+        connection.commit()
+    assert [f.check for f in run.verify(str(target)).errors] == ["foreign key"]
+
+
+def test_a_reference_that_the_user_refuses_is_not_kept(sqlite_path: Path, tmp_path: Path) -> None:
+    url = make(sqlite_path, numbers(400))
+    path = edited(url, tmp_path / "plan.yaml", "shop_id", accepted=False)
+    plan = run.plan(url, run.Options(plan_file=path))
+    visit = plan.tables[TableName("", "visit")]
+    assert visit.keys == ()
+    assert visit.columns["shop_id"].kind == "number"
+
+
+def test_other_edits_of_a_plan_stay_when_a_reference_is_accepted(
+    sqlite_path: Path, tmp_path: Path
+) -> None:
+    url = make(sqlite_path, CLAIMS)
+    path = edited(url, tmp_path / "plan.yaml", "shop_id", accepted=True)
+    plan = YAML()
+    data = plan.load(path.read_text("utf-8"))
+    (visit,) = [t for t in data["tables"] if t["table"] == "visit"]
+    visit["rows"], visit["columns"]["score"]["treatment"] = 70, "void"
+    with path.open("w", encoding="utf-8") as file:
+        plan.dump(data, file)
+    made = run.plan(url, run.Options(plan_file=path)).tables[TableName("", "visit")]
+    assert (made.target_rows, made.columns["score"].kind) == (70, "void")
+    assert made.columns["shop_id"].kind == "foreign key"
+
+
+def test_the_configuration_accepts_and_refuses_references(
+    sqlite_path: Path, tmp_path: Path
+) -> None:
+    url = make(sqlite_path, CLAIMS)
+    config = parse("""
+        references:
+          - {child: visit, columns: shop_id, parent: shop}
+          - {child: visit, columns: [version_id], parent: shop, parent_columns: [id]}
+    """)
+    plan = run.plan(url, run.Options(config=config))
+    assert {str(r): r.is_accepted for r in plan.references} == {
+        "visit (shop_id) -> shop (id)": True,
+        "visit (version_id) -> shop (id)": True,
+    }
+    (found,) = [r for r in plan.references if r.columns == ("version_id",)]
+    assert (found.rows, found.orphans, found.why) == (400, 0, "set by the user")
+    refused = parse("references: [{child: visit, columns: shop_id, parent: shop, accepted: no}]")
+    with pytest.raises(PlanFileError):  # `no` is a word in YAML 1.2
+        run.plan(url, run.Options(config=refused))
+    refused = parse("references: [{child: visit, columns: shop_id, parent: shop, accepted: false}]")
+    (one,) = run.plan(url, run.Options(config=refused)).references
+    assert not one.is_accepted
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        (
+            "{child: vist, columns: x, parent: shop}",
+            "child: there is no table 'vist'; did you mean",
+        ),
+        ("{child: visit, columns: shopid, parent: shop}", "columns: visit has no column shopid"),
+        ("{child: visit, columns: shop_id, parent: shop, parent_columns: x}", "x of shop is not"),
+        ("{child: visit, colums: shop_id, parent: shop}", "unknown key 'colums'; did you mean"),
+        ("{child: visit, columns: [shop_id, id], parent: shop}", "it has 2 columns, and 1 in shop"),
+        ("{child: visit, type: rank, columns: shop_id}", "labels must be a mapping"),
+        ("visit", "must be a mapping of names"),
+    ],
+)
+def test_references_that_cannot_be_are_refused_with_their_place(
+    sqlite_path: Path, entry: str, problem: str
+) -> None:
+    url = make(sqlite_path, numbers(40))
+    config = parse(f"references: [{entry}]")
+    with pytest.raises(PlanFileError) as caught:
+        run.plan(url, run.Options(config=config))
+    assert any(
+        p.startswith("references: entry 1: ") and problem in p for p in caught.value.problems
+    )
+
+
+def test_a_column_has_one_reference_only(sqlite_path: Path) -> None:
+    url = make(sqlite_path, STAFF)
+    twice = parse("""
+        references:
+          - {child: staff, columns: badge_id, parent: staff}
+          - {child: staff, columns: badge_id, parent: unit}
+    """)
+    with pytest.raises(PlanFileError) as caught:
+        run.plan(url, run.Options(config=twice))
+    assert "references: staff: accept one reference of badge_id only" in caught.value.problems
