@@ -42,6 +42,7 @@ def macros(cursor: driver.DuckDBPyConnection) -> dict[TableName, str]:
     try:
         name = ddl.quote(database, RULES)
         cursor.execute(f"COPY FROM DATABASE {name} TO {_SHAPE} (SCHEMA)")
+        _drop_tables(cursor)  # those with a key to themselves cannot be exported
         with tempfile.TemporaryDirectory() as folder:
             cursor.execute(f"EXPORT DATABASE {_SHAPE} TO {ddl.literal(folder, RULES)}")
             text = (Path(folder) / "schema.sql").read_text("utf-8")
@@ -49,6 +50,17 @@ def macros(cursor: driver.DuckDBPyConnection) -> dict[TableName, str]:
     finally:
         cursor.execute(f"DETACH {_SHAPE}")
     return {split_name(m[1]): text for text in found if (m := _MACRO.match(text))}
+
+
+def _drop_tables(cursor: driver.DuckDBPyConnection) -> None:
+    """Drop the tables of the empty copy; children before parents, whichever order that is."""
+    listed = f"SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = '{_SHAPE}'"
+    names = [TableName(*row) for row in cursor.sql(listed).fetchall()]
+    drops = [
+        _statement("table", name, f"DROP TABLE {_SHAPE}.{ddl.quote_table(name, RULES)}")
+        for name in names
+    ]
+    _settled(cursor, drops)
 
 
 def script(cursor: driver.DuckDBPyConnection, schema: Schema) -> tuple[Statement, ...]:

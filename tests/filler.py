@@ -111,6 +111,21 @@ def fill_sqlite(path: Path, script: str, rows: Mapping[str, int], meets: Any = (
     return url
 
 
+def fill_duckdb(path: Path, script: str, rows: Mapping[str, int], meets: Any = ()) -> str:
+    """Make a DuckDB database of a script and of rows; returns its URL."""
+    import duckdb
+
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(script)
+    url = str(path)
+    inserts = _inserts(url, "?", rows, meets)
+    with duckdb.connect(url) as connection:
+        for statement, values in inserts:
+            for row in values:  # DuckDB looks for parents among the rows of earlier statements
+                connection.execute(statement, row)
+    return url
+
+
 def fill_postgresql(url: str, script: str, rows: Mapping[str, int], meets: Any = ()) -> str:
     """Make a PostgreSQL database of a script and of rows; returns its URL."""
     import psycopg
@@ -151,6 +166,8 @@ def build(name: str, url_or_path: str | Path) -> str:
     case = Case(name)
     if str(url_or_path).startswith("mysql:"):
         return fill_mysql(str(url_or_path), case.statements("mysql") or "", case.rows, case.meets)
+    if isinstance(url_or_path, Path) and url_or_path.suffix == ".duckdb":
+        return fill_duckdb(url_or_path, case.statements("duckdb") or "", case.rows, case.meets)
     if isinstance(url_or_path, Path):
         return fill_sqlite(url_or_path, case.statements("sqlite") or "", case.rows, case.meets)
     return fill_postgresql(url_or_path, case.statements("postgresql") or "", case.rows, case.meets)

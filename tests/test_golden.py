@@ -46,3 +46,8 @@ def test_a_schema_in_postgresql_is_planned_as_in_sqlite(name: str, pg_url: str) 
 @pytest.mark.parametrize("name", sorted(set(case_names("postgresql")) - set(case_names("sqlite"))))
 def test_a_schema_of_postgresql_is_planned_as_its_golden_file_says(name: str, pg_url: str) -> None:
     assert_golden(name, planned(build(name, pg_url)))
+
+
+@pytest.mark.parametrize("name", sorted(set(case_names("duckdb")) - set(case_names("sqlite"))))
+def test_a_schema_of_duckdb_is_planned_as_its_golden_file_says(name: str, tmp_path: Path) -> None:
+    assert_golden(name, planned(build(name, tmp_path / "source.duckdb")))

@@ -6,10 +6,12 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 from ruamel.yaml import YAML
 
 from dbsynth import run
+from dbsynth.adapters import open_source
 from dbsynth.adapters.postgresql_connection import connect, fetch
 from dbsynth.urls import resolve
 from tests.conftest import NewDatabase
@@ -112,3 +114,41 @@ def _declared(path: Path) -> list[tuple[str, ...]]:
         ).fetchall()
         found = [(n, str(connection.execute(f"PRAGMA {n}").fetchone()[0])) for n in settings]
     return found + [row for row in rows if row[1] != "_dbsynth"]
+
+
+@pytest.mark.parametrize("name", case_names("duckdb"))
+def test_a_case_survives_in_duckdb(name: str, tmp_path: Path) -> None:
+    source, target = build(name, tmp_path / "source.duckdb"), tmp_path / "target.duckdb"
+    done = run.clone(source, str(target), _OPTIONS)
+    assert () == done.findings.errors
+    assert () == run.verify(str(target)).errors
+    lost = {loss.object for loss in done.losses}
+    kept = [row for row in _catalog(Path(source)) if f"{row[0]} {row[1]}.{row[2]}" not in lost]
+    assert kept == _catalog(target)
+    with open_source(resolve(source)) as one, open_source(resolve(str(target))) as other:
+        assert list(one.introspect().foreign_keys) == list(other.introspect().foreign_keys)
+
+
+def _catalog(path: Path) -> list[tuple[str, ...]]:
+    """What DuckDB's catalog says on everything that a user made, but where sequences stand."""
+    where = "WHERE database_name = current_database() AND NOT internal"
+    parts = (
+        f"SELECT 'schema', schema_name, '', '', '' FROM duckdb_schemas() {where}",
+        f"SELECT 'table', schema_name, table_name, sql, comment FROM duckdb_tables() {where}",
+        f"SELECT 'view', schema_name, view_name, sql, comment FROM duckdb_views() {where}",
+        "SELECT 'index', schema_name, index_name, sql, comment FROM duckdb_indexes()",
+        "SELECT 'type', schema_name, type_name, logical_type || ' ' || labels::VARCHAR, comment"
+        f" FROM duckdb_types() {where}",
+        "SELECT 'sequence', schema_name, sequence_name,"
+        " regexp_replace(sql, ' START -?[0-9]+', ''), comment FROM duckdb_sequences()",
+        "SELECT 'macro', schema_name, function_name,"
+        " parameters::VARCHAR || macro_definition, comment"
+        f" FROM duckdb_functions() {where}",
+        "SELECT 'constraint', schema_name, table_name || constraint_name, constraint_text, ''"
+        " FROM duckdb_constraints()",
+        "SELECT 'column', schema_name, table_name || column_name, data_type, comment"
+        " FROM duckdb_columns() SEMI JOIN duckdb_tables() USING (database_oid, table_oid)",
+    )
+    with duckdb.connect(str(path), read_only=True) as connection:
+        rows = [row for part in parts for row in connection.execute(part).fetchall()]
+    return sorted(tuple(map(str, row)) for row in rows if not row[2].startswith("_dbsynth"))

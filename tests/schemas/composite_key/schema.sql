@@ -1,5 +1,6 @@
 -- Keys of two columns of different types, referred to in another order, once optionally.
 -- Not: mysql (a key must name its parent's columns in the order of an index)
+-- Not: duckdb, it refers to columns in another order than they are unique in
 -- Rows: shelf 80, parcel 250
 CREATE TABLE shelf (
   hall varchar(4) NOT NULL,

@@ -1,4 +1,5 @@
 -- Two tables that refer to each other; one of the keys may be NULL.
+-- Not: duckdb, keys must come with the table
 -- Rows: department 30, worker 150
 CREATE TABLE department (
   id integer PRIMARY KEY,

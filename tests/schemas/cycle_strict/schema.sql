@@ -1,5 +1,6 @@
 -- Two tables that refer to each other, neither key may be NULL, both are checked late.
 -- Not: mysql (keys cannot be deferred)
+-- Not: duckdb, nothing is deferrable
 -- Rows: ship 60, captain 60
 CREATE TABLE ship (
   id integer PRIMARY KEY,
