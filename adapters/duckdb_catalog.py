@@ -217,7 +217,16 @@ def _with_indexes(table: Table, rows: Rows) -> Table:
     for name, is_unique, expressions, sql in rows:
         columns = tuple(plain[e] for e in expressions if e in plain)
         if len(columns) < len(expressions):
-            indexes.append(Index(name=name, columns=(), is_unique=is_unique, definition=sql))
+            terms = tuple(expressions) if is_unique else ()
+            indexes.append(
+                Index(
+                    name=name,
+                    columns=(),
+                    is_unique=is_unique,
+                    definition=sql,
+                    expressions=terms,
+                )
+            )
         elif is_unique:
             uniques.append(Unique(name=name, columns=columns, is_constraint=False))
         else:

@@ -365,9 +365,11 @@ def _index(table: str, name: str, parts: Sequence[Any]) -> Index:
         for p in parts
     ]
     using = " USING HASH" if kind == "HASH" else ""
+    terms = [p[6] or (f"left({quote(p[3])}, {p[4]})" if p[4] else quote(p[3])) for p in parts]
     return replace(
         index,
         is_unique=is_unique,
+        expressions=tuple(terms) if is_unique else (),
         definition=f"CREATE {words}INDEX {quote(name)} ON {quote(table)} "
         f"({', '.join(pieces)}){using}",
     )

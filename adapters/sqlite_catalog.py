@@ -12,7 +12,7 @@ from typing import Any
 
 from dbsynth import queries
 from dbsynth.adapters.base import RESERVED
-from dbsynth.adapters.sqlite_parse import ParsedTable, parse, where
+from dbsynth.adapters.sqlite_parse import ParsedTable, indexed, parse, where
 from dbsynth.adapters.sqlite_profile import value_types
 from dbsynth.schema import (
     Check,
@@ -236,11 +236,23 @@ class _TableReader:
             if origin == "u":
                 written = self._parsed.unique_names.get(columns)
                 invented = f"{self._name.name}_{'_'.join(columns)}_key"
-                uniques.append(Unique(name=_free(written or invented, names), columns=columns))
+                uniques.append(
+                    Unique(
+                        name=_free(written or invented, names),
+                        columns=columns,
+                        is_folded=_is_folded(parts),
+                    )
+                )
             elif origin == "c" and is_unique and is_plain:
                 predicate = where(sql) if is_partial else None
                 uniques.append(
-                    Unique(name=name, columns=columns, is_constraint=False, predicate=predicate)
+                    Unique(
+                        name=name,
+                        columns=columns,
+                        is_constraint=False,
+                        predicate=predicate,
+                        is_folded=_is_folded(parts),
+                    )
                 )
             elif origin == "c":
                 is_simple = is_plain and not is_partial and not any(p[5] for p in parts)
@@ -250,9 +262,16 @@ class _TableReader:
                         columns=columns if is_plain else (),
                         is_unique=bool(is_unique),
                         definition=None if is_simple else sql,
+                        expressions=indexed(sql) if is_unique else (),
+                        predicate=where(sql) if is_unique and is_partial else None,
                     )
                 )
         return tuple(uniques), tuple(indexes)
+
+
+def _is_folded(parts: Sequence[tuple[Any, ...]]) -> bool:
+    """Whether an index takes texts for equal that differ in case or trailing spaces."""
+    return any(str(part[6]).upper() in ("NOCASE", "RTRIM") for part in parts)
 
 
 def _default(text: str | None) -> str | None:

@@ -89,6 +89,21 @@ def identifiers(sql: str) -> set[str]:
     return {t.text.lower() for t in _tokens(sql)}
 
 
+def indexed(sql: str) -> tuple[str, ...]:
+    """What a CREATE INDEX statement indexes, term by term, without collations and directions."""
+    tokens = _tokens(sql)
+    words = [_word(t) for t in tokens]
+    start = words.index("(") if "(" in words else len(words)
+    terms = []
+    for item in _split(tokens[start + 1 : _closing(tokens, start)]):
+        outside = [
+            w if d == 0 else "" for w, d in zip(map(_word, item), _depths(item), strict=True)
+        ]
+        ends = [outside.index(w) for w in ("COLLATE", "ASC", "DESC") if w in outside]
+        terms.append(_text(sql, item[: min(ends, default=len(item))]))
+    return tuple(terms)
+
+
 def _definition(sql: str, item: Sequence[Token], column: int | None, to: ParsedTable) -> None:
     """Collect what one column definition (or with `column` None: table constraint) says."""
     clauses = list(_clauses(item))

@@ -35,7 +35,7 @@ def undeclared_keys(table: Table, schema: Schema, target: Queryable) -> Iterator
             yield _key_finding(key, "warning", detail)
         elif validated is None:
             yield _key_finding(key, "error", f"{key.name} to {key.parent} is not declared")
-        elif not validated:
+        elif not validated and key.is_valid:
             yield _key_finding(key, "warning", f"{key.name} to {key.parent} is not validated")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbsynth import queries
 from dbsynth.ask import as_text
+from dbsynth.findings import Severity
 from dbsynth.polymorphs import Polymorph, polymorphs
 from dbsynth.schema import Column, Table
 
@@ -23,6 +24,7 @@ class RowRule:
     broken: str  # SQL that is true for a row that breaks it
     detail: str
     is_expression: bool = False  # its SQL is the schema's own, so the target may not understand it
+    severity: Severity = "error"
 
 
 def row_rules(table: Table, dialect: str) -> Iterator[RowRule]:
@@ -37,6 +39,7 @@ def row_rules(table: Table, dialect: str) -> Iterator[RowRule]:
                 columns=key.columns,
                 broken=f"({' OR '.join(nulls)}) AND NOT ({' AND '.join(nulls)})",
                 detail=f"rows whose key {key.name} is NULL only in part",
+                severity="error" if key.is_valid else "warning",
             )
     for polymorph in polymorphs(table):
         yield _label_rule(polymorph, dialect)
@@ -47,6 +50,7 @@ def row_rules(table: Table, dialect: str) -> Iterator[RowRule]:
             broken=f"NOT ({check.expression}\n)",
             detail=f"rows that break {check.name}",
             is_expression=True,
+            severity="error" if check.is_valid else "warning",  # NOT VALID: rows may break it
         )
 
 

@@ -12,6 +12,7 @@ from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
 from dbsynth.leaks import ColumnPair, Leak, expectation, leak_findings, leaked_values
 from dbsynth.progress import Event, Progress, silent
+from dbsynth.repeats import repeated_keys
 from dbsynth.rules import RowRule, row_rules
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 
@@ -34,8 +35,9 @@ def verify(
     Check a target's rows against its schema, in SQL that the target runs.
 
     Checked are: NOT NULL, enum labels, lengths and types that the dialect leaves unenforced, CHECK,
-    the primary key, every unique, every foreign key (undeclared ones too) with its MATCH rule, that
-    declared foreign keys are there and valid, counters, row counts, and leaked values.
+    the primary key, every unique, every exclusion, every foreign key (undeclared ones too) with its
+    MATCH rule, that declared foreign keys are there and valid, counters, row counts, and leaked
+    values.
 
     Args:
         schema: the target's own, as adopted or introspected.
@@ -53,7 +55,7 @@ def verify(
         expected = expected_rows.get(table.name) if expected_rows is not None else None
         with about(table.name):
             findings += _scan(table, target, expected)
-            findings += _uniques(table, target)
+            findings += repeated_keys(table, target)
             for key in table.foreign_keys:
                 findings += _orphans(key, schema, target)
             declared = ["declared key" for k in table.foreign_keys if k.is_declared]
@@ -151,35 +153,6 @@ def _measure(table: Table, target: Queryable, measures: Mapping[str, str]) -> di
     return one_row(target, queries.render(queries.get("verify", "table_scan"), slots))
 
 
-def _uniques(table: Table, target: Queryable) -> Findings:
-    """Check the primary key and every unique over plain columns."""
-    keys: list[tuple[str, tuple[str, ...], bool, str | None]] = []
-    if table.primary_key:
-        keys.append(("primary key", table.primary_key, False, None))
-    keys += [
-        ("unique", u.columns, u.nulls_not_distinct, u.predicate) for u in table.uniques if u.columns
-    ]
-    found = []
-    for check, columns, nulls_not_distinct, predicate in keys:
-        quoted = [queries.identifier(target.dialect, c) for c in columns]
-        covered = [] if nulls_not_distinct else [f"{q} IS NOT NULL" for q in quoted]
-        covered += [f"({predicate}\n)"] if predicate else []
-        slots = {
-            "table": own_rows(target, table.name),
-            "alias": queries.identifier(target.dialect, table.name.name),
-            "columns": ", ".join(quoted),
-            "covered": " AND ".join(covered) or "1 = 1",
-        }
-        sql = queries.render(queries.get("verify", "duplicates"), slots)
-        count = int(one_row(target, sql)["violations"])
-        if count:
-            text = "rows that repeat a key" + (" among those the index covers" if predicate else "")
-            found.append(
-                Finding(check=check, table=table.name, columns=columns, count=count, detail=text)
-            )
-    return Findings.of([check for check, *_ in keys], found)
-
-
 def _orphans(key: ForeignKey, schema: Schema, target: Queryable) -> Findings:
     """Check that every complete key of a child row is a parent row's."""
     if key.parent not in schema.by_name:
@@ -191,7 +164,12 @@ def _orphans(key: ForeignKey, schema: Schema, target: Queryable) -> Findings:
     count = count_orphans(target, key, schema)
     text = f"rows without their row in {key.parent}" + ("" if key.is_declared else " (undeclared)")
     finding = Finding(
-        check="foreign key", table=key.child, columns=key.columns, count=count, detail=text
+        check="foreign key",
+        table=key.child,
+        columns=key.columns,
+        count=count,
+        severity="error" if key.is_valid else "warning",
+        detail=text,
     )
     return Findings.of(["foreign key"], [finding] if count else [])
 
@@ -209,7 +187,12 @@ def _lost_tables(schema: Schema, expected_rows: Mapping[TableName, int]) -> Find
 
 def _broken(table: Table, rule: RowRule, count: int) -> Finding:
     return Finding(
-        check=rule.check, table=table.name, columns=rule.columns, count=count, detail=rule.detail
+        check=rule.check,
+        table=table.name,
+        columns=rule.columns,
+        count=count,
+        severity=rule.severity,
+        detail=rule.detail,
     )
 
 
