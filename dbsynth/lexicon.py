@@ -160,6 +160,11 @@ _NEUTRAL = frozenset(
         "de du la le der da do del el des"
     )
 )
+_IRREGULAR = {
+    "people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
+    "feet": "foot", "teeth": "tooth", "indices": "index", "matrices": "matrix", "leaves": "leaf",
+    "lives": "life", "wives": "wife", "criteria": "criterion", "media": "medium",
+}  # fmt: skip
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
@@ -278,3 +283,26 @@ def singular(word: str) -> str:
     if word.endswith("ies"):
         return word[:-3] + "y"
     return word.removesuffix("s")
+
+
+@lru_cache(maxsize=65536)
+def noun_forms(word: str) -> frozenset[str]:
+    """
+    Every singular that a word may have, and itself.
+
+    >>> sorted(noun_forms("boxes")), sorted(noun_forms("people"))
+    (['box', 'boxe', 'boxes'], ['people', 'person'])
+    """
+    found = {word, _IRREGULAR.get(word, word)}
+    if word.endswith("ies") and len(word) > 4:
+        found.add(word[:-3] + "y")
+    if word.endswith("es") and len(word) > 4:
+        found.add(word[:-2])
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 2:
+        found.add(word[:-1])
+    return frozenset(found)
+
+
+def same_noun(one: str, other: str) -> bool:
+    """Whether two words are one noun, in whatever number."""
+    return one == other or bool(noun_forms(one) & noun_forms(other))

@@ -17,9 +17,8 @@ from itertools import pairwise
 
 from dbsynth.candidates import Sight, family
 from dbsynth.inclusion import Asker, Inclusion
-from dbsynth.lexicon import words_of
+from dbsynth.lexicon import noun_forms, same_noun, words_of
 from dbsynth.references import Lead, Reference
-from dbsynth.refnames import noun_forms, same_noun
 from dbsynth.release import Release
 from dbsynth.schema import Column, ForeignKey, Table, When
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from dbsynth.lexicon import is_person_table, semantic_of, words_of
+from dbsynth.lexicon import is_person_table, noun_forms, same_noun, semantic_of, words_of
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 
 # Words that say that a column identifies something, and nothing about what.
@@ -35,17 +35,12 @@ _STAFF_ROLES = (
     "manager", "supervisor", "boss", "rep", "representative", "salesperson", "seller", "agent",
     "assignee", "assigned to", "approver", "reviewer", "editor", "author", "owner", "creator",
     "operator", "responsible", "head", "leader", "lead", "cashier", "handler", "instructor",
-    "bearbeiter", "vendedor", "sender", "recipient", "receiver", "member", "moderator",
+    "bearbeiter", "vendedor", "actor", "reporter", "requester", "submitter", "uploader", "sender", "recipient", "receiver", "member", "moderator",
 )  # fmt: skip
 _STAFF = frozenset({
     "user", "employee", "staff", "account", "person", "member", "worker", "personnel",
     "mitarbeiter", "benutzer", "usuario", "empleado", "utilisateur", "employe",
 })  # fmt: skip
-_IRREGULAR = {
-    "people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse",
-    "feet": "foot", "teeth": "tooth", "indices": "index", "matrices": "matrix", "leaves": "leaf",
-    "lives": "life", "wives": "wife", "criteria": "criterion", "media": "medium",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +56,6 @@ class Hint:
 
 
 NO_HINT = Hint()
-
-
-@lru_cache(maxsize=65536)
-def noun_forms(word: str) -> frozenset[str]:
-    """
-    Every singular that a word may have, and itself.
-
-    >>> sorted(noun_forms("boxes")), sorted(noun_forms("people"))
-    (['box', 'boxe', 'boxes'], ['people', 'person'])
-    """
-    found = {word, _IRREGULAR.get(word, word)}
-    if word.endswith("ies") and len(word) > 4:
-        found.add(word[:-3] + "y")
-    if word.endswith("es") and len(word) > 4:
-        found.add(word[:-2])
-    if word.endswith("s") and not word.endswith("ss") and len(word) > 2:
-        found.add(word[:-1])
-    return frozenset(found)
-
-
-def same_noun(one: str, other: str) -> bool:
-    """Whether two words are one noun, in whatever number."""
-    return one == other or bool(noun_forms(one) & noun_forms(other))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +182,8 @@ class Names:
         if table.name == parent.name:
             if any(_meets(spoken.stem, noun.words[i:]) for i in range(len(noun.words))):
                 return NO_HINT  # that is the row's own name; previous_order is another order's
+            if found.score < 0.85:
+                return NO_HINT  # nor what its own name may be short for
             found = found.times(0.95, "another row of its own table")
         return self._marked(found, spoken, column, key)
 
@@ -244,7 +218,8 @@ class Names:
         is_person = self._is_person[parent.name]
         if table.name == parent.name:
             roles = _ROLES + _PERSON_ROLES if is_person else _ROLES
-            found = _role(spoken.stem, roles)
+            is_by = spoken.stem[-1:] == ("by",) and parent.name in self._staff
+            found = _role(spoken.stem, roles) or (stem if is_by else "")
             return Hint(0.95, f"{found} is another row of its own table") if found else NO_HINT
         if not is_person:
             return NO_HINT

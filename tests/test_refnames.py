@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbsynth.refnames import Names, noun_forms, recurring, same_noun
+from dbsynth.lexicon import noun_forms, same_noun
+from dbsynth.refnames import Names, recurring
 from dbsynth.schema import Column, ForeignKey, Schema, SqlType, Table, TableName
 
 INTEGER = SqlType(kind="integer", native="integer", bits=32)
