@@ -159,10 +159,11 @@ class _Attributes:
 
     def _follow(self, mended: Mended, start: int, stop: int) -> None:
         """Lead keys to the parents that rows have taken over from others."""
+        known = self.skeleton.pointers
+        before = [known[key][start:stop].copy() for key in mended.keys]
         for key, places in mended.places.items():
-            pointers = self.skeleton.pointers[key]
-            own = pointers[start:stop]
-            pointers[start:stop] = np.where(places >= 0, own[places], -1)
+            parents = np.concatenate(before)[np.maximum(places, 0)]
+            known[key][start:stop] = np.where(places >= 0, parents, -1)
 
     def _keep(
         self, done: _Done, rows: pa.Table, drawn: Values, kept: NDArray[np.bool_], start: int

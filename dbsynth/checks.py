@@ -16,7 +16,7 @@ from dbsynth.expressions import UntranslatableError
 from dbsynth.features import Ints
 from dbsynth.hints import Hints
 from dbsynth.localsql import LocalSql
-from dbsynth.moves import Borrow, Move, Scene
+from dbsynth.moves import Borrow, Move, Scene, SwapKeys
 from dbsynth.schema import Table
 
 if TYPE_CHECKING:
@@ -141,8 +141,9 @@ class _Mending:
         units = self.hints.units
         used = {c for condition in self.conditions for c in condition.columns if c in units}
         self.units = tuple(dict.fromkeys(units[c] for c in sorted(used)))
-        donated = tuple(u for u in self.units if not u.is_unique)
+        donated = tuple(u for u in self.units if not u.is_unique and not u.is_fixed)
         self._define()
+        self._swap()
         if not all(u.is_made for u in self.units) and self._good_share() >= _ENOUGH:
             self._try(Borrow(donated), self._bad())
         for _ in range(_ROUNDS):
@@ -156,6 +157,13 @@ class _Mending:
             move = self.hints.definition(condition.tree)
             if move is not None:
                 self._try(move, np.flatnonzero(self.broken[number]))
+
+    def _swap(self) -> None:
+        """Let keys of one row change places: no parent gains or loses a row by it."""
+        for number, condition in enumerate(self.conditions):
+            for move in self.hints.moves(condition.tree) if self.broken[number].any() else ():
+                if isinstance(move, SwapKeys):
+                    self._try(move, np.flatnonzero(self.broken[number]))
 
     def _round(self) -> bool:
         """Try every move of every broken condition; tells whether one of them helped."""

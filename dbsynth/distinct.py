@@ -248,8 +248,9 @@ def _rule(
     if predicate is not None:
         covered.append(f"coalesce(({local.sql(predicate)})::BOOLEAN, false)")
         also = [c for c in local.columns_of(predicate) if c not in named]
-    movable = sorted((c for c in named if c in units), key=lambda c: _ease(c, planned))
-    movable += sorted((c for c in also if c in units), key=lambda c: _ease(c, planned))
+    free = {c for c, unit in units.items() if not unit.is_fixed}
+    movable = sorted((c for c in named if c in free), key=lambda c: _ease(c, planned))
+    movable += sorted((c for c in also if c in free), key=lambda c: _ease(c, planned))
     return Rule(
         key=f"hash({', '.join(keys)})",
         covered=" AND ".join(covered) or "true",

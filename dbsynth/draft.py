@@ -11,6 +11,7 @@ import pyarrow as pa
 from dbsynth.features import Ints
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
+from dbsynth.sample import foreign_key
 from dbsynth.schema import Table
 
 NOBODY = -1  # the place of a key that is NULL
@@ -21,12 +22,15 @@ class Unit:
     """
     What changes together: one column, or all columns of a foreign key.
 
-    A key changes by taking the parent of another row, never by a value of its own.
+    A key changes by taking the parent of another row, never by a value of its own.  A fixed one only
+    changes places with another key of its row that refers to the same columns.
     """
 
     name: str  # the column's, or the key's
     columns: tuple[str, ...]
     is_key: bool = False
+    is_fixed: bool = False
+    refers: tuple[str, ...] = ()  # a key's: the table and columns that it leads to
     is_nullable: bool = False
     is_made: bool = False  # by a maker, so that no network has learned what it goes with
     is_unique: bool = False  # alone: another row's value would only repeat
@@ -37,22 +41,34 @@ class Proposal:
     """
     Other contents for (k,) rows.
 
-    `values` are the new values of single columns.  `places` are rows of the draft whose key the
-    rows take over, by key; NOBODY for NULL.
+    `values` are the new values of single columns.  `places` say whose parent a row takes over, by
+    key: number of a key times n plus number of a row, as both were at first; NOBODY for NULL.
     """
 
     values: Mapping[str, pa.Array] = field(default_factory=dict)
     places: Mapping[str, Ints] = field(default_factory=dict)
 
 
-@dataclass
 class Draft:
     """(n,) rows, which of their columns changed, and whose keys they carry by now."""
 
-    rows: pa.Table
-    units: Sequence[Unit] = ()
-    places: dict[str, Ints] = field(default_factory=dict)  # key -> (n,) rows, NOBODY for NULL
-    changed: set[str] = field(default_factory=set)  # columns
+    def __init__(self, rows: pa.Table, units: Sequence[Unit] = ()) -> None:
+        """Start from rows as they were drawn."""
+        self.rows = rows
+        self.changed: set[str] = set()  # columns
+        self._first = rows
+        self._keys = [u for u in units if u.is_key]
+        self._places: dict[str, Ints] = {}
+
+    @property
+    def places(self) -> dict[str, Ints]:
+        """By key that changed, (n,) whose parent each row has now, as a proposal says it."""
+        return self._places
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys by number."""
+        return tuple(unit.name for unit in self._keys)
 
     def imagine(self, at: Ints, proposal: Proposal) -> pa.Table:
         """What the rows `at` would be."""
@@ -68,14 +84,15 @@ class Draft:
         for column, values in self._values(proposal).items():
             self._replace(column, at[good], values.take(pa.array(good)))
         for key, places in proposal.places.items():
-            mine = self.places.setdefault(key, np.arange(len(self.rows)))
-            known = np.where(places[good] >= 0, mine[places[good]], NOBODY)
-            mine[at[good]] = known
+            mine = self.place_of(key).copy()
+            mine[at[good]] = places[good]
+            self._places[key] = mine
 
-    def keep(self, rows: Ints) -> None:
-        """Leave out all other rows; places still count the rows as they were at first."""
-        self.rows = self.rows.take(pa.array(rows))
-        self.places = {key: places[rows] for key, places in self.places.items()}
+    def place_of(self, key: str) -> Ints:
+        """(n,) whose parent each row has, along one key."""
+        if key in self._places:
+            return self._places[key]
+        return self.keys.index(key) * len(self.rows) + np.arange(len(self.rows))
 
     def of_another(self, units: Collection[Unit], donors: Ints) -> Proposal:
         """What (k,) rows are if they take units over from the rows `donors`."""
@@ -85,7 +102,8 @@ class Draft:
             if not unit.is_key
             for c in unit.columns
         }
-        return Proposal(values, {unit.name: donors for unit in units if unit.is_key})
+        places = {u.name: self.place_of(u.name)[donors] for u in units if u.is_key}
+        return Proposal(values, places)
 
     def without(self, unit: Unit, rows: int) -> Proposal:
         """What (rows,) rows are if a unit is NULL."""
@@ -95,11 +113,26 @@ class Draft:
 
     def _values(self, proposal: Proposal) -> dict[str, pa.Array]:
         values = dict(proposal.values)
-        columns = {u.name: u.columns for u in self.units}
+        units = {u.name: u for u in self._keys}
         for key, places in proposal.places.items():
-            index = pa.array(places, pa.int64(), mask=places < 0)
-            values |= {c: self._column(c).take(index) for c in columns[key]}
+            values |= self._taken(units[key], places)
         return values
+
+    def _taken(self, unit: Unit, places: Ints) -> dict[str, pa.Array]:
+        """The values of a key's columns at (k,) places."""
+        size = len(self.rows)
+        kin = [number for number, u in enumerate(self._keys) if u.refers == unit.refers]
+        order = np.zeros(len(self._keys), np.int64)
+        order[kin] = np.arange(len(kin))
+        at = order[np.maximum(places, 0) // max(size, 1)] * size + places % max(size, 1)
+        index = pa.array(at, pa.int64(), mask=places < 0)
+        found = {}
+        for position, column in enumerate(unit.columns):
+            kind = self._first.column(column).type
+            theirs = [self._first.column(self._keys[k].columns[position]) for k in kin]
+            parts = [v.combine_chunks().cast(kind) for v in theirs]
+            found[column] = pa.concat_arrays(parts).take(index)
+        return found
 
     def _column(self, name: str) -> pa.Array:
         return self.rows.column(name).combine_chunks()
@@ -117,18 +150,27 @@ def units_of(table: Table, planned: TablePlan) -> tuple[Unit, ...]:
     """
     List what of a table may change after its rows were drawn.
 
-    Fixed are keys to owners and to the table itself, keys that close cycles or follow from others,
-    and keys that share columns with another key.
+    Left out are keys to the table itself, keys that close cycles or follow from others, and keys
+    that share columns with another key; keys to owners are fixed.
     """
-    free = [k for k in planned.keys if k.role in ("reference", "token")]
+    free = [k for k in planned.keys if k.role in ("reference", "token", "owner")]
     leading = {k.via[0] for k in planned.keys if k.via}
     units = []
     for key in free:
+        declared = foreign_key(table, key.name)
         others = {c for k in table.foreign_keys if k.name != key.name for c in k.columns}
         if key.name in leading or set(key.columns) & others:
             continue
-        nullable = all(table.column(c).is_nullable for c in key.columns)
-        units.append(Unit(name=key.name, columns=key.columns, is_key=True, is_nullable=nullable))
+        units.append(
+            Unit(
+                name=key.name,
+                columns=declared.columns,
+                is_key=True,
+                is_fixed=key.role == "owner",
+                refers=(*declared.parent, *declared.parent_columns),
+                is_nullable=all(table.column(c).is_nullable for c in key.columns),
+            )
+        )
     keyed = {c for k in table.foreign_keys for c in k.columns}
     keyed |= {p.type_column for p in polymorphs(table)}
     for column in table.written_columns:

@@ -19,6 +19,7 @@ from dbsynth.moves import (
     SomeOf,
     Spell,
     Swap,
+    SwapKeys,
 )
 from dbsynth.regexes import UnknownPatternError, glob_to_regex, like_to_regex, parse_pattern
 from dbsynth.schema import Column
@@ -47,15 +48,16 @@ class Hints:
             tree: of `LocalSql.parse`; a condition that broken rows do not keep.
         """
         used = [c for c in self.local.columns_of(tree) if c in self.units]
-        units = tuple(dict.fromkeys(self.units[c] for c in used))
-        if not units:
+        units = tuple(dict.fromkeys(self.units[c] for c in used if not self.units[c].is_fixed))
+        if not used:
             return
         for node in tree.walk():
             yield from self._of_node(node)
         optional = tuple(u for u in units if u.is_nullable and self._is_tested(tree, u))
         if len(optional) > 1:
             yield SomeOf(optional)
-        yield BorrowSome(units)
+        if units:
+            yield BorrowSome(units)
         if "string" in {self._column(c).type.kind for c in used}:
             yield from (
                 Spell(self._column(c), parse_pattern("^[a-z]{8}$"))
@@ -128,9 +130,9 @@ class Hints:
 
     def _null(self, node: exp.Expr) -> Iterator[Move]:
         column = self.local.column_at(_unwrapped(node.this))
-        if column is None or column.name not in self.units:
+        unit = self.units.get(column.name) if column is not None else None
+        if unit is None or unit.is_fixed:
             return
-        unit = self.units[column.name]
         yield Fill(unit)
         if unit.is_nullable:
             yield Blank(unit)
@@ -147,6 +149,7 @@ class Hints:
 
     def _ordered(self, left: exp.Expr, right: exp.Expr, sign: int) -> Iterator[Move]:
         """`left > right` (sign 1) or `left < right` (-1), strictly or not."""
+        yield from self._swapped_keys(_unwrapped(left), _unwrapped(right))
         one, other = self._movable(_unwrapped(left)), self._movable(_unwrapped(right))
         if one is not None and other is not None and one.type == other.type:
             yield Swap(one.name, other.name)
@@ -157,6 +160,14 @@ class Hints:
                 else:
                     yield Assign(column, self.local.sql(expression))
             yield from self._long(side, opposite, direction)
+
+    def _swapped_keys(self, left: exp.Expr, right: exp.Expr) -> Iterator[Move]:
+        columns = [self.local.column_at(side) for side in (left, right)]
+        units = [self.units.get(c.name) for c in columns if c is not None]
+        match units:
+            case [Unit(is_key=True) as one, Unit(is_key=True) as other]:
+                if one.refers == other.refers and one != other:
+                    yield SwapKeys(one, other)
 
     def _solved(
         self, side: exp.Expr, other: exp.Expr, sign: int

@@ -27,7 +27,8 @@ class Mended:
     whole: pa.Table  # (n,) rows, also those that must be left out
     kept: NDArray[np.bool_]  # (n,)
     changed: Collection[str]  # columns
-    places: Mapping[str, Ints]  # key -> (n,) the row whose parent each row has now, -1 for none
+    keys: tuple[str, ...]  # those that may have changed, by number
+    places: Mapping[str, Ints]  # key -> (n,) whose parent each row has now, see `Proposal`
 
     @property
     def rows(self) -> pa.Table:
@@ -79,10 +80,10 @@ class Mender:
         draft = Draft(rows, self.units)
         if self.repair is None:
             kept = self.distinct.repair(draft, rng)
-            return Mended(draft.rows, kept, draft.changed, draft.places)
+            return Mended(draft.rows, kept, draft.changed, draft.keys, draft.places)
         self.repair.mend(draft, rng)
         kept = self.distinct.repair(draft, rng, self.repair.holds)
         sound = self.repair.holds(draft.rows)
         if len(rows) and (~sound).mean() <= _MOST_LEFT_OUT:
             kept = kept & sound
-        return Mended(draft.rows, kept, draft.changed, draft.places)
+        return Mended(draft.rows, kept, draft.changed, draft.keys, draft.places)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
-from dbsynth.draft import Draft, Proposal, Unit
+from dbsynth.draft import NOBODY, Draft, Proposal, Unit
 from dbsynth.features import Floats, Ints
 from dbsynth.regexes import Pattern
 from dbsynth.schema import Column
@@ -143,6 +143,19 @@ class Swap:
 
 
 @dataclass(frozen=True, slots=True)
+class SwapKeys:
+    """Exchange the parents of two keys that refer to the same columns."""
+
+    one: Unit
+    other: Unit
+
+    def propose(self, scene: Scene) -> Iterator[Proposal]:
+        """Suggest each for the other."""
+        one, other = (scene.draft.place_of(u.name)[scene.at] for u in (self.one, self.other))
+        yield Proposal(places={self.one.name: other, self.other.name: one})
+
+
+@dataclass(frozen=True, slots=True)
 class Blank:
     """Set a unit to NULL."""
 
@@ -197,9 +210,10 @@ def _masked(scene: Scene, unit: Unit, wanted: np.typing.NDArray[np.bool_]) -> Pr
     empty = ~present[scene.at]
     if len(pool):
         donors[empty] = scene.rng.choice(pool, int(empty.sum()))
-    if unit.is_key:
-        return Proposal(places={unit.name: np.where(wanted, donors, -1)})
     taken = scene.draft.of_another([unit], donors)
+    if unit.is_key:
+        places = np.where(wanted, taken.places[unit.name], NOBODY)
+        return Proposal(places={unit.name: places})
     mask = pa.array(wanted)
     return Proposal(
         {c: pc.if_else(mask, v, pa.scalar(None, v.type)) for c, v in taken.values.items()}
