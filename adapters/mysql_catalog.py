@@ -349,6 +349,15 @@ def _is_unique(parts: Sequence[Any]) -> bool:
     return parts[0][1] == "0" and all(part[3] and not part[4] for part in parts)
 
 
+def _indexed(part: Sequence[Any]) -> str:
+    """What of a row a unique index holds: an expression, a column, or the start of a text."""
+    if part[6]:
+        return str(part[6])
+    name = quote(part[3])
+    # To tell apart what only some collations do is never wrong.
+    return f"lower(left({name}, {part[4]}))" if part[4] else name
+
+
 def _index(table: str, name: str, parts: Sequence[Any]) -> Index:
     """Describe an index; the statement is kept where columns alone do not tell everything."""
     columns = tuple(part[3] for part in parts if part[3])
@@ -365,11 +374,10 @@ def _index(table: str, name: str, parts: Sequence[Any]) -> Index:
         for p in parts
     ]
     using = " USING HASH" if kind == "HASH" else ""
-    terms = [p[6] or (f"left({quote(p[3])}, {p[4]})" if p[4] else quote(p[3])) for p in parts]
     return replace(
         index,
         is_unique=is_unique,
-        expressions=tuple(terms) if is_unique else (),
+        expressions=tuple(map(_indexed, parts)) if is_unique else (),
         definition=f"CREATE {words}INDEX {quote(name)} ON {quote(table)} "
         f"({', '.join(pieces)}){using}",
     )

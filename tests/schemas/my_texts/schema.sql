@@ -34,3 +34,16 @@ SELECT seq, if(seq % 3, upper(m.nick), lower(m.nick)), elt(1 + seq div 90, 'Tee'
   st_geomfromtext(concat('POINT(', seq % 9, ' ', seq % 5, ')'), 4326),
   if(seq % 4, NULL, st_geomfromtext('POLYGON((0 0,0 1,1 1,0 0))'))
 FROM seq_1_to_200 s JOIN (SELECT nick, row_number() OVER (ORDER BY nick) AS n FROM member) m ON m.n = 1 + (seq - 1) % 90;
+CREATE TABLE coupon (
+  code varchar(5) PRIMARY KEY,
+  other char(4) NOT NULL,
+  body text NOT NULL,
+  kind varchar(10) NOT NULL,
+  UNIQUE KEY by_other (other),
+  UNIQUE KEY by_start (body(6))
+);
+INSERT INTO coupon
+SELECT concat(char(65 + seq div 26 % 5 + 32 * (seq % 2)), char(65 + seq % 26 + 32 * (seq div 2 % 2)), elt(1 + seq % 3, 'x', 'Y', 'z')),
+  concat(elt(1 + seq % 2, 'é', 'E'), lpad(seq, 3, '0')), concat(lpad(seq, 3, 'x'), 'abc and more words ', seq),
+  elt(1 + seq % 3, 'a', 'A', 'á')
+FROM seq_1_to_120;
