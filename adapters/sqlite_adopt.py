@@ -26,6 +26,13 @@ RULES = ddl.DialectRules(
 )
 
 
+_LOOSE = Loss(
+    object="types and lengths of all columns",
+    reason="SQLite enforces neither",
+    instead="declared, and verified in the rows",
+)
+
+
 def adopt(schema: Schema) -> Adoption:
     """Translate a schema; SQLite's own is kept as it is, but for what hangs on virtual tables."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as trial:
@@ -39,7 +46,7 @@ def adopt(schema: Schema) -> Adoption:
     numbered = replace(
         adoption.schema, tables=tuple(_with_row_number(t) for t in adoption.schema.tables)
     )
-    return replace(adoption, schema=numbered, losses=(*losses, *adoption.losses))
+    return replace(adoption, schema=numbered, losses=(_LOOSE, *losses, *adoption.losses))
 
 
 def _without_other_identities(schema: Schema) -> tuple[Schema, list[Loss]]:

@@ -239,7 +239,7 @@ def native_type(table: Table, column: Column) -> tuple[SqlType, str | None]:
         case "string":
             native = f"VARCHAR{size}" if sql.length else "TEXT"
         case "enum":
-            native, lost = "TEXT", "enumerations do not exist: any text fits"
+            native, lost = "TEXT", "the target has no enumerations, a check lists the labels"
         case "timestamptz":
             native = "TIMESTAMP WITH TIME ZONE"
         case "other":

@@ -7,8 +7,15 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from dbsynth import queries
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules, create_table, create_unique_index
+from dbsynth.adapters.losses import (
+    identity_detail,
+    index_detail,
+    object_losses,
+    same_dialect_loss,
+)
 from dbsynth.adapters.names import ConstraintNamer, Namer, adopt_table_names
 from dbsynth.expressions import UntranslatableError, mentioned, translate
 from dbsynth.schema import (
@@ -18,7 +25,6 @@ from dbsynth.schema import (
     ForeignKey,
     Index,
     Loss,
-    NativeObject,
     Schema,
     SqlType,
     Table,
@@ -77,7 +83,7 @@ def adopt_schema(
             translates is believed.
     """
     if schema.dialect == rules.dialect:
-        losses = [_lost(o) for o in schema.objects if o.statement is None]
+        losses = [same_dialect_loss(o) for o in schema.objects if o.statement is None]
         return Adoption(schema, {t.name: t.name for t in schema.tables}, tuple(losses))
     names, losses = adopt_table_names([t.name for t in schema.tables], schema.dialect, rules)
     work = _Work(schema, schema.dialect, rules, native_type, accepts, names, losses=losses)
@@ -87,7 +93,7 @@ def adopt_schema(
     tables = tuple(
         sorted((_table(t, work, constraints) for t in schema.tables), key=lambda t: t.name)
     )
-    _lose_objects(schema, work)
+    work.losses += object_losses(schema, has_enums=rules.enum_types)
     adopted = Schema(
         dialect=rules.dialect,
         server_version=schema.server_version,
@@ -95,16 +101,6 @@ def adopt_schema(
         enums=_enums(tables),
     )
     return Adoption(adopted, names, tuple(work.losses))
-
-
-def _lost(item: NativeObject) -> Loss:
-    """Tell of an object that its own dialect cannot make again."""
-    is_kept = item.kind == "broken foreign key"
-    return Loss(
-        object=f"{item.kind} {item.name}",
-        reason=item.reason or "it cannot be copied",
-        instead="declared, its values an ordinary column's" if is_kept else "left out",
-    )
 
 
 def _column_names(table: Table, work: _Work) -> dict[str, str]:
@@ -172,15 +168,16 @@ def _bare_columns(table: Table, work: _Work) -> tuple[Column, ...]:
             work.lose(f"collation of {what}", "collations do not travel", "the target's default")
         if column.comment and work.rules.comments == "none":
             work.lose(f"comment of {what}", "the target has no comments", "left out")
-        adopted.append(
-            Column(
-                name=work.columns[table.name][column.name],
-                type=sql_type,
-                is_nullable=column.is_nullable,
-                identity=_identity(column, what, work),
-                comment=column.comment if work.rules.comments != "none" else None,
-            )
+        held = Column(
+            name=work.columns[table.name][column.name],
+            type=sql_type,
+            is_nullable=column.is_nullable,
+            identity=_identity(column, what, work),
+            comment=column.comment if work.rules.comments != "none" else None,
         )
+        if detail := identity_detail(column, held):
+            work.lose(f"identity of {what}", detail, f"numbered {held.identity}")
+        adopted.append(held)
     return tuple(adopted)
 
 
@@ -266,7 +263,7 @@ def _uniques(table: Table, adopted: Table, work: _Work) -> list[Unique]:
 
 def _checks(table: Table, adopted: Table, work: _Work) -> list[Check]:
     columns, kept = work.columns[table.name], []
-    for check in table.checks:
+    for check in (*table.checks, *table.conditions, *_label_checks(table, adopted, work)):
         text = _translated(check.expression, table, work)
         named = check.columns or mentioned(check.expression, work.source, columns)
         if text is not None:
@@ -281,6 +278,21 @@ def _checks(table: Table, adopted: Table, work: _Work) -> list[Check]:
             f"check {table.name}.{check.name}", "the target has no such expression", "left out"
         )
     return kept
+
+
+def _label_checks(table: Table, adopted: Table, work: _Work) -> list[Check]:
+    """Checks, in the source's dialect, of enumerations that the target holds as text."""
+    found = []
+    for source, column in zip(table.columns, adopted.columns, strict=True):
+        is_text = source.type.kind == "enum" and column.type.kind == "string"
+        if is_text and source.type.labels and source.generated is None:
+            labels = ", ".join(queries.literal(work.source, label) for label in source.type.labels)
+            quoted = queries.identifier(work.source, source.name)
+            name = f"{table.name.name}_{source.name}_check"
+            found.append(
+                Check(name=name, expression=f"{quoted} IN ({labels})", columns=(source.name,))
+            )
+    return found
 
 
 def _foreign_keys(table: Table, work: _Work) -> list[ForeignKey]:
@@ -339,22 +351,10 @@ def _indexes(table: Table, work: _Work) -> list[Index]:
             continue
         if _PARTIAL_INDEX.search(definition):
             work.lose(what, "its condition does not travel", "over all rows")
+        elif detail := index_detail(index):
+            work.lose(what, detail, "over its plain columns")
         kept.append(Index(name=index.name, columns=tuple(columns[c] for c in index.columns)))
     return kept
-
-
-def _lose_objects(schema: Schema, work: _Work) -> None:
-    for item in schema.objects:
-        if item.kind == "schema":  # lives on in the tables' names
-            continue
-        reason = item.reason or "it is in another dialect's language"
-        work.lose(f"{item.kind} {item.name}", reason, "left out")
-    for sequence in schema.sequences:
-        work.lose(f"sequence {sequence.name}", "no column owns it", "left out")
-    used = {c.type.enum_name for t in schema.tables for c in t.columns}
-    for enum in schema.enums:
-        if enum.name not in used:
-            work.lose(f"enum {enum.name}", "no column uses it", "left out")
 
 
 def _enums(tables: Collection[Table]) -> tuple[EnumType, ...]:

@@ -22,8 +22,8 @@ class Unit:
     """
     What changes together: one column, or all columns of a foreign key.
 
-    A key changes by taking the parent of another row, never by a value of its own.  A fixed one only
-    changes places with another key of its row that refers to the same columns.
+    A key changes by taking the parent of another row, never by a value of its own.  A fixed one
+    only changes places with another key of its row that refers to the same columns.
     """
 
     name: str  # the column's, or the key's

@@ -157,7 +157,8 @@ def test_nothing_is_lost_in_silence() -> None:
     expected = {
         "comment of column public.t.id", "collation of column public.t.a",
         "default of column public.t.a",
-        "generated column public.t.g", "unique public.t.u", "check public.t.k",
+        "identity of column public.t.id", "generated column public.t.g", "unique public.t.u",
+        "check public.t.k",
         "foreign key public.t.f", "index public.t.i", "index public.t.w", "index public.t.x",
         "options of public.t", "comment of public.t", "view v", "sequence public.s",
     }  # fmt: skip
