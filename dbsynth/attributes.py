@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import ancestors, chosen_parents
+from dbsynth.draft import Scope
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
+from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.makers import make_columns
 from dbsynth.mender import Mended, Mender
@@ -65,7 +69,7 @@ class _Attributes:
 
     def batches(self) -> Iterator[Batch]:
         name = self.planned.name
-        waits = any(k.role == "self" for k in self.planned.keys)
+        waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
         mender = self._mender()
         done = _Done()
@@ -82,10 +86,22 @@ class _Attributes:
             self.progress(Event("generate", str(name), stop, self.skeleton.size))
         yield from self._finished(done, waits=waits)
 
-    def _mender(self) -> Mender:
-        """What sees to the table's rules; keys that are set later are unknown to it."""
-        late = {c for k in self.planned.keys if k.role in ("self", "backfill") for c in k.columns}
-        return Mender.of(self.table, self.state.plan.schema.dialect, self.planned, self.model, late)
+    @property
+    def _waits(self) -> bool:
+        """Whether rows can be handed out only when all are there."""
+        is_tree = any(k.role == "self" for k in self.planned.keys)
+        return is_tree or bool(self.table.exclusions)
+
+    def _mender(self, scope: Scope | None = None) -> Mender:
+        """What sees to the table's rules; keys that are set later are unknown to it at first."""
+        wanted = scope or Scope(late=self._late("self", "backfill"))
+        dialect = self.state.plan.schema.dialect
+        return Mender.of(self.table, dialect, self.planned, self.model, wanted)
+
+    def _late(self, *roles: str) -> frozenset[str]:
+        done = {k.columns for k in self.planned.keys if k.role not in ("self", "backfill")}
+        late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
+        return frozenset(late - {c for columns in done for c in columns})
 
     def _chunk(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
         """Draw rows start..stop of the content layout."""
@@ -180,7 +196,7 @@ class _Attributes:
         wanted |= {c.name for c in self.part.layout.columns if c.name.startswith("#")}
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
         columns = self.state.referenced(self.planned.name)
-        if any(k.role == "self" for k in self.planned.keys):
+        if self._waits:
             columns = set(rows.column_names)
         done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
         done.kept.append(kept)
@@ -202,9 +218,28 @@ class _Attributes:
             whole = hang(
                 state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values
             )
+            whole = self._closed(whole, values)
             done.rows = [whole]
             yield from (Batch(name, b) for b in whole.to_batches())
         state.finish(self.table, self.model, done.size, done.rows, values)
+
+    def _closed(self, whole: pa.Table, values: dict[str, Any]) -> pa.Table:
+        """See to the rules that need all rows: about trees, and what excludes what."""
+        before = whole
+        if late := self._late("self"):
+            keys = {c for k in self.table.foreign_keys for c in k.columns}
+            fixed = frozenset(self.state.referenced(self.planned.name) | keys)
+            scope = Scope(late=self._late("backfill"), only=late, fixed=fixed)
+            rng = self.state.rng(self.planned.name, "mend", "whole")
+            whole = self._mender(scope).mend(whole, rng).whole
+        for rule in Apart.of(self.table, self.state.plan.schema.dialect):
+            whole = rule.moved(whole, Scratch())
+        for column in self.part.layout.columns:
+            if isinstance(column, DatetimeColumn) and column.name in values:
+                now = whole.column(column.name)
+                if now is not before.column(column.name):
+                    values[column.name] = column.values(now.combine_chunks())
+        return whole
 
 
 def _to_arrow(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.draft import Draft, Unit
+from dbsynth.draft import Draft, Scope, Unit
 from dbsynth.expressions import UntranslatableError
 from dbsynth.features import Ints
 from dbsynth.hints import Hints
@@ -46,7 +46,7 @@ class Repair:
 
     @classmethod
     def of(
-        cls, table: Table, dialect: str, units: Sequence[Unit], skipped: Collection[str] = ()
+        cls, table: Table, dialect: str, units: Sequence[Unit], scope: Scope | None = None
     ) -> Repair | None:
         """
         Prepare the checks of a table; None if there are none that can be judged here.
@@ -55,12 +55,13 @@ class Repair:
             table: the source's.
             dialect: of its expressions.
             units: what may change.
-            skipped: columns that are not known yet; checks that name one are left out.
+            scope: which checks; all unless given.
         """
         local = LocalSql(table, dialect)
         by_column = {c: unit for unit in units for c in unit.columns}
+        wanted = scope or Scope()
         conditions = [
-            c for c in _conditions(table, local) if not set(c.columns) & set(skipped) and c.columns
+            c for c in _conditions(table, local) if c.columns and wanted.covers(c.columns)
         ]
         return cls(_grouped(conditions, by_column), Hints(local, by_column)) if conditions else None
 

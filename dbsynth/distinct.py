@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.draft import Draft, Unit
+from dbsynth.draft import Draft, Scope, Unit
 from dbsynth.expressions import UntranslatableError
 from dbsynth.features import Ints
 from dbsynth.localsql import LocalSql, is_folded, place
@@ -37,6 +37,7 @@ class Rule:
     chance of one in 2**64 or so, are merely changed without need.
     """
 
+    columns: tuple[str, ...]  # that it names
     key: str  # a hash
     covered: str  # which rows it is about
     units: tuple[Unit, ...]  # what may change, the easiest first
@@ -60,6 +61,7 @@ class Distinct:
         planned: TablePlan,
         model: TableModel,
         units: Sequence[Unit],
+        scope: Scope,
         touched: Collection[str] = (),
     ) -> Distinct:
         """
@@ -71,6 +73,7 @@ class Distinct:
             planned: its plan.
             model: its generator.
             units: what may change.
+            scope: which sets.
             touched: columns that others may change after they were made unique.
         """
         local = LocalSql(table, dialect)
@@ -80,7 +83,7 @@ class Distinct:
             if not expressions and _by_construction(unique, planned, by_column, set(touched)):
                 continue
             rule = _rule(unique, expressions, local, planned, by_column)
-            if rule is not None:
+            if rule is not None and scope.covers(rule.columns):
                 rules.append(rule)
         return cls(tuple(rules), Variants.of(table, local, model), seen=[_Seen() for _ in rules])
 
@@ -252,6 +255,7 @@ def _rule(
     movable = sorted((c for c in named if c in free), key=lambda c: _ease(c, planned))
     movable += sorted((c for c in also if c in free), key=lambda c: _ease(c, planned))
     return Rule(
+        columns=(*named, *also),
         key=f"hash({', '.join(keys)})",
         covered=" AND ".join(covered) or "true",
         units=tuple(dict.fromkeys(units[c] for c in movable)),

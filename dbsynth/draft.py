@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,20 @@ class Unit:
     is_nullable: bool = False
     is_made: bool = False  # by a maker, so that no network has learned what it goes with
     is_unique: bool = False  # alone: another row's value would only repeat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which of a table's rules are seen to, and what may not change for them."""
+
+    late: frozenset[str] = frozenset()  # columns that have no values yet: no rule that names one
+    only: frozenset[str] = frozenset()  # columns: only rules that name one; none: all
+    fixed: frozenset[str] = frozenset()  # columns that others rely on
+
+    def covers(self, columns: Iterable[str]) -> bool:
+        """Whether a rule about these columns is seen to."""
+        named = set(columns)
+        return not named & self.late and (not self.only or bool(named & self.only))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dbsynth.checks import Repair
 from dbsynth.distinct import Distinct
-from dbsynth.draft import Draft, Unit, units_of
+from dbsynth.draft import Draft, Scope, Unit, units_of
 from dbsynth.features import Ints
 from dbsynth.plan import TablePlan
 from dbsynth.schema import Table
@@ -46,12 +46,7 @@ class Mender:
 
     @classmethod
     def of(
-        cls,
-        table: Table,
-        dialect: str,
-        planned: TablePlan,
-        model: TableModel,
-        late: Collection[str] = (),
+        cls, table: Table, dialect: str, planned: TablePlan, model: TableModel, scope: Scope
     ) -> Mender:
         """
         Prepare the rules of a table.
@@ -61,12 +56,13 @@ class Mender:
             dialect: of its expressions.
             planned: its plan.
             model: its generator.
-            late: columns that are set only after the rows were mended.
+            scope: which rules, and what may change.
         """
-        units = tuple(u for u in units_of(table, planned) if not set(u.columns) & set(late))
-        repair = Repair.of(table, dialect, units, late)
+        fixed = {*scope.late, *scope.fixed}
+        units = tuple(u for u in units_of(table, planned) if not set(u.columns) & fixed)
+        repair = Repair.of(table, dialect, units, scope)
         touched = repair.touched if repair else set()
-        distinct = Distinct.of(table, dialect, planned, model, units, touched)
+        distinct = Distinct.of(table, dialect, planned, model, units, scope, touched)
         return cls(units, repair, distinct)
 
     def mend(self, rows: pa.Table, rng: np.random.Generator) -> Mended:

@@ -62,13 +62,19 @@ class Variants:
             attempt: how often this was asked for these rows; later values are further away.
             rng: decides.
         """
-        borrowed = draft.of_another([unit], rng.integers(0, len(draft.rows), len(at)))
+        present = np.flatnonzero(np.asarray(draft.rows.column(unit.columns[0]).is_valid()))
+        donors = rng.choice(present, len(at)) if len(present) else np.zeros(len(at), np.int64)
+        borrowed = draft.of_another([unit], donors)
         if unit.is_key:
             return borrowed
         column = self.columns[unit.columns[0]]
         own = draft.rows.column(column.name).take(pa.array(at)).combine_chunks()
-        values = self._others(column, own, attempt, rng)
-        return borrowed if values is None else Proposal({column.name: values})
+        # NULL has no neighbours: it becomes what another row has, or near that.
+        start = pc.coalesce(own, borrowed.values[column.name]) if attempt % 2 else own
+        values = self._others(column, start, attempt, rng)
+        if values is None:
+            return borrowed
+        return Proposal({column.name: pc.coalesce(values, borrowed.values[column.name])})
 
     def _others(
         self, column: Column, own: pa.Array, attempt: int, rng: np.random.Generator
