@@ -13,7 +13,7 @@ CREATE TABLE worker (
   left_on date,
   hours numeric(4, 1) NOT NULL CHECK (hours > 0 AND hours <= 40),
   grade smallint NOT NULL CHECK (grade IN (1, 2, 3, 5, 8)),
-  state varchar(10) NOT NULL CHECK (state IN ('active', 'away', 'gone')),
+  state varchar(10) NOT NULL CHECK (state = ANY (ARRAY['active', 'away', 'gone']::text[])),
   notes jsonb CHECK (jsonb_typeof(notes) = 'object'),
   CHECK (hired > born),
   CHECK (left_on >= hired),

@@ -8,7 +8,7 @@ CREATE TABLE place (
   country char(2) NOT NULL,
   zip integer NOT NULL,
   share percent,
-  code sku UNIQUE,
+  code sku NOT NULL UNIQUE,
   PRIMARY KEY (country, zip)
 );
 INSERT INTO place
