@@ -94,11 +94,11 @@ class _Attributes:
 
     def _mender(self, scope: Scope | None = None) -> Mender:
         """What sees to the table's rules; keys that are set later are unknown to it at first."""
-        wanted = scope or Scope(late=self._late("self", "backfill"))
+        wanted = scope or Scope(late=self._set_later("self", "backfill"))
         dialect = self.state.plan.schema.dialect
         return Mender.of(self.table, dialect, self.planned, self.model, wanted)
 
-    def _late(self, *roles: str) -> frozenset[str]:
+    def _set_later(self, *roles: str) -> frozenset[str]:
         done = {k.columns for k in self.planned.keys if k.role not in ("self", "backfill")}
         late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
         return frozenset(late - {c for columns in done for c in columns})
@@ -226,10 +226,10 @@ class _Attributes:
     def _closed(self, whole: pa.Table, values: dict[str, Any]) -> pa.Table:
         """See to the rules that need all rows: about trees, and what excludes what."""
         before = whole
-        if late := self._late("self"):
+        if late := self._set_later("self"):
             keys = {c for k in self.table.foreign_keys for c in k.columns}
             fixed = frozenset(self.state.referenced(self.planned.name) | keys)
-            scope = Scope(late=self._late("backfill"), only=late, fixed=fixed)
+            scope = Scope(late=self._set_later("backfill"), only=late, fixed=fixed)
             rng = self.state.rng(self.planned.name, "mend", "whole")
             whole = self._mender(scope).mend(whole, rng).whole
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
