@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
-from dbsynth.schema import Loss, Schema, Statement, Table, TableName
+from dbsynth.schema import ForeignKey, Loss, Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -41,6 +41,25 @@ class Adoption:
     schema: Schema  # in the target's dialect: native types, translated or dropped expressions
     names: Mapping[TableName, TableName]  # source name -> target name
     losses: tuple[Loss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Tables that are there already, without rows, and what a load into them has to know."""
+
+    schema: Schema  # of the tables that get rows, as the target's catalogs have it
+    late: tuple[ForeignKey, ...] = ()  # their rows are complete before the rows they refer to
+    updated: frozenset[TableName] = frozenset()  # tables whose keys are filled in by UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How rows get into tables that are there already."""
+
+    name: str
+    what: str  # one sentence for people
+    losses: tuple[Loss, ...] = ()
+    uncounted: frozenset[tuple[TableName, str]] = frozenset()  # columns whose counter stays behind
 
 
 class Source(Protocol):
@@ -182,6 +201,20 @@ class Target(Protocol):
 
     def commit(self) -> None:
         """Make the load visible at once."""
+
+
+@runtime_checkable
+class LoadsInPlace(Protocol):
+    """A `Target` that can load tables which are there already, all or nothing."""
+
+    def settle(self, present: Present) -> Strategy:
+        """
+        Choose how to load these tables; `create` then makes nothing, `finish` only what it undid.
+
+        Raises:
+            PermissionDeniedError: this user may not write them; names what is missing.
+            RefusedError: with this user's rights there is no order in which the keys hold.
+        """
 
 
 @dataclass(frozen=True, slots=True)

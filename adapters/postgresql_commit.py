@@ -24,7 +24,7 @@ def commit(connection: Connection, location: Location, run_id: str) -> None:
     Args:
         connection: in the transaction of the load.
         location: where to ask if the connection is lost.
-        run_id: what this run has written into the reserved table.
+        run_id: what this run has written into the reserved table; empty if nothing.
 
     Raises:
         TargetError, PermissionDeniedError: the target is as it was.
@@ -49,6 +49,8 @@ def commit(connection: Connection, location: Location, run_id: str) -> None:
 
 def _is_committed(location: Location, run_id: str) -> bool:
     """Wait until the lost session has ended, and look whose rows are there."""
+    if not run_id:
+        raise ConnectError("the run is not written down", "Look at the rows.")
     with connect(location) as again:
         again.execute(_PATIENCE)
         again.execute("SELECT pg_catalog.pg_advisory_lock(%s)", (LOCK,))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from dbsynth.adapters.postgresql_connection import Connection, attempt, described, fetch, translated
 from dbsynth.adapters.postgresql_dump import NOT_CARRIED, SETTING
-from dbsynth.errors import TargetError
+from dbsynth.errors import PermissionDeniedError, TargetError
 from dbsynth.schema import Loss, Statement
 
 _REMEDY = "Nothing was changed. Mend the cause and run again."
@@ -18,6 +18,7 @@ _NEEDED = frozenset({
 })  # fmt: skip
 # These would hide rows from verification, or act on what this run still does.
 _LAST = frozenset({"event trigger", "row security"})
+_DENIED = "(SQLSTATE 42501)"  # how `described` ends where a right is missing
 _PREPARATION = (
     "SET LOCAL check_function_bodies = off",  # functions may name tables that come later
     "SET LOCAL xmloption = content",
@@ -42,7 +43,8 @@ def try_script(connection: Connection, script: Sequence[Statement]) -> Trial:
     Run a whole script, without rows, in a transaction that the caller undoes.
 
     Raises:
-        TargetError: something fails that rows need; names all that does.
+        PermissionDeniedError: a right is missing for something that rows need; names all.
+        TargetError: something else fails that rows need; names all that does.
     """
     _prepare(connection)
     kept: list[Statement] = []
@@ -63,6 +65,13 @@ def try_script(connection: Connection, script: Sequence[Statement]) -> Trial:
             else:
                 what = f"{item.kind} {item.name}"
                 losses.append(Loss(object=what, reason=reason, instead="left out"))
+    denied = [reason for reason in missing if reason.endswith(_DENIED)]
+    if denied:  # what else is missing hangs on it
+        raise PermissionDeniedError(
+            f"this user may not create {len(denied)} objects of the schema",
+            "Grant the rights that are missing, or make this user the database's owner.",
+            denied,
+        )
     if missing:
         causes = [f"{loss.object}: {loss.reason}" for loss in losses if loss.object in early]
         raise TargetError(

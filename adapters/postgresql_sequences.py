@@ -10,7 +10,7 @@ from dbsynth import queries
 from dbsynth.adapters import ddl
 from dbsynth.adapters.ddl import DialectRules
 from dbsynth.adapters.postgresql_connection import DIALECT
-from dbsynth.schema import Column, Schema, Table
+from dbsynth.schema import Column, Schema, Table, TableName
 
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'::regclass\)")
 
@@ -22,6 +22,13 @@ class Numbering:
     what: str  # for messages
     sequence: str  # an expression that gives its name as text
     rows: list[str] = field(default_factory=list)  # SELECTs of one column, used
+    columns: list[tuple[TableName, str]] = field(default_factory=list)  # that draw from it
+
+    def add(self, table: Table, column: Column, rules: DialectRules) -> None:
+        """Note that a column draws from it."""
+        name, quoted = ddl.quote_table(table.name, rules), ddl.quote(column.name, rules)
+        self.rows.append(f"SELECT {quoted} AS used FROM {name}")
+        self.columns.append((table.name, column.name))
 
     @property
     def statement(self) -> str:
@@ -45,7 +52,7 @@ def numberings(schema: Schema, rules: DialectRules) -> list[Numbering]:
     for table, column, sequence in drawn(schema):
         text = ddl.literal(sequence, rules)
         named = found.setdefault(text, Numbering(f"sequence {sequence}", text))
-        named.rows.append(_used(table, column, rules))
+        named.add(table, column, rules)
     for table in schema.tables:
         for column in table.columns:
             if column.identity in ("always", "by default"):
@@ -53,11 +60,6 @@ def numberings(schema: Schema, rules: DialectRules) -> list[Numbering]:
                 owned = ", ".join(ddl.literal(text, rules) for text in (name, column.name))
                 text = f"pg_catalog.pg_get_serial_sequence({owned})"
                 what = f"the sequence of {table.name}.{column.name}"
-                rows = [_used(table, column, rules)]
-                found[text] = Numbering(what, text, rows)
+                found[text] = Numbering(what, text)
+                found[text].add(table, column, rules)
     return list(found.values())
-
-
-def _used(table: Table, column: Column, rules: DialectRules) -> str:
-    name = ddl.quote_table(table.name, rules)
-    return f"SELECT {ddl.quote(column.name, rules)} AS used FROM {name}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 import pyarrow as pa
 
 from dbsynth.adapters import ddl
-from dbsynth.adapters.base import RESERVED, Adoption, Identity
+from dbsynth.adapters.base import RESERVED, Adoption, Identity, Present, Strategy
 from dbsynth.adapters.postgresql_adopt import adopt
 from dbsynth.adapters.postgresql_commit import LOCK, commit
 from dbsynth.adapters.postgresql_connection import (
@@ -24,6 +24,7 @@ from dbsynth.adapters.postgresql_connection import (
 )
 from dbsynth.adapters.postgresql_copy import copy_rows
 from dbsynth.adapters.postgresql_ddl import finish_sequences
+from dbsynth.adapters.postgresql_inplace import InPlace, staging_place
 from dbsynth.adapters.postgresql_query import run
 from dbsynth.adapters.postgresql_script import clear, run_after_rows, run_before_rows, run_last
 from dbsynth.adapters.postgresql_types import RULES, rules_for
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from dbsynth.adapters.ddl import DialectRules
 
 _RECORD = TableName("public", RESERVED)
-_STAGED = TableName("pg_temp", "dbsynth_backfill")
 _REMEDY = "Nothing was changed. Mend the cause and run again."
 
 
@@ -51,6 +51,7 @@ class PostgresTarget:
         self._rules: DialectRules = RULES
         self._last: tuple[Statement, ...] = ()  # the script, once all but its end is done
         self._run_id = ""
+        self._in_place: InPlace | None = None
         self.server_version = ""
 
     def __enter__(self) -> Self:
@@ -87,8 +88,11 @@ class PostgresTarget:
             LockedError: another run is loading this target.
         """
         with translated(TargetError, "cannot check the target", _REMEDY):
+            is_vacant = not self.occupants()
             missing = [
-                r["privilege"] for r in fetch(self._connection, "privileges") if not r["is_held"]
+                r["privilege"]
+                for r in fetch(self._connection, "privileges")
+                if not r["is_held"] and (is_vacant or not r["is_to_create"])
             ]
             lock = self._connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", (LOCK,))
             is_locked = lock.fetchall()[0][0]
@@ -108,6 +112,17 @@ class PostgresTarget:
         with translated(TargetError, "cannot try the schema on the target", _REMEDY):
             return adopt(self._connection, schema, self._rules)
 
+    def settle(self, present: Present) -> Strategy:
+        """
+        Choose how to load tables that are there, by what this user may do.
+
+        Raises:
+            PermissionDeniedError: this user may not write them; names what is missing.
+            RefusedError: with this user's rights there is no order in which the keys hold.
+        """
+        self._in_place = InPlace(self._connection, present, self._rules)
+        return self._in_place.strategy
+
     def begin(self, *, replace: bool) -> None:
         """
         Open the transaction; with `replace`, drop all that users made in this database.
@@ -118,10 +133,13 @@ class PostgresTarget:
             self._connection.execute("BEGIN")
         if replace:
             clear(self._connection)
+        if self._in_place is not None:
+            self._in_place.open()
 
     def create(self, schema: Schema) -> None:
         """Create schemas, extensions, types, functions, sequences and tables without keys."""
-        run_before_rows(self._connection, schema.script)
+        if self._in_place is None:
+            run_before_rows(self._connection, schema.script)
 
     def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         """
@@ -139,12 +157,14 @@ class PostgresTarget:
         self, table: Table, columns: Sequence[str], batches: Iterable[pa.RecordBatch]
     ) -> int:
         """Set `columns` of the rows with these primary keys; batches hold key and columns."""
-        staged = ddl.quote_table(_STAGED, self._rules)
+        with translated(TargetError, f"cannot fill in keys of {table.name}", _REMEDY):
+            place = staging_place(self._connection)
+        staged = ddl.quote_table(place, self._rules)
         name, rules = self.quote(table.name), self._rules
         wanted = [table.column(c) for c in (*table.primary_key, *columns)]
         plain = [replace(c, generated=None, identity=None, default=None) for c in wanted]
         plain = [replace(c, is_nullable=True) for c in plain]
-        create = ddl.create_table(Table(name=_STAGED, columns=tuple(plain)), rules, inline=())
+        create = ddl.create_table(Table(name=place, columns=tuple(plain)), rules, inline=())
         sets = ", ".join(f"{ddl.quote(c, rules)} = s.{ddl.quote(c, rules)}" for c in columns)
         match = " AND ".join(
             f"t.{ddl.quote(c, rules)} = s.{ddl.quote(c, rules)}" for c in table.primary_key
@@ -160,6 +180,9 @@ class PostgresTarget:
 
     def finish(self, schema: Schema) -> None:
         """Create keys, indexes, checks, views, triggers; set sequences past the rows; analyze."""
+        if self._in_place is not None:
+            self._in_place.close()
+            return
         run_after_rows(self._connection, schema.script)
         finish_sequences(self._connection, schema, self._rules)
         self._last = schema.script
@@ -176,6 +199,8 @@ class PostgresTarget:
 
     def record(self, manifest: Mapping[str, str]) -> None:
         """Write the run's manifest into the reserved table (columns key, value)."""
+        if self._in_place is not None and not self._in_place.may_record:
+            return
         name, self._run_id = self.quote(_RECORD), manifest.get("run_id", "")
         with translated(TargetError, f"cannot write {_RECORD}", _REMEDY):
             self._connection.execute(f"DROP TABLE IF EXISTS {name}".encode())

@@ -178,11 +178,16 @@ def plan(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Write the plan here, not to stdout.")
     ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option("--target", metavar="TARGET", help="Also tell what would become of it there."),
+    ] = None,
     seed: Seed = None,
     tables: Tables = [],
     exclude: Exclude = [],
     engine: Engine = None,
     quality: QualityName = None,
+    replace: Replace = False,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -194,24 +199,31 @@ def plan(
     \b
     dbsynth plan postgresql://reader@db1/shop -o plan.yaml
     dbsynth plan shop.db --tables 'order*' --json
+    dbsynth plan @prod --target @staging
 
     The plan holds no row of the source. Edit it, keep it in git, and hand it to
     `dbsynth clone --plan`; a source that has changed its schema since is refused.
+    With --target, TARGET is asked what it can hold and how it would be loaded; it is not changed.
     """
     from dbsynth import planfile, run
     from dbsynth.references import summary
+    from dbsynth.report import landing_lines
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), config=load(config),
+        quality=_quality(quality), replace=replace, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
-        made = run.plan(source, options, progress=watch)
-    text = planfile.to_yaml(made)
+        if target is None:
+            made, told = run.plan(source, options, progress=watch), []
+        else:
+            made, landing = run.preview(source, target, options, progress=watch)
+            told = landing_lines(landing)
+    text = "".join(f"# target: {line}\n" for line in told) + planfile.to_yaml(made)
     if output is not None:
         _write(output, text)
     if json:
-        put_json(planfile.to_json(made)["plan"])
+        put_json(planfile.to_json(made)["plan"] | ({"target": told} if target else {}))
     elif output is None:
         put(text)
     for line in () if quiet else summary(made.references):

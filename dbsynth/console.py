@@ -90,9 +90,11 @@ class Watcher:
         key = (event.stage, "" if event.stage in _WHOLE else event.table)
         if self._is_quiet:
             return
-        if self._bars is not None:
+        if self._bars is not None and event.stage != "target":
             self._show(self._bars, key, event)
-        if event.is_last and event.stage not in _NO_LINE:
+        if event.stage == "target":
+            self._put(f"{event.stage:<10} {event.note}")
+        elif event.is_last and event.stage not in _NO_LINE:
             now = time.monotonic()
             self._line(event, now - self._last_line)
             self._last_line = now
@@ -111,7 +113,10 @@ class Watcher:
         table = "" if is_whole else event.table
         note = "" if is_whole else event.note
         count = f"{event.done:,} {unit}"
-        text = f"{event.stage:<10} {table:<32} {count:>20} {seconds:8.1f} s  {note}".rstrip()
+        self._put(f"{event.stage:<10} {table:<32} {count:>20} {seconds:8.1f} s  {note}".rstrip())
+
+    def _put(self, text: str) -> None:
+        """Print a line, above the bars if there are some."""
         if self._bars is not None:
             self._bars.console.print(redact(text), markup=False, highlight=False)
         else:

@@ -9,7 +9,8 @@ DbsynthError                    1  something failed while running
 ├── UnsupportedSchemaError      2  the source cannot be cloned as it is (lists every problem)
 ├── RefusedError                3  refused for safety; nothing was touched
 │   ├── SameDatabaseError       3  source and target are one database
-│   └── TargetNotEmptyError     3  the target holds tables and --replace was not given
+│   ├── TargetNotEmptyError     3  the target holds rows and --replace was not given
+│   └── SchemaMismatchError     3  the target's empty tables cannot hold the source's rows
 ├── VerifyFailedError           4  the target breaks a rule; it was not swapped in
 ├── ConnectError                5  no connection to a database
 ├── PermissionDeniedError       5  connected, but a right is missing
@@ -77,7 +78,11 @@ class SameDatabaseError(RefusedError):
 
 
 class TargetNotEmptyError(RefusedError):
-    """The target holds tables and may not be replaced."""
+    """The target holds rows, or what cannot be loaded as it is, and may not be replaced."""
+
+
+class SchemaMismatchError(RefusedError):
+    """The target's tables are there, without rows, and differ from what the rows need."""
 
 
 class VerifyFailedError(DbsynthError):

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["introspect", "classify", "read", "fit", "generate", "write", "index", "verify"]
+Stage = Literal[
+    "introspect", "classify", "target", "read", "fit", "generate", "write", "index", "verify"
+]  # target: what it will hold, in the note
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table as Grid
 
+    from dbsynth.landing import Landing
+
 SCHEMA_VERSION = 1  # of `Run.to_json`; a field may be added without a new version
 _NAMED_LOSSES = 4  # of the objects that a target changes in the same way
 _TEXT_WIDTH = 100  # of `Run.to_text`, which knows no terminal
@@ -143,6 +145,15 @@ def _key_data(key: ForeignKey) -> dict[str, Any]:
     data = {"child": str(key.child), "columns": list(key.columns), "parent": str(key.parent)}
     data["parent_columns"] = list(key.parent_columns)
     return data | ({"where": asdict(key.when)} if key.when else {})
+
+
+def landing_lines(landing: Landing) -> list[str]:
+    """Say how rows get into a target, and what it cannot hold: one line each, alike ones in one."""
+    lines = [landing.way]
+    for (reason, instead), objects in _alike(landing.losses).items():
+        named = _first_few(objects).replace("\n", ", ")
+        lines.append(f"{named}: {reason}; {instead}")
+    return lines
 
 
 def render_text(run: Run, console: Console) -> None:

@@ -30,6 +30,7 @@ from dbsynth.errors import (
 from dbsynth.findings import Findings
 from dbsynth.grants import split, with_grants
 from dbsynth.inspection import Inspection
+from dbsynth.landing import Landing, Standing, land, survey
 from dbsynth.leaks import describe, leaked_values, planned_pairs
 from dbsynth.ownership import TableWish
 from dbsynth.plan import Plan
@@ -38,7 +39,7 @@ from dbsynth.planner import build_plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.references import combine
 from dbsynth.release import Release
-from dbsynth.report import Run, TableRun, manifest
+from dbsynth.report import Run, TableRun, landing_lines, manifest
 from dbsynth.revise import measured, orphan_notes, revise
 from dbsynth.sample import read_profile
 from dbsynth.schema import Schema, TableName
@@ -47,7 +48,7 @@ from dbsynth.undeclared import propose
 from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
-from dbsynth.write import Written, require_vacant, write
+from dbsynth.write import Written, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
 if TYPE_CHECKING:
@@ -90,9 +91,11 @@ def clone(
         with open_source(origin) as reader:
             writer = load.enter_context(open_target(place))
             _refuse_same(reader, writer)
-            _require_ready(writer, options)
-            model = _fit(reader, _plan(reader, options, clock), clock)
-        return _load(model, writer, _Job(options, clock, place, origin))
+            standing = _stand(writer, place, options)
+            made = _plan(reader, options, clock)
+            landing = _land(made, writer, standing, options, clock)
+            model = _fit(reader, made, clock)
+        return _load(model, writer, landing, _Job(options, clock, place, origin))
 
 
 def inspect(
@@ -114,6 +117,24 @@ def plan(source: str, options: Options | None = None, *, progress: Progress = si
         return _plan(reader, options, progress)
 
 
+def preview(
+    source: str, target: str, options: Options | None = None, *, progress: Progress = silent
+) -> tuple[Plan, Landing]:
+    """
+    Decide what a clone would do, and what would become of it in a target, which stays as it is.
+
+    Raises:
+        DbsynthError: as `clone` would before it learns anything.
+    """
+    options = options or Options()
+    place = _resolve(target, options)
+    with open_source(_resolve(source, options)) as reader, open_target(place) as writer:
+        _refuse_same(reader, writer)
+        standing = _stand(writer, place, options)
+        made = _plan(reader, options, progress)
+        return made, _land(made, writer, standing, options, progress)
+
+
 def fit(source: str, options: Options | None = None, *, progress: Progress = silent) -> Model:
     """Learn from a source; the model holds released statistics only and needs no source."""
     options = options or Options()
@@ -133,9 +154,11 @@ def generate(
     """
     options = options or Options()
     place = _resolve(target, options)
+    clock = _Clock(progress)
     with open_target(place) as writer:
-        _require_ready(writer, options)
-        return _load(model, writer, _Job(options, _Clock(progress), place))
+        standing = _stand(writer, place, options)
+        landing = _land(model.plan, writer, standing, options, clock)
+        return _load(model, writer, landing, _Job(options, clock, place))
 
 
 def verify(target: str, like: str | None = None, options: Options | None = None) -> Findings:
@@ -159,10 +182,21 @@ def _refuse_same(source: Source, target: Target) -> None:
         )
 
 
-def _require_ready(target: Target, options: Options) -> None:
-    """Find out before any work whether the target can be written."""
+def _stand(target: Target, place: Location, options: Options) -> Standing:
+    """Find out before any work whether the target can be written, and what is in it."""
     target.check()
-    require_vacant(target, replace=options.replace)
+    return survey(target, place, replace=options.replace)
+
+
+def _land(
+    made: Plan, target: Target, standing: Standing, options: Options, progress: Progress
+) -> Landing:
+    """Find out, and tell, what the target will hold, before anything is learned or made."""
+    granted = replace(made, schema=with_grants(made.schema, options.roles))
+    landing = land(target, granted, standing, replace=options.replace)
+    for line in landing_lines(landing):
+        progress(Event("target", "", 1, 1, line))
+    return landing
 
 
 def _plan(source: Source, options: Options, progress: Progress) -> Plan:
@@ -301,14 +335,11 @@ class _Job:
         return self.options.seed
 
 
-def _load(model: Model, target: Target, job: _Job) -> Run:
+def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     """Generate, write, verify, record and commit: in this order, or not at all."""
     from dbsynth.generate import generate as draw
 
     options, clock = job.options, job.clock
-    model = replace(
-        model, plan=replace(model.plan, schema=with_grants(model.plan.schema, options.roles))
-    )
     rows = _rows(model.plan, options.rows)
     drawn = draw(model, scale=options.scale, seed=job.seed, rows=rows, progress=clock)
     expected = {
@@ -316,7 +347,7 @@ def _load(model: Model, target: Target, job: _Job) -> Run:
         for name, table in model.plan.tables.items()
     }
     written = write(
-        model.plan, drawn, target, replace=options.replace, progress=clock, expected_rows=expected
+        model.plan, drawn, target, landing=landing, progress=clock, expected_rows=expected
     )
     findings = _verify(model.plan, target, written, job)
     done = _run(model.plan, written, findings, job)

@@ -1,4 +1,4 @@
-"""Write generated rows into a target: adopt the schema, create, load table by table, finish."""
+"""Write generated rows into a target: create, load table by table, finish."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbsynth.arrow import arrow_schema
-from dbsynth.errors import TargetError, TargetNotEmptyError
+from dbsynth.errors import TargetError
 from dbsynth.extremes import without_extremes
 from dbsynth.progress import Event, Progress
 from dbsynth.schema import Backfill, Batch, Table, TableName
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from dbsynth.adapters.base import Adoption, Target
+    from dbsynth.landing import Landing
     from dbsynth.plan import Plan
-
-_NAMED_OCCUPANTS = 10  # how many tables of a target that is not empty are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +31,12 @@ class Written:
     seconds: float
 
 
-def require_vacant(target: Target, *, replace: bool) -> None:
-    """
-    Refuse a target that holds tables, unless they may be replaced.
-
-    Raises:
-        TargetNotEmptyError: there are tables or views, and `replace` is not set.
-    """
-    occupants = target.occupants()
-    if replace or not occupants:
-        return
-    named = ", ".join(map(str, occupants[:_NAMED_OCCUPANTS]))
-    more = len(occupants) - _NAMED_OCCUPANTS
-    raise TargetNotEmptyError(
-        f"the target holds {len(occupants)} tables or views: {named}"
-        + (f" and {more} more" if more > 0 else ""),
-        "Give --replace to replace everything in the target, or name an empty database.",
-    )
-
-
 def write(
     plan: Plan,
     batches: Iterable[Batch | Backfill],
     target: Target,
     *,
-    replace: bool,
+    landing: Landing,
     progress: Progress,
     expected_rows: Mapping[TableName, int] | None = None,
 ) -> Written:
@@ -70,28 +50,26 @@ def write(
         batches: rows by the source's table and column names, parents first; backfills after the
             rows that they change.
         target: entered and checked, not begun.
-        replace: the target's present content may go away at commit.
+        landing: what the target will hold.
         progress: told about the stages write and index.
         expected_rows: rows per source table, for progress; default: the plan's.
 
     Raises:
-        TargetNotEmptyError: the target is not empty, and `replace` is not set.
         TargetError: the target refused something, or a column cannot hold a value.
     """
     started = time.perf_counter()
-    require_vacant(target, replace=replace)
-    adoption = target.adopt(plan.schema)
-    target.begin(replace=replace)
+    adoption = landing.adoption
+    target.begin(replace=landing.replace)
     target.create(adoption.schema)
     expected = expected_rows or {n: t.target_rows for n, t in plan.tables.items()}
-    load = _Load(plan, adoption, target, progress, expected)
+    load = _Load(plan, landing, target, progress, expected)
     for _, group in itertools.groupby(batches, _load_key):
         load.take(group)
     load.announce_ends()
     progress(Event("index", "", 0, 1))
     target.finish(adoption.schema)
     progress(Event("index", "", 1, 1))
-    rows = {adoption.names[t]: n for t, n in load.rows.items()}
+    rows = {adoption.names[t]: n for t, n in load.rows.items()} | dict(landing.kept)
     return Written(adoption, rows, time.perf_counter() - started)
 
 
@@ -139,12 +117,13 @@ class _Load:
     def __init__(
         self,
         plan: Plan,
-        adoption: Adoption,
+        landing: Landing,
         target: Target,
         progress: Progress,
         expected: Mapping[TableName, int],
     ) -> None:
-        self._plan, self._adoption, self._target = plan, adoption, target
+        self._plan, self._adoption, self._target = plan, landing.adoption, target
+        self._kept = landing.kept
         self._progress, self._expected = progress, expected
         self._ended: set[TableName] = set()
         self.rows = {t.name: 0 for t in plan.schema.tables}
@@ -154,6 +133,8 @@ class _Load:
         first = next(group)
         source = self._plan.schema.table(first.table)
         table = self._adoption.schema.table(self._adoption.names[first.table])
+        if table.name in self._kept:
+            return
         names = {
             s.name: t.name for s, t in zip(source.columns, table.columns, strict=True)
         }  # adopting may rename a column but never moves one

@@ -19,6 +19,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import pytest
 from hypothesis import settings
 
+from tests.roles import NewRole, roles
+
 # Machines that are busy must not fail a test; thirty examples each keep the suite quick.
 settings.register_profile("dbsynth", deadline=None, max_examples=30)
 settings.load_profile("dbsynth")
@@ -96,6 +98,13 @@ def _new_databases(server: str) -> Iterator[NewDatabase]:
         yield create
         for name in names:
             admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def new_role(pg_server: str) -> Iterator[NewRole]:
+    """A function that makes an ordinary role; ask for it before databases, which go first."""
+    with roles(pg_server) as create:
+        yield create
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dbsynth.adapters import open_source, open_target
 from dbsynth.adapters.base import Target
 from dbsynth.arrow import arrow_schema
 from dbsynth.findings import Findings
+from dbsynth.landing import Landing
 from dbsynth.plan import Plan, TableMode, TablePlan
 from dbsynth.progress import silent
 from dbsynth.report import Run, TableRun, manifest
@@ -77,7 +78,8 @@ def generated(schema: Schema, *mails: str) -> Iterator[Batch | Backfill]:
 
 def load(target: Target, schema: Schema, *mails: str) -> tuple[Written, Findings]:
     plan = planned(schema)
-    written = write(plan, generated(schema, *mails), target, replace=False, progress=silent)
+    landing = Landing(target.adopt(schema), "anew")
+    written = write(plan, generated(schema, *mails), target, landing=landing, progress=silent)
     return written, verify(written.adoption.schema, target, expected_rows=written.rows)
 
 

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 
 from dbsynth.adapters.base import Adoption
-from dbsynth.errors import TargetError, TargetNotEmptyError
+from dbsynth.errors import TargetError
+from dbsynth.landing import Landing
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.progress import Event, silent
 from dbsynth.schema import Backfill, Batch, Column, Schema, SqlType, Table, TableName
-from dbsynth.write import cast_rows, require_vacant, write
+from dbsynth.write import cast_rows, write
 
 A, B, EMPTY = (TableName("s", n) for n in ("a", "b", "empty"))
 INTEGER = SqlType(kind="integer", native="bigint", bits=64)
@@ -25,14 +26,10 @@ INTEGER = SqlType(kind="integer", native="bigint", bits=64)
 class Notebook:
     """A target that notes every call; it renames each table to t__name and column "x" to "x_1"."""
 
-    present: tuple[TableName, ...] = ()
     greed: int | None = None  # how many batches of a write it takes; None: all
     calls: list[Any] = field(default_factory=list)
     dialect: str = "sqlite"
     server_version: str = "3"
-
-    def occupants(self) -> tuple[TableName, ...]:
-        return self.present
 
     def adopt(self, schema: Schema) -> Adoption:
         names = {t.name: TableName("", f"t__{t.name.name}") for t in schema.tables}
@@ -91,8 +88,8 @@ def rows(**columns: list[Any]) -> pa.RecordBatch:
 
 
 def load(target: Any, plan: Plan, items: Iterable[Batch | Backfill], **options: Any) -> Any:
-    given = {"replace": False, "progress": silent, **options}
-    return write(plan, items, target, **given)
+    landing = Landing(target.adopt(plan.schema), "anew", **options.pop("land", {}))
+    return write(plan, items, target, landing=landing, **{"progress": silent, **options})
 
 
 def test_batches_of_one_table_become_one_write_under_the_targets_names() -> None:
@@ -170,23 +167,18 @@ def test_a_target_that_leaves_rows_behind_is_found_out() -> None:
         load(Notebook(greed=1), planned({A: 3}), items)
 
 
-def test_a_target_with_tables_is_refused_before_anything_is_done() -> None:
-    target = Notebook(present=tuple(TableName("", f"old{n:02}") for n in range(12)))
-    with pytest.raises(TargetNotEmptyError) as caught:
-        load(target, planned({A: 0}), [])
-    named = ", ".join(f"old{n:02}" for n in range(10))
-    assert (caught.value.message, "--replace" in caught.value.remedy, target.calls) == (
-        f"the target holds 12 tables or views: {named} and 2 more",
-        True,
-        [],
-    )
-
-
-def test_a_target_with_tables_is_taken_if_they_may_be_replaced() -> None:
-    target = Notebook(present=(TableName("", "old"),))
-    require_vacant(target, replace=True)  # type: ignore[arg-type]
-    load(target, planned({A: 0}), [], replace=True)
+def test_what_is_there_goes_away_if_it_may_be_replaced() -> None:
+    target = Notebook()
+    load(target, planned({A: 0}), [], land={"replace": True})
     assert target.calls[0] == ("begin", True)
+
+
+def test_a_table_that_keeps_its_rows_gets_none() -> None:
+    target, kept = Notebook(), TableName("", "t__a")
+    items = [Batch(A, rows(id=[1], x=[5])), Batch(B, rows(x=[7], id=[4]))]
+    written = load(target, planned({A: 1, B: 1}), items, land={"kept": {kept: 4}})
+    assert [call[1] for call in target.calls if call[0] == "write"] == ["t__b"]
+    assert written.rows[kept] == 4
 
 
 def cast(values: pa.Array, kind: SqlType) -> pa.Array:
