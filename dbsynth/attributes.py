@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import ancestors, chosen_parents
@@ -30,6 +31,7 @@ from dbsynth.state import State
 from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel
 from dbsynth.trees import hang
+from dbsynth.unfolding import decimals_of, draw_document
 from dbsynth.values import from_floats, moments_to_text, placeholders
 
 
@@ -143,6 +145,8 @@ class _Attributes:
             self.model.makers, self.table, self.planned, columns, self.state.seed, start,
             stop - start,
         )  # fmt: skip
+        for name, document in self.model.documents.items():
+            made[name] = draw_document(document, self.state.seed, start, stop - start)
         for name, values in made.items():
             missing = pa.array(drawn[name] == 0) if name in fitted else None
             is_masked = missing is not None and isinstance(fitted[name], PresenceColumn)
@@ -248,7 +252,7 @@ def _to_arrow(
     kind = arrow_type(sql.type)
     if isinstance(column, DatetimeColumn) and pa.types.is_string(kind):
         return moments_to_text(values.astype(np.float64), column.time is None)
-    decimals = 10
-    if isinstance(column, NumberColumn) and column.codec.step:
-        decimals = max(0, -int(np.floor(np.log10(column.codec.step) + 1e-9)))
+    decimals = decimals_of(column.codec.step) if isinstance(column, NumberColumn) else 10
+    if isinstance(column, NumberColumn) and column.family:
+        return numerals.write(values.astype(np.float64), sql.type, decimals)
     return from_floats(values.astype(np.float64), kind, decimals)

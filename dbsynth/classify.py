@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbsynth import lexicon
 from dbsynth.limits import allowed_labels, is_unique_alone
+from dbsynth.peculiar import are_documents, treat_json, treat_type
 from dbsynth.profiles import Profile
 from dbsynth.schema import Column, Schema, Table, TableName
 from dbsynth.treatments import Treatment, TreatmentKind, Treatments
@@ -122,21 +123,13 @@ def _column(clues: _Clues) -> Treatment:
         case "bytes":
             return clues.treat("binary", "type bytes")
         case "json":
-            return _json(clues)
+            return treat_json(clues.profile, is_unique=clues.is_unique)
         case "uuid":
             return _uuid(clues)
         case "string":
             return _string(clues)
         case _:
-            if clues.may_be_category:
-                return clues.treat("category", clues.repeats)
-            return clues.treat("void", f"type {clues.column.type.native} is not understood")
-
-
-def _json(clues: _Clues) -> Treatment:
-    if clues.may_be_category and clues.profile.distinct <= _FEW_DOCUMENTS:
-        return clues.treat("category", clues.repeats)
-    return clues.treat("json", "type json")
+            return treat_type(clues.column.type, clues.profile, is_unique=clues.is_unique)
 
 
 def _uuid(clues: _Clues) -> Treatment:
@@ -189,6 +182,8 @@ def _number(clues: _Clues) -> Treatment:
 
 
 def _string(clues: _Clues) -> Treatment:
+    if not clues.is_unique and are_documents(clues.profile):
+        return treat_json(clues.profile, is_unique=False)
     return (
         _told(clues)
         or _named(clues)

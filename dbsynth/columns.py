@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from dbsynth import numerals
 from dbsynth.anchors import SOME_DAYS, fit_datetime
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.conditions import Siblings
@@ -70,7 +71,7 @@ class ColumnFit:
                 CategoryColumn(column.name, codec) if codec.labels else PresenceColumn(column.name)
             )
         if kind == "number" or (kind == "datetime" and column.type.kind == "time"):
-            return self._number(statistic, column, to_floats(data), ordered)
+            return self._number(statistic, column, data, ordered)
         if kind != "datetime":
             return PresenceColumn(column.name)
         is_text = pa.types.is_string(data.type)
@@ -107,17 +108,19 @@ class ColumnFit:
         return CategoryCodec(column.type.labels or listed)
 
     def _number(
-        self, statistic: str, column: Column, values: Floats, siblings: Siblings | None
+        self, statistic: str, column: Column, data: pa.Array, siblings: Siblings | None
     ) -> NumberColumn:
+        family = column.type.family if column.type.kind == "other" else ""
+        values = numerals.read(data, column.type) if family else to_floats(data)
         limits = bounds(self.table, column.name, self.dialect)
         codec = NumberCodec.fit(statistic, values, self.entities, self.release, _range(*limits))
         if siblings is None:
-            return NumberColumn(column.name, codec)
+            return NumberColumn(column.name, codec, family=family)
         plain = np.where(is_plain(values), values, np.nan)
         later = siblings.index > 0
         gaps = np.where(later, plain - plain[np.maximum(siblings.previous, 0)], np.nan)
         gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
-        return NumberColumn(column.name, codec, gap, self._is_strict(column.name))
+        return NumberColumn(column.name, codec, gap, self._is_strict(column.name), family)
 
 
 def _days(low: float | None, high: float | None) -> tuple[float, float]:

@@ -13,8 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth import numerals
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.schema import SqlType
 from dbsynth.values import DAY, text_to_moments, to_floats
 
 Phase = Literal["any", "first", "later"]
@@ -75,9 +77,12 @@ class NumberColumn:
     codec: NumberCodec
     gap: NumberCodec | None = None  # distance to the previous sibling
     is_strict: bool = False  # siblings may not share a value
+    family: str = ""  # of a number in disguise, see `numerals`
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow numbers into floats, NaN for NULL."""
+        if self.family:
+            return numerals.read(column, SqlType(kind="other", native="", family=self.family))
         return to_floats(column)
 
     def features(self, values: Floats) -> Features:

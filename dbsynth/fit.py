@@ -23,6 +23,7 @@ from dbsynth.conditions import (
     sibling_state,
     siblings_of,
 )
+from dbsynth.documents import Document
 from dbsynth.encode import (
     CategoryColumn,
     DatetimeColumn,
@@ -42,6 +43,7 @@ from dbsynth.release import Release
 from dbsynth.rows import IGNORED, Layout, Values
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
+from dbsynth.shredding import fit_document
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
 
 if TYPE_CHECKING:
@@ -133,6 +135,7 @@ class _TableFit:
             makers=fit_makers(
                 self.table, self.planned, self.rows, self.entities, self.release, _drawn(content)
             ),
+            documents=self._documents(),
             counts=counts,
             ownerless=self._ownerless(owners),
             agreements=self._agreements(),
@@ -155,6 +158,21 @@ class _TableFit:
             clusters=self._cluster(),
             agreements=self._agreements(),
         )
+
+    def _documents(self) -> dict[str, Document]:
+        """Learn the columns whose values are made of others."""
+        return {
+            c.name: fit_document(
+                (str(self.planned.name), c.name),
+                c.type,
+                self._columns.values(c.name).cast(pa.string()),
+                self.entities,
+                self.release,
+                is_json=self.planned.columns[c.name].semantic == "json",
+            )
+            for c in self.table.written_columns
+            if self.planned.columns[c.name].kind == "structure"
+        }
 
     def _plain(self, column: Column) -> bool:
         return self.planned.columns[column.name].kind in ("category", "number")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from dbsynth import queries
 from dbsynth.ask import Committed, Queryable, about, as_text, one_row, own_rows
 from dbsynth.findings import Finding, Findings
+from dbsynth.leaves import all_leaves, has_leaves, telling_leaves
 from dbsynth.schema import Schema, SqlType, TableName
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from dbsynth.plan import Plan
     from dbsynth.treatments import Treatment
 
-Expected = Literal["none", "short", "any"]
+# Which source values may turn up by chance: none, short ones, any (names, places); or values are
+# made of parts, of which short ones may.
+Expected = Literal["none", "short", "any", "parts"]
 
 # Personal data of which one value points to one person.  Names and places recur by chance.
 IDENTIFYING = frozenset({
@@ -32,6 +35,7 @@ _MEASURED = frozenset({"category", "number", "datetime"})
 SHORT = 8  # characters; longer values do not meet by chance
 _COMPARED = ("string", "uuid", "json", "other")
 _CHUNK = 500_000  # source values that are looked up at once
+_PARTED = 50_000  # values that are taken apart, of either side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,6 @@ class ColumnPair:
     source_column: str
     target: TableName
     target_column: str
-    # Which source values may turn up by chance: none, short ones, or any (names, places).
     expected: Expected = "short"
 
 
@@ -67,7 +70,9 @@ def expectation(treatment: str) -> Expected:
     kind, _, semantic = treatment.partition(" ")
     if kind == "personal":
         return "none" if semantic in IDENTIFYING else "any"
-    return "any" if kind in _MEASURED else "short"
+    if kind == "structure":
+        return "parts"
+    return "any" if kind in _MEASURED or treatment == "key serial" else "short"
 
 
 def describe(treatment: Treatment) -> str:
@@ -101,7 +106,8 @@ def leaked_values(
     Count, per column, the different source values that the target holds.
 
     Compared are text-like columns of which more than half of the source's values are different,
-    and identifying ones in any case.  Surrounding blanks do not count, nor do empty texts.
+    and identifying ones in any case.  Surrounding blanks do not count, nor do empty texts.  Of
+    documents, arrays and rows the texts inside are compared, path by path, in the first 50,000.
 
     Args:
         source: the original, entered.
@@ -113,11 +119,16 @@ def leaked_values(
         a leak for every compared column, by the target's table and column; most say 0.
     """
     textual = [p for p in pairs if _type(schema, p).kind in _COMPARED]
+    parted = [p for p in textual if _is_parted(schema, p)]
     found = {}
-    for name, group in groupby(textual, key=lambda p: p.source):
+    rest = [p for p in textual if p not in parted]
+    for name, group in groupby(rest, key=lambda p: p.source):
         with about(name):
             for pair in _mostly_distinct(source, schema, name, list(group)):
                 found[pair.target, pair.target_column] = _compare(source, target, schema, pair)
+    for pair in parted:
+        with about(pair.source):
+            found[pair.target, pair.target_column] = _compare_parts(source, target, schema, pair)
     return found
 
 
@@ -127,7 +138,7 @@ def leak_findings(leaks: Mapping[tuple[TableName, str], Leak]) -> Findings:
     for (table, column), leak in leaks.items():
         if not leak.leaked:
             continue
-        surely = {"none": leak.leaked, "short": leak.leaked_long, "any": 0}[leak.expected]
+        surely = {"none": leak.leaked, "any": 0}.get(leak.expected, leak.leaked_long)
         found.append(
             Finding(
                 check="leaked values",
@@ -162,16 +173,7 @@ def _compare(source: Source, target: Queryable, schema: Schema, pair: ColumnPair
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    column = queries.identifier(target.dialect, pair.target_column)
-    # Other dialects' shapes are texts in the target.
-    family = _type(schema, pair).family if source.dialect == target.dialect else ""
-    slots = {
-        "text": as_text(target.dialect, column, family),
-        "table": own_rows(target, pair.target),
-        "column": column,
-    }
-    sql = queries.render(queries.get("verify", "distinct_values"), slots)
-    held = _normal(target.query(sql).column(0).cast(pa.string()))
+    held = _normal(_held(source, target, schema, pair))
     leaked, seen = [pa.array([], pa.string())], 0
     for chunk in _chunks(source, schema, pair):
         values = _normal(chunk)
@@ -184,6 +186,55 @@ def _compare(source: Source, target: Queryable, schema: Schema, pair: ColumnPair
         target_values=len(held),
         leaked=len(hits),
         leaked_long=pc.sum(pc.greater(pc.utf8_length(hits), SHORT)).as_py() or 0,
+    )
+
+
+def _held(source: Source, target: Queryable, schema: Schema, pair: ColumnPair) -> pa.ChunkedArray:
+    """Ask the target for a column's different values, as text."""
+    column = queries.identifier(target.dialect, pair.target_column)
+    # Other dialects' shapes are texts in the target.
+    family = _type(schema, pair).family if source.dialect == target.dialect else ""
+    slots = {
+        "text": as_text(target.dialect, column, family),
+        "table": own_rows(target, pair.target),
+        "column": column,
+    }
+    sql = queries.render(queries.get("verify", "distinct_values"), slots)
+    return target.query(sql).column(0).cast("string")
+
+
+def _is_parted(schema: Schema, pair: ColumnPair) -> bool:
+    """Whether a column is compared by the texts inside its values."""
+    return pair.expected == "parts" or (
+        pair.expected == "short" and has_leaves(_type(schema, pair))
+    )
+
+
+def _compare_parts(source: Source, target: Queryable, schema: Schema, pair: ColumnPair) -> Leak:
+    """Look up the texts inside the source's values, at each path that tells values apart."""
+    sql = _type(schema, pair)
+    if not has_leaves(sql):  # JSON in a text column, or nothing with texts inside
+        kind: Literal["json", "other"] = "json" if sql.kind == "string" else "other"
+        sql = SqlType(kind=kind, native=sql.native)
+    texts: list[str] = []
+    for chunk in _chunks(source, schema, pair):
+        texts += chunk.drop_null().to_pylist()[: _PARTED - len(texts)]
+        if len(texts) >= _PARTED:
+            break
+    original = telling_leaves(texts, sql, IDENTIFYING)
+    there = (
+        _held(source, target, schema, pair).drop_null().slice(0, _PARTED).to_pylist()
+        if original
+        else []
+    )
+    copied = all_leaves(there, sql, original)
+    hits = [leaf for path, known in original.items() for leaf in known & copied[path]]
+    return Leak(
+        expected="parts",
+        source_values=sum(map(len, original.values())),
+        target_values=sum(map(len, copied.values())),
+        leaked=len(hits),
+        leaked_long=sum(len(leaf) > SHORT for leaf in hits),
     )
 
 

@@ -13,16 +13,18 @@ import pyarrow.compute as pc
 from dbsynth.arrow import arrow_type
 from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
+from dbsynth.peculiar import empty_value
 from dbsynth.permute import key_of
 from dbsynth.personas import PersonalColumn, PersonalModel, make_personal
 from dbsynth.pii import fit_personal, fit_text
 from dbsynth.plan import TablePlan
 from dbsynth.prose import TextModel, sample_text
 from dbsynth.release import Release
-from dbsynth.schema import Column, SqlType, Table
+from dbsynth.schema import Column, Table
+from dbsynth.serials import can_count, count
 from dbsynth.treatments import Treatment
-
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+from dbsynth.uuids import UuidModel, fit_uuids, make_uuids
+from dbsynth.wording import FAMILIES, write_words
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Makers:
     formats: Mapping[str, FormatModel] = field(default_factory=dict)
     texts: Mapping[str, TextModel] = field(default_factory=dict)
     sizes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # bytes, at quantiles
+    uuids: Mapping[str, UuidModel] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -41,6 +44,7 @@ class Makers:
             "formats": {n: f.to_json() for n, f in self.formats.items()},
             "texts": {n: t.to_json() for n, t in self.texts.items()},
             "sizes": {n: list(s) for n, s in self.sizes.items()},
+            "uuids": {n: u.to_json() for n, u in self.uuids.items()},
         }
 
     @classmethod
@@ -57,15 +61,17 @@ class Makers:
             formats={n: FormatModel.from_json(f) for n, f in data["formats"].items()},
             texts={n: TextModel.from_json(t) for n, t in data["texts"].items()},
             sizes={n: tuple(s) for n, s in data["sizes"].items()},
+            uuids={n: UuidModel.from_json(u) for n, u in data["uuids"].items()},
         )
 
 
 def made_columns(table: Table, planned: TablePlan, learned: set[str]) -> list[Column]:
-    """The columns that rows carry, no key fills and no network draws."""
+    """The columns that rows carry, no key fills, no network draws and that are no documents."""
+    others = ("foreign key", "structure")
     return [
         c
         for c in table.written_columns
-        if c.name not in learned and planned.columns[c.name].kind != "foreign key"
+        if c.name not in learned and planned.columns[c.name].kind not in others
     ]
 
 
@@ -95,7 +101,7 @@ def fit_makers(
         for c in columns
         if planned.columns[c.name].kind == "personal"
     ]
-    formats, texts, sizes = {}, {}, {}
+    formats, texts, sizes, uuids = {}, {}, {}, {}
     for column in columns:
         treatment = planned.columns[column.name]
         statistic = f"{table.name}.{column.name}"
@@ -103,6 +109,10 @@ def fit_makers(
         if treatment.kind == "binary":
             lengths = pc.binary_length(values[column.name]).cast(pa.float64())
             sizes[column.name] = _lengths(statistic, lengths, entities, release, length)
+        elif _is_uuid(column, treatment):
+            text = values[column.name].cast(pa.string())
+            source_rows = max(planned.source_rows, len(text))
+            uuids[column.name] = fit_uuids(statistic, text, entities, release, source_rows)
         elif _is_coded(column, treatment):
             text = values[column.name].cast(pa.string())
             formats[column.name] = fit_format(statistic, text, entities, release, max_length=length)
@@ -116,6 +126,7 @@ def fit_makers(
         formats=formats,
         texts=texts,
         sizes=sizes,
+        uuids=uuids,
     )
 
 
@@ -160,39 +171,46 @@ def _make(
     rows: int,
 ) -> pa.Array:
     key = key_of("make", seed, str(table.name), column.name)
-    rng = np.random.Generator(np.random.Philox(key=key % 2**63, counter=[first, 0, 0, 0]))
+    rng = np.random.Generator(np.random.Philox(key=key % 2**63, counter=[0, first, 0, 0]))
     unique = first if treatment.is_unique or treatment.kind == "key" else None
     if column.name in makers.formats:
         return sample_format(
             makers.formats[column.name], rng, rows, unique_offset=unique, seed=seed
         )
     if column.name in makers.texts:
-        return sample_text(makers.texts[column.name], rng, rows, unique_offset=unique)
+        made = sample_text(makers.texts[column.name], rng, rows, unique_offset=unique)
+        family = column.type.family if column.type.kind == "other" else ""
+        return write_words(made, family) if family in FAMILIES else made
     if column.name in makers.sizes:
-        return _bytes(makers.sizes[column.name], rng, rows)
-    if treatment.kind == "key" and _is_uuid(column, treatment):
-        return _uuids(rng, rows)
+        sizes = _bytes(makers.sizes[column.name], rng, rows)
+        return sizes if column.type.kind == "bytes" else _bits(sizes)
+    if column.name in makers.uuids:
+        return make_uuids(makers.uuids[column.name], rng, first, rows)
     if treatment.kind == "key":
-        return pa.array(np.arange(first + 1, first + rows + 1))
-    if treatment.kind == "json":
-        return pa.array(["{}"]).take(pa.array(np.zeros(rows, np.int64)))
-    return _void(column, rows)
+        numbers = np.arange(first + 1, first + rows + 1)
+        is_counted = treatment.semantic == "serial" and can_count(column.type)
+        return count(column.type, numbers.astype(np.uint64)) if is_counted else pa.array(numbers)
+    return _void(column, treatment, rows)
 
 
 def _is_uuid(column: Column, treatment: Treatment) -> bool:
-    return column.type.kind == "uuid" or treatment.semantic == "uuid"
+    if treatment.kind == "key":
+        return column.type.kind == "uuid" or treatment.semantic == "uuid"
+    return column.type.kind == "uuid" and treatment.kind in ("format", "category")
 
 
 def _is_coded(column: Column, treatment: Treatment) -> bool:
     """Strings of a pattern: formats, and string keys that are not uuids."""
     text = arrow_type(column.type) == pa.string()
     if treatment.kind == "key":
-        return text and not _is_uuid(column, treatment)
+        return text and treatment.semantic != "serial" and not _is_uuid(column, treatment)
     return treatment.kind == "format" and text
 
 
 def _is_prose(column: Column, treatment: Treatment) -> bool:
     """Free text, and categories of which no label may be released."""
+    if column.type.kind == "other":
+        return treatment.kind == "text"
     return column.type.kind == "string" and treatment.kind in ("text", "category")
 
 
@@ -217,61 +235,25 @@ def _bytes(curve: tuple[float, ...], rng: np.random.Generator, rows: int) -> pa.
     )
 
 
-def _uuids(rng: np.random.Generator, rows: int) -> pa.Array:
-    """Random uuids of version 4, as text."""
-    raw = np.frombuffer(rng.bytes(16 * rows), np.uint8).reshape(rows, 16).copy()
-    raw[:, 6] = raw[:, 6] & 0x0F | 0x40
-    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
-    digits = np.stack([_HEX[raw >> 4], _HEX[raw & 15]], axis=2).reshape(rows, 32)
-    text = np.full((rows, 36), ord("-"), np.uint8)
-    text[:, [i for i in range(36) if i not in (8, 13, 18, 23)]] = digits
-    offsets = np.arange(0, 36 * (rows + 1), 36, dtype=np.int32)
+def _bits(drawn: pa.Array) -> pa.Array:
+    """Write a bit of each random byte, as text."""
+    _, offsets, data = drawn.buffers()
+    digits = (np.frombuffer(data, np.uint8) & 1) + ord("0")
     return pa.Array.from_buffers(
-        pa.string(), rows, [None, pa.py_buffer(offsets.tobytes()), pa.py_buffer(text.tobytes())]
+        pa.string(), len(drawn), [None, offsets, pa.py_buffer(digits.tobytes())]
     )
 
 
-def _void(column: Column, rows: int) -> pa.Array:
-    """NULL where it is allowed, else the type's empty value."""
+def _void(column: Column, treatment: Treatment, rows: int) -> pa.Array:
+    """NULL where it is allowed, else the text that the plan says, else the type's empty value."""
     kind = arrow_type(column.type)
     if column.is_nullable:
         return pa.nulls(rows, kind)
     if column.type.kind == "enum" and column.type.labels:
         empty: Any = column.type.labels[0]
     else:
-        empty = _empty(column.type)
+        empty = treatment.semantic or empty_value(column.type)
     zeros = pa.array(np.zeros(rows, np.int64))
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         return pa.array([empty if pa.types.is_string(kind) else b""], kind).take(zeros)
     return zeros.cast(kind) if not pa.types.is_decimal(kind) else zeros.cast(pa.int64()).cast(kind)
-
-
-_EMPTY = {
-    "interval": "0", "inet": "192.0.2.1", "cidr": "192.0.2.0/24", "macaddr": "02:00:00:00:00:00",
-    "point": "(0,0)", "xml": "<e/>", "money": "0", "timetz": "00:00:00+00",
-    "time with": "00:00:00+00",
-}  # fmt: skip
-
-
-_FLAT = {
-    "linestring": "LINESTRING(0 0,1 1)", "polygon": "POLYGON((0 0,0 1,1 1,0 0))",
-    "multipoint": "MULTIPOINT(0 0)", "multilinestring": "MULTILINESTRING((0 0,1 1))",
-    "multipolygon": "MULTIPOLYGON(((0 0,0 1,1 1,0 0)))",
-    "geometrycollection": "GEOMETRYCOLLECTION(POINT(0 0))",
-}  # fmt: skip
-
-
-def _empty(sql: SqlType) -> str:
-    """The text of the emptiest value of a type that has no portable kind."""
-    native = sql.native.lower()
-    if sql.family == "geometry":
-        return _FLAT.get(native.split("(")[0], "POINT(0 0)")
-    if native.startswith("inet6"):
-        return "2001:db8::"
-    if native.endswith("]") or native.startswith("_"):
-        return "{}" if native.endswith("[]") else "[]"
-    if "range" in native:
-        return "{}" if "multi" in native else "empty"
-    if native.startswith("bit"):
-        return "0" * (sql.length or 1)
-    return next((v for k, v in _EMPTY.items() if native.startswith(k)), "")

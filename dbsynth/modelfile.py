@@ -27,6 +27,7 @@ from safetensors import SafetensorError
 
 import dbsynth
 from dbsynth import planfile
+from dbsynth.documents import Document
 from dbsynth.encode import column_from_json, column_to_json
 from dbsynth.errors import DbsynthError, ModelFileError
 from dbsynth.makers import Makers
@@ -161,6 +162,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "content": _part_data(table.content, f"{prefix}.content", weights),
         "has_clusters": table.clusters is not None,
         "makers": table.makers.to_json(),
+        "documents": {n: d.to_json() for n, d in table.documents.items()},
         "counts": {n: c.tolist() for n, c in table.counts.items()},
         "ownerless": table.ownerless,
         "agreements": dict(table.agreements),
@@ -193,6 +195,7 @@ def _table_model(
         content=_part(data["content"], f"{prefix}.content", weights),
         clusters=clusters,
         makers=Makers.from_json(data["makers"]),
+        documents={n: Document.from_json(d) for n, d in data["documents"].items()},
         counts={n: np.array(c, np.int64) for n, c in data["counts"].items()},
         ownerless=data["ownerless"],
         agreements=data["agreements"],

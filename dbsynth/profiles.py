@@ -34,6 +34,8 @@ _SHAPES = {
     "full_name": r"^[\p{Lu}][\p{L}'’.-]*([ ,]+(van|von|de|der|da|di|del|la|le|den|ten|al|bin|"
     r"[\p{Lu}][\p{L}'’.-]*)){1,4}$",
     "spaced": r"\S\s+\S",
+    "document": r"(?s)^\s*(\{.*\}|\[.*\])\s*$",
+    "object": r"(?s)^\s*\{.*\}\s*$",
 }
 
 

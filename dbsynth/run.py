@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from dbsynth import __version__
 from dbsynth.adapters import open_source, open_target, same_database
+from dbsynth.ask import Committed
 from dbsynth.classify import classify
 from dbsynth.config import Config, Quality, matches, near
 from dbsynth.errors import (
@@ -33,6 +34,7 @@ from dbsynth.inspection import Inspection
 from dbsynth.landing import Landing, Standing, land, survey
 from dbsynth.leaks import describe, leaked_values, planned_pairs
 from dbsynth.ownership import TableWish
+from dbsynth.placeholders import with_placeholders
 from dbsynth.plan import Plan
 from dbsynth.planfile import fingerprint, from_yaml, planned_tables
 from dbsynth.planner import build_plan
@@ -214,9 +216,10 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
     found = propose(source, schema, profile, counts, Release(seed))
     references = measured(combine(found, config.wanted(whole, schema)), source, schema)
     schema = schema.with_keys(k for r in references if r.is_accepted for k in r.foreign_keys)
+    treatments = classify(schema, profile, config.overrides(schema))
     made = build_plan(
         schema,
-        classify(schema, profile, config.overrides(schema)),
+        with_placeholders(Committed(source), schema, treatments),
         counts,
         profile,
         seed=seed,

@@ -55,6 +55,22 @@ class SqlType:
     element: SqlType | None = None  # of arrays, ranges and multiranges
     parts: tuple[tuple[str, SqlType], ...] = ()  # of composite types: name and type of each field
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SqlType:
+        """
+        Rebuild a type from what `dataclasses.asdict` makes of it.
+
+        Raises:
+            KeyError, TypeError: the value is not a type's.
+        """
+        fields = _tuples(data)
+        if fields["enum_name"]:
+            fields["enum_name"] = TableName(*fields["enum_name"])
+        if fields["element"] is not None:
+            fields["element"] = cls.from_json(fields["element"])
+        fields["parts"] = tuple((name, cls.from_json(part)) for name, part in fields["parts"])
+        return cls(**fields)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
@@ -363,21 +379,13 @@ def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:
     return {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
 
 
-def _type(data: Mapping[str, Any]) -> SqlType:
-    fields = _tuples(data)
-    if fields.get("enum_name"):
-        fields["enum_name"] = TableName(*fields["enum_name"])
-    if fields["element"] is not None:
-        fields["element"] = _type(fields["element"])
-    fields["parts"] = tuple((name, _type(part)) for name, part in fields["parts"])
-    return SqlType(**fields)
-
-
 def _table(data: Mapping[str, Any]) -> Table:
     fields = dict(data)
     fields["name"] = TableName(*data["name"])
     fields["primary_key"] = tuple(data["primary_key"])
-    fields["columns"] = tuple(Column(**{**c, "type": _type(c["type"])}) for c in data["columns"])
+    fields["columns"] = tuple(
+        Column(**{**c, "type": SqlType.from_json(c["type"])}) for c in data["columns"]
+    )
     fields["foreign_keys"] = tuple(ForeignKey.from_json(k) for k in data["foreign_keys"])
     fields["uniques"] = tuple(Unique(**_tuples(u)) for u in data["uniques"])
     fields["checks"] = tuple(Check(**_tuples(c)) for c in data["checks"])

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dbsynth.documents import Document
 from dbsynth.features import Features, Ints
 from dbsynth.makers import Makers
 from dbsynth.model.base import RowModel
@@ -52,6 +53,7 @@ class TableModel:
     content: RowsModel | None = None  # attributes, then how many children
     clusters: Clusters | None = None  # where other tables choose these rows by kind
     makers: Makers = field(default_factory=Makers)
+    documents: Mapping[str, Document] = field(default_factory=dict)  # by column
     counts: Mapping[str, Ints] = field(default_factory=dict)  # edge -> released fan-outs, ascending
     ownerless: int = 0  # rows of the source without an owner
     agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share

@@ -17,13 +17,13 @@ TreatmentKind = Literal[
     "datetime",  # learned; date, time and timestamps
     "format",  # strings of a learned pattern, e.g. AAA-99999
     "text",  # free text: made up, only its length is learned
-    "json",  # made up: an empty object
+    "structure",  # JSON, arrays, rows, ranges …: learned part by part, see `dbsynth.documents`
     "binary",  # random bytes of learned length
     "void",  # not understood: NULL where allowed, else the type's empty value
 ]
 KINDS: tuple[TreatmentKind, ...] = (
-    "key", "foreign key", "personal", "category", "number", "datetime", "format", "text", "json",
-    "binary", "void",
+    "key", "foreign key", "personal", "category", "number", "datetime", "format", "text",
+    "structure", "binary", "void",
 )  # fmt: skip
 
 
@@ -33,7 +33,8 @@ class Treatment:
     What is done with one column.
 
     `semantic` refines the kind: for "personal" the semantic type (email, first_name …, see
-    `dbsynth.pii.SEMANTICS`); for "key" one of integer, uuid, format; else "".
+    `dbsynth.pii.SEMANTICS`); for "key" one of integer, uuid, format, serial; for "structure" json
+    where texts are JSON; for "void" the text that stands in each row; else "".
     """
 
     kind: TreatmentKind

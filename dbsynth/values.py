@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,20 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.arrow import arrow_type
-from dbsynth.extremes import MIDNIGHT, is_plain, read_extremes, write_extremes
+from dbsynth.extremes import (
+    FREE_DECIMAL,
+    MIDNIGHT,
+    TOP_DECIMAL,
+    is_plain,
+    read_extremes,
+    write_extremes,
+)
 from dbsynth.features import Floats
 from dbsynth.schema import SqlType
 
 DAY = 86_400.0
+_MOST_DIGITS = 38  # of the decimals that are built here
+_MOST_WHOLE = 1e27  # from here on they are built one by one
 _MOST_DAYS, _MOST_MICROS = 2.0**31 - 1024, 2.0**63 - 2048  # short of what means infinity
 
 
@@ -106,13 +116,20 @@ def _from_plain(
 def _decimals(values: Floats, missing: NDArray[np.bool_], kind: Any, decimals: int) -> pa.Array:
     """Build decimals from scaled integers, without a Python object per value."""
     scale = min(kind.scale, decimals)
-    limit = min(10.0 ** (kind.precision - kind.scale + scale) - 1, 9.0e18)
-    scaled = np.clip(np.round(values * 10.0**scale), -limit, limit).astype(np.int64)
+    if kind.precision > _MOST_DIGITS and np.abs(values).max(initial=0.0) >= _MOST_WHOLE:
+        return _wide_decimals(values, missing, kind)
+    if kind == FREE_DECIMAL:  # what lies beyond has another meaning
+        values = np.clip(values, -0.99 * float(TOP_DECIMAL), 0.99 * float(TOP_DECIMAL))
+    most = 10 ** (min(kind.precision - kind.scale, _MOST_DIGITS - scale) + scale) - 1
+    scaled = np.clip(np.round(values * 10.0**scale), -float(most), float(most))
     wide = np.empty((len(scaled), 2), np.int64)
-    wide[:, 0] = scaled
-    wide[:, 1] = scaled >> 63
+    wide[:, 0] = np.clip(scaled, -min(most, _MOST_MICROS), min(most, _MOST_MICROS)).astype(np.int64)
+    wide[:, 1] = wide[:, 0] >> 63
+    for row in np.flatnonzero(np.abs(scaled) >= _MOST_MICROS):  # wider than 64 bits: one by one
+        whole = max(-most, min(int(values[row]) * 10**scale, most))
+        wide[row] = (whole + 2**63) % 2**64 - 2**63, whole >> 64
     raw = pa.Array.from_buffers(
-        pa.decimal128(38, scale), len(scaled), [None, pa.py_buffer(wide.tobytes())]
+        pa.decimal128(38, scale), len(wide), [None, pa.py_buffer(wide.tobytes())]
     )
     valid = pc.if_else(pa.array(~missing), raw, pa.scalar(None, raw.type))
     return valid.cast(kind)
@@ -131,3 +148,11 @@ def placeholders(sql: SqlType, start: int, stop: int) -> pa.Array:
     if pa.types.is_date(kind) or pa.types.is_timestamp(kind) or pa.types.is_time(kind):
         return from_floats(counted * (DAY if pa.types.is_date(kind) else 1.0), kind)
     return from_floats(counted if sql.unsigned else -counted, kind)
+
+
+def _wide_decimals(values: Floats, missing: NDArray[np.bool_], kind: Any) -> pa.Array:
+    """Build decimals of more than 38 digits; a float knows their first sixteen."""
+    most = 10 ** (kind.precision - kind.scale) - 1
+    whole = [max(-most, min(int(v), most)) for v in values.tolist()]
+    shown = [None if m else Decimal(n) for n, m in zip(whole, missing.tolist(), strict=True)]
+    return pa.array(shown, pa.decimal256(76, 0)).cast(kind)

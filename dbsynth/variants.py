@@ -18,12 +18,14 @@ from dbsynth.localsql import LocalSql
 from dbsynth.patterned import patterns_of
 from dbsynth.regexes import Pattern
 from dbsynth.schema import Column, Table
+from dbsynth.serials import can_count, count
 from dbsynth.tablemodel import TableModel
 from dbsynth.values import from_floats, to_floats
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_COUNTED = (100_000, 1_000_000)  # numbers of values that are counted
 _DIGITS = 9  # of a number that is written over the end of a text
 
 
@@ -109,8 +111,11 @@ class Variants:
             return pa.array(drawn.tolist(), own.type)
         if column.name in self.formats and attempt % 3 == 0:
             return sample_format(self.formats[column.name], rng, len(own)).cast(own.type)
-        if column.type.kind != "string":
-            return None
+        if column.type.kind != "string":  # no change of letters keeps to the type
+            if not can_count(column.type):
+                return None
+            numbers = rng.integers(*_COUNTED, len(own)).astype(np.uint64)
+            return count(column.type, numbers).cast(own.type)
         return _numbered(own, min(1 + attempt // 8, _DIGITS), column.type.length, rng)
 
 

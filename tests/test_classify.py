@@ -115,9 +115,9 @@ def test_strings_are_taken_for_what_they_are(
         ("enum", "mood", ["a", "b"], "category/"),
         ("uuid", "session", [f"{i:032x}" for i in range(ROWS)], "format/"),
         ("bytes", "photo", [b"x"], "binary/"),
-        ("json", "settings", [f'{{"a": {i}}}' for i in range(ROWS)], "json/"),
+        ("json", "settings", [f'{{"a": {i}}}' for i in range(ROWS)], "structure/json"),
         ("json", "settings", ["{}", "[]"] * 50, "category/"),
-        ("other", "tags", [f"{{{i}}}" for i in range(ROWS)], "void/"),
+        ("other", "odd", [f"{i}" for i in range(ROWS)], "void/"),
         ("other", "tags", ["{a}", "{b}"] * 50, "category/"),
     ],
 )

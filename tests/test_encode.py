@@ -322,3 +322,35 @@ def test_features_join_side_by_side_and_stack_on_top() -> None:
     assert ((3, 3), (2, 4)) == (joined.cards, joined.floats.shape)
     assert 4 == len(Features.stack([rows, rows]))
     assert 5 == len(Features.join([], 5))
+
+
+def test_infinities_and_nan_are_released_as_tokens_of_their_own() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=2000)
+    values[:400], values[400:500], values[500:520] = np.inf, NOT_A_NUMBER, np.nan
+    values[1999] = -np.inf  # one entity's own
+    codec = NumberCodec.fit("t.c", values, np.arange(2000), RELEASE)
+    assert (np.inf, NOT_A_NUMBER) == codec.beyond
+    back = codec.decode(codec.encode(values), np.zeros(2000))
+    assert (back[:500] == values[:500]).all()
+    assert np.isnan(back[500:520]).all()
+    assert np.isnan(back[1999])
+    assert np.isfinite(back[520:1999]).all()
+    assert ((codec.rank(values) >= -1) & (codec.rank(values) <= 1)).all()
+
+
+def test_dates_that_may_be_infinite_are_measured_from_others_all_the_same() -> None:
+    rng = np.random.default_rng(3)
+    start = np.floor(rng.uniform(15_000, 19_000, 600)) * DAY
+    end = np.where(rng.random(600) < 0.3, np.inf, start + 30 * DAY)
+    column = fit_datetime(
+        "t.c", "c", end, np.arange(600), RELEASE, {"start": start},
+        siblings=None, is_strict=False, is_date=True,
+    )  # fmt: skip
+    assert "start" == column.anchor
+    assert column.delta is not None
+    assert (np.inf,) == column.delta.beyond == column.day.beyond
+    features = column.day_features(end)
+    assert 1 == len(set(features.codes[np.isinf(end), 0].tolist()))
+    again = column_from_json(json.loads(json.dumps(column_to_json(column))))
+    assert column == again

@@ -221,3 +221,38 @@ def test_copied_tables_and_foreign_keys_are_not_compared() -> None:
             expected="none",
         )
     ]
+
+
+JSON = SqlType(kind="json", native="json")
+
+
+def test_documents_are_compared_by_the_texts_inside(source: Readable, target: Asked) -> None:
+    load(
+        source,
+        *(f'{{"who": "person number {i}", "kind": "usual words", "n": {i}}}' for i in range(9)),
+    )
+    load(target, '{"n": 3, "who": "person number 3"}', '{"other": "person number 4", "n": 1}')
+    leaks = leaked_values(source, target, schema_of("a", kind=JSON), [pair_of("a", "parts")])
+    leak = leaks[TARGET, "a"]
+    assert (9, 1, 1) == (leak.source_values, leak.leaked, leak.leaked_long)
+    assert 1 == len(leak_findings(leaks).errors)
+
+
+def test_days_figures_and_names_inside_documents_may_recur(source: Readable, target: Asked) -> None:
+    texts = [
+        f'{{"at": "2024-01-0{i}T10:00:00Z", "first_name": "Name{i}", "no": "{i}000000000"}}'
+        for i in range(1, 9)
+    ]
+    load(source, *texts)
+    load(target, *texts)
+    leaks = leaked_values(source, target, schema_of("a", kind=JSON), [pair_of("a", "parts")])
+    assert 0 == leaks[TARGET, "a"].leaked
+
+
+def test_json_in_a_text_column_is_compared_by_the_texts_inside(
+    source: Readable, target: Asked
+) -> None:
+    load(source, *(f'{{"who": "person number {i}"}}' for i in range(5)))
+    load(target, '{"x": 1, "who": "person number 2"}')
+    leaks = leaked_values(source, target, schema_of("a"), [pair_of("a", "parts")])
+    assert 1 == leaks[TARGET, "a"].leaked_long

@@ -62,10 +62,15 @@ WITH RECURSIVE owned AS (
                 FROM pg_catalog.pg_attribute a
                 WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped))
            ELSE (SELECT pg_catalog.format(
-                    'CREATE TYPE %%I.%%I AS RANGE (SUBTYPE = %%s)', s.nspname, t.typname,
-                    pg_catalog.format_type(g.rngsubtype, NULL))
+                    'CREATE TYPE %%I.%%I AS RANGE (SUBTYPE = %%s%%s)', s.nspname, t.typname,
+                    pg_catalog.format_type(g.rngsubtype, NULL),
+                    CASE WHEN d.oid IS NOT NULL
+                         THEN pg_catalog.format(', SUBTYPE_DIFF = %%s', g.rngsubdiff) END)
                  FROM pg_catalog.pg_range g
-                 WHERE g.rngtypid = t.oid AND g.rngcanonical = 0 AND g.rngsubdiff = 0)
+                 LEFT JOIN pg_catalog.pg_proc d ON d.oid = g.rngsubdiff
+                      AND d.pronamespace = 'pg_catalog'::regnamespace
+                 WHERE g.rngtypid = t.oid AND g.rngcanonical = 0
+                   AND (g.rngsubdiff = 0 OR d.oid IS NOT NULL))
            END, true
     FROM pg_catalog.pg_type t
     JOIN spaces s ON s.oid = t.typnamespace

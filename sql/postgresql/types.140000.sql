@@ -10,7 +10,7 @@ WITH RECURSIVE used (oid) AS (
     CROSS JOIN LATERAL (
         SELECT t.typbasetype WHERE t.typtype = 'd'
         UNION ALL
-        SELECT t.typelem WHERE t.typoutput = 'pg_catalog.array_out'::regproc
+        SELECT t.typelem WHERE t.typtype = 'b' AND t.typoutput = 'pg_catalog.array_out'::regproc
         UNION ALL
         SELECT r.rngsubtype FROM pg_catalog.pg_range r WHERE r.rngtypid = t.oid
         UNION ALL
@@ -24,7 +24,8 @@ SELECT t.oid::bigint AS oid,
        t.typname AS name,
        n.nspname AS schema,
        pg_catalog.format_type(t.oid, NULL) AS native,
-       CASE WHEN t.typoutput = 'pg_catalog.array_out'::regproc THEN 'a' ELSE t.typtype END AS class,
+       CASE WHEN t.typtype = 'b' AND t.typoutput = 'pg_catalog.array_out'::regproc THEN 'a'
+            ELSE t.typtype END AS class,
        t.typtypmod AS typmod,
        coalesce(nullif(t.typbasetype, 0), nullif(t.typelem, 0), r.rngsubtype, m.rngtypid)::bigint
            AS element,
