@@ -14,6 +14,7 @@ from dbsynth.draft import Draft, Proposal, Unit
 from dbsynth.encode import CategoryColumn, NumberColumn
 from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, sample_format
+from dbsynth.limits import allowed_labels
 from dbsynth.localsql import LocalSql
 from dbsynth.patterned import patterns_of
 from dbsynth.regexes import Pattern
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _COUNTED = (100_000, 1_000_000)  # numbers of values that are counted
+LABELS_FOR = 40  # attempts, before texts beyond the released labels are tried
 _DIGITS = 9  # of a number that is written over the end of a text
 
 
@@ -38,6 +40,7 @@ class Variants:
     steps: Mapping[str, float]
     formats: Mapping[str, FormatModel]
     patterns: Mapping[str, Sequence[Pattern]]  # that checks ask of texts
+    listed: frozenset[str] = frozenset()  # columns of which a check or a type lists the labels
 
     @classmethod
     def of(cls, table: Table, local: LocalSql, model: TableModel) -> Variants:
@@ -49,6 +52,11 @@ class Variants:
             steps={c.name: c.codec.step for c in columns if isinstance(c, NumberColumn)},
             formats=model.makers.formats,
             patterns=patterns_of(table, local),
+            listed=frozenset(
+                c.name
+                for c in table.columns
+                if c.type.kind != "string" or allowed_labels(table, c.name, local.dialect)
+            ),
         )
 
     def propose(
@@ -81,7 +89,9 @@ class Variants:
     def _others(
         self, column: Column, own: pa.Array, attempt: int, rng: np.random.Generator
     ) -> pa.Array | None:
-        if column.name in self.labels:
+        # Released labels may be too few for as many rows: then others are made up.
+        is_spent = attempt >= LABELS_FOR and column.name not in self.listed
+        if column.name in self.labels and not is_spent:
             return self._labels(column.name, own, attempt, rng)
         if pa.types.is_string(own.type):
             return self._texts(column, own, attempt, rng)
