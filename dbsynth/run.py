@@ -18,17 +18,19 @@ from typing import TYPE_CHECKING
 
 from dbsynth import __version__
 from dbsynth.adapters import open_source, open_target, same_database
+from dbsynth.adapters.base import RESERVED
 from dbsynth.ask import Committed
 from dbsynth.classify import classify
 from dbsynth.config import Config, Quality, matches, near
 from dbsynth.errors import (
     NoScriptError,
+    OutcomeUnknownError,
     PlanFileError,
     SameDatabaseError,
     UsageError,
     VerifyFailedError,
 )
-from dbsynth.findings import Findings
+from dbsynth.findings import Finding, Findings
 from dbsynth.grants import split, with_grants
 from dbsynth.inspection import Inspection
 from dbsynth.landing import Landing, Standing, land, survey
@@ -352,10 +354,16 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     written = write(
         model.plan, drawn, target, landing=landing, progress=clock, expected_rows=expected
     )
-    findings = _verify(model.plan, target, written, job)
+    findings = _verify(model.plan, target, written, job) + _hollow(written, expected)
     done = _run(model.plan, written, findings, job)
     target.record(manifest(done))
-    target.commit()
+    try:
+        target.commit()
+    except KeyboardInterrupt as exc:
+        raise OutcomeUnknownError(
+            "interrupted while the rows were put in place; they may be there or not",
+            f"Look whether the target's table {RESERVED} names the run {done.run_id}.",
+        ) from exc
     return done
 
 
@@ -400,6 +408,22 @@ def _verify(made: Plan, target: Target, written: Written, job: _Job) -> Findings
             [str(f) for f in (*found.errors, *found.warnings)],
         )
     return found
+
+
+def _hollow(written: Written, expected: Mapping[TableName, int]) -> Findings:
+    """Name the tables that were to get rows and got none: sound, but hardly what is wanted."""
+    names = written.adoption.names
+    return Findings.of(
+        ["planned rows"] * len(expected),
+        [
+            Finding(
+                check="planned rows", table=names[name], count=0, severity="warning",
+                detail=f"no rows, {rows} planned",
+            )
+            for name, rows in expected.items()
+            if rows and not written.rows[names[name]]
+        ],
+    )  # fmt: skip
 
 
 def _run(made: Plan, written: Written, findings: Findings, job: _Job) -> Run:

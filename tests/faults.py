@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,7 +19,8 @@ CANARY = "c4nary-v4lue"  # what servers say of rows; dbsynth must not repeat it
 # cut: the connection is lost instead of the statement; lost answer: after it was carried out;
 # gone: as cut, and nobody answers any more; fail: the server has no room; refuse: the server says
 # that rows break a rule, and quotes a value of them.
-Action = Literal["cut", "lost answer", "gone", "fail", "refuse"]
+# interrupt: ^C comes while the server is at work.
+Action = Literal["cut", "lost answer", "gone", "fail", "refuse", "interrupt"]
 
 _SSL, _GSS = 80877103, 80877104
 _NAMES = re.compile(r"""\$(\w*)\$.*?\$\1\$|"(?:[^"]|"")*"|'(?:[^']|'')*'|`[^`]*`""", re.DOTALL)
@@ -65,6 +69,8 @@ class Wire:
                 again(statement)
             case "fail" | "refuse" as action:
                 again(self.spoilt(kind, action))
+            case "interrupt":  # what the driver then asks to be cancelled is done already
+                again(statement)
             case "lost answer":
                 self.is_mute = True
                 again(statement)
@@ -194,6 +200,7 @@ class Proxy:
     seen: list[str] = field(default_factory=list)  # the kind of every statement, in order
     has_struck: bool = False
     is_gone: bool = False
+    victim: int = 0  # the process that a fault interrupts
 
     @property
     def url(self) -> str:
@@ -255,6 +262,9 @@ class Proxy:
         if self.seen.count(kind) != fault.number:
             return None
         self.has_struck, self.is_gone = True, fault.action == "gone"
+        if fault.action == "interrupt":
+            os.kill(self.victim, signal.SIGINT)
+            time.sleep(0.3)
         return fault.action
 
 

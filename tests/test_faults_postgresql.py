@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -270,3 +271,26 @@ def test_a_clone_that_fails_leaves_as_documented(
     assert words in done.stderr
     assert CANARY not in done.stderr
     assert before == _dump(target)
+
+
+def test_an_interrupted_commit_is_not_said_to_have_changed_nothing(
+    source: str, new_pg_url: NewDatabase
+) -> None:
+    target = _load(new_pg_url(), PRESENT)
+    clone = [sys.executable, "-m", "dbsynth", "clone", source]
+    with (
+        between(target, Fault("COMMIT", 1, "interrupt")) as proxy,
+        subprocess.Popen(
+            [*clone, proxy.url, "--replace", "--engine", "marginal"],
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        ) as process,
+    ):
+        proxy.victim = process.pid
+        _, told = process.communicate()
+    assert (1, True) == (process.returncode, "interrupted while" in told), told
+    assert "left as it was" not in told
+    assert "_dbsynth" in told
