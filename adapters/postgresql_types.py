@@ -25,6 +25,7 @@ RULES = DialectRules(
     enum_types=True,
     deferrable=True,
     match_full=True,
+    not_valid=True,
     nulls_not_distinct=True,
 )
 _LABEL_BYTES = 63
