@@ -274,6 +274,9 @@ def _finished(table: Table, server: Server, losses: list[Loss]) -> Table:
         replace(c, is_nullable=True) if c.generated and server.is_mariadb else c
         for c in _numbered_once(table, losses)
     )
+    columns = tuple(
+        replace(c, collation=COLLATION) if c.type.kind in ("string", "enum") else c for c in columns
+    )
     table = replace(table, columns=columns, options=_CHARSET)
     table = replace(table, indexes=tuple(_indexes(table, losses)))
     return replace(table, indexes=(*table.indexes, *_demanded(table)))
