@@ -51,3 +51,11 @@ def test_a_schema_of_postgresql_is_planned_as_its_golden_file_says(name: str, pg
 @pytest.mark.parametrize("name", sorted(set(case_names("duckdb")) - set(case_names("sqlite"))))
 def test_a_schema_of_duckdb_is_planned_as_its_golden_file_says(name: str, tmp_path: Path) -> None:
     assert_golden(name, planned(build(name, tmp_path / "source.duckdb")))
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(set(case_names("mysql")) - set(case_names("sqlite")) - set(case_names("postgresql"))),
+)
+def test_a_schema_of_mariadb_is_planned_as_its_golden_file_says(name: str, mysql_url: str) -> None:
+    assert_golden(name, planned(build(name, mysql_url)))

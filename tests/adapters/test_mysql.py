@@ -7,7 +7,6 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -168,70 +167,6 @@ def test_what_no_other_database_holds_is_read_as_null_or_the_nearest(here: Locat
                " 'q', 'q')"])  # fmt: skip
     ((_, a, b, c, d, e, f),) = rows(here, "t")
     assert (None, dt.datetime(1, 1, 3), None, 0, None, "x") == (a, b, c, d.hour, e, f)  # noqa: DTZ001
-
-
-def test_zero_dates_come_back_where_null_cannot_stand_for_them(
-    here: Location, there: Location
-) -> None:
-    run(here, ["CREATE TABLE t (id INT PRIMARY KEY, a DATE NOT NULL DEFAULT '0000-00-00',"
-               " b DATETIME(3) NOT NULL, c TIMESTAMP NOT NULL DEFAULT 0, d DATE)",
-               "INSERT INTO t VALUES (1, '2021-00-00', '0000-00-00 00:00:00', 0, '0000-00-00')",
-               ])  # fmt: skip
-    copy(here, there)
-    found = run(there, ["SELECT CONCAT_WS(' ', a, b, c, d IS NULL) FROM t"])
-    assert [("0000-00-00 0000-00-00 00:00:00.000 0000-00-00 00:00:00 1",)] == found
-
-
-def test_spans_of_time_are_seconds_where_there_are_some(here: Location, there: Location) -> None:
-    run(here, ["CREATE TABLE t (id INT PRIMARY KEY, a TIME(3), b TIME, c TIME NOT NULL)",
-               "INSERT INTO t SELECT seq, SEC_TO_TIME(-60.5 * seq), SEC_TO_TIME(3600 * seq),"
-               " '12:30:00' FROM seq_1_to_30"])  # fmt: skip
-    kinds = [c.type.kind for c in introspect(here).tables[0].columns]
-    assert ["integer", "decimal", "time", "time"] == kinds
-    copy(here, there)
-    assert run(here, ["SELECT id, a, c FROM t"]) == run(there, ["SELECT id, a, c FROM t"])
-    # Seven rows beyond a day are too few to make spans of the others.
-    assert [(7,)] == run(there, ["SELECT COUNT(*) - COUNT(b) FROM t"])
-
-
-def test_what_a_timestamp_cannot_hold_becomes_the_nearest(there: Location) -> None:
-    session = connect(there)
-    fetch(session, "CREATE TABLE t (a TIMESTAMP NULL)")
-    column = Column(name="a", type=parse_type("timestamp"))
-    moments = pa.array([-1, 0, 4_000_000_000], pa.timestamp("s")).cast(pa.timestamp("us", "UTC"))
-    batch = pa.RecordBatch.from_arrays([moments], ["a"])
-    for from_file in (True, False):
-        loader = Loader(session, TableName("", "t"), [column], "t", max_packet=1 << 20)
-        loader.load([batch], from_file=from_file)
-    found = {row[0] for row in fetch(session, "SELECT a FROM t")}
-    session.close()
-    assert {"1970-01-01 00:00:01", "2038-01-19 03:14:07"} == found
-
-
-def test_shapes_keep_their_reference_system(here: Location, there: Location) -> None:
-    run(here, ["CREATE TABLE t (id INT PRIMARY KEY, p POINT NOT NULL, l LINESTRING)",
-               "INSERT INTO t VALUES (1, ST_GeomFromText('POINT(1 2)', 4326), NULL),"
-               " (2, ST_GeomFromText('POINT(1 2)'), ST_GeomFromText('LINESTRING(0 0,1 1)', 31467))",
-               ])  # fmt: skip
-    copy(here, there)
-    asked = "SELECT id, ST_SRID(p), ST_AsText(p), ST_SRID(l), ST_AsText(l) FROM t ORDER BY id"
-    assert run(here, [asked]) == run(there, [asked])
-
-
-def test_binary_defaults_come_along(here: Location, there: Location) -> None:
-    run(here, ["CREATE TABLE t (id INT PRIMARY KEY, a BINARY(3) DEFAULT X'00FF27', b VARBINARY(9)"
-               " DEFAULT X'5C0A41')"])  # fmt: skip
-    with open_source(here) as source, open_target(there) as target:
-        schema = source.introspect()
-        schema = replace(schema, script=source.script(schema))
-        adoption = target.adopt(schema)
-        assert () == adoption.losses
-        target.begin(replace=False)
-        target.create(adoption.schema)
-        target.finish(adoption.schema)
-        target.commit()
-    run(there, ["INSERT INTO t (id) VALUES (1)"])
-    assert [(b"\x00\xff'", b"\\\nA")] == run(there, ["SELECT a, b FROM t"])
 
 
 def test_keys_survive_the_swap_and_lead_to_the_new_tables(here: Location, there: Location) -> None:

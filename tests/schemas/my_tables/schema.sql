@@ -1,5 +1,6 @@
 -- Engines, partitions, options, special indexes, generated and invisible columns, comments.
--- Covers: my-partitions, my-prefix, my-generated, my-names
+-- Only MySQL 8 indexes expressions: there is no line for it here.
+-- Covers: my-partitions, my-prefix, my-generated
 -- Loses: table all_logs
 -- Rows: region 60, Mixed Case 80, log_day 120, log_plain 60, counted_within 0, odd 70
 -- Only: mysql
