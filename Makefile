@@ -12,7 +12,7 @@ demo: $(VENV)/ready  ## Build a sample shop, clone it to DuckDB, say what happen
 	$(BIN)/dbsynth demo demo
 
 test: $(VENV)/ready  ## Run the whole test suite.
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 golden: $(VENV)/ready  ## Write the expected plans of tests/schemas anew, after a wanted change.
 	DBSYNTH_REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/test_golden.py
