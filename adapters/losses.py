@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dbsynth.schema import Column, Index, Loss, NativeObject, Schema, Statement, Table
+from dbsynth.schema import Column, Index, Loss, NativeObject, Schema, Statement
 
 _CODE = "it is code in another dialect"
 _QUERY = "its query is in another dialect"
@@ -134,9 +134,10 @@ def _foreign_index(statement: Statement, schema: Schema) -> Iterator[Loss]:
     """An index on something that is no table: a materialized view."""
     name = statement.name.rsplit(".", 1)[-1].strip('"')
     known = {t.primary_key_name for t in schema.tables}
-    known |= {i.name for t in schema.tables for i in t.indexes}
-    known |= {u.name for t in schema.tables for u in t.uniques}
-    known |= {e.name for t in schema.tables for e in t.exclusions}
+    for table in schema.tables:
+        known |= {index.name for index in table.indexes}
+        known |= {unique.name for unique in table.uniques}
+        known |= {exclusion.name for exclusion in table.exclusions}
     if name not in known:
         yield Loss(
             object=f"index {statement.name}",
@@ -171,12 +172,6 @@ def identity_detail(source: Column, adopted: Column) -> str:
     if source.identity == "always" and adopted.identity not in ("always", None):
         return "the target lets rows bring their own number"
     return ""
-
-
-def exclusion_losses(table: Table) -> Iterator[Loss]:
-    """The exclusion constraints of a table that no object of the schema names."""
-    for exclusion in table.exclusions:
-        yield _loss("exclusion constraint", f"{table.name}.{exclusion.name}")
 
 
 def same_dialect_loss(item: NativeObject) -> Loss:

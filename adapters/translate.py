@@ -10,6 +10,7 @@ from typing import Literal
 from dbsynth import queries
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules, create_table, create_unique_index
+from dbsynth.adapters.keypairs import in_unique_order, with_parent_types
 from dbsynth.adapters.losses import (
     identity_detail,
     index_detail,
@@ -90,9 +91,10 @@ def adopt_schema(
     for table in schema.tables:
         work.columns[table.name] = _column_names(table, work)
     constraints = ConstraintNamer(rules, names.values())
-    tables = tuple(
+    tables, changed = with_parent_types(
         sorted((_table(t, work, constraints) for t in schema.tables), key=lambda t: t.name)
     )
+    work.losses += changed
     work.losses += object_losses(schema, has_enums=rules.enum_types)
     adopted = Schema(
         dialect=rules.dialect,
@@ -315,13 +317,14 @@ def _foreign_keys(table: Table, work: _Work) -> list[ForeignKey]:
             work.lose(what, "the target cannot defer it", "checked at once")
         if key.match_full and not rules.match_full:
             work.lose(what, "the target has no MATCH FULL", "MATCH SIMPLE")
+        pairs = in_unique_order(key, work.schema.table(key.parent))
         kept.append(
             replace(
                 key,
                 child=work.names[key.child],
-                columns=tuple(columns[c] for c in key.columns),
+                columns=tuple(columns[c] for c, _ in pairs),
                 parent=work.names[key.parent],
-                parent_columns=tuple(parents[c] for c in key.parent_columns),
+                parent_columns=tuple(parents[p] for _, p in pairs),
                 on_delete=key.on_delete if key.on_delete in rules.actions else "NO ACTION",
                 on_update=key.on_update if key.on_update in rules.actions else "NO ACTION",
                 is_deferrable=key.is_deferrable and rules.deferrable,

@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from dbsynth import run
 from dbsynth.adapters import open_source, open_target
 from dbsynth.adapters.base import Adoption
 from dbsynth.schema import Table, TableName
@@ -142,3 +143,44 @@ def _held(table: Table) -> set[str]:
     """The names of a table's parts."""
     parts = (*table.columns, *table.uniques, *table.checks, *table.foreign_keys, *table.indexes)
     return {part.name for part in parts}
+
+
+_FILES = {
+    "sqlite": "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+    " AND name NOT IN (SELECT name FROM pragma_table_list WHERE type = 'shadow')",
+    "duckdb": "SELECT table_name FROM duckdb_tables() UNION ALL"
+    " SELECT view_name FROM duckdb_views() WHERE NOT internal UNION ALL"
+    " SELECT function_name FROM duckdb_functions() WHERE NOT internal UNION ALL"
+    " SELECT index_name FROM duckdb_indexes() UNION ALL"
+    " SELECT type_name FROM duckdb_types() WHERE NOT internal",
+}
+
+
+@pytest.mark.parametrize(
+    "name", ["sqlite_loose_values", "sqlite_declarations", "duckdb_values", "duckdb_objects"]
+)
+def test_a_file_crosses_to_postgresql_and_what_it_lists_is_there_or_named(
+    name: str, pg_url: str, tmp_path: Path
+) -> None:
+    dialect = name.split("_", maxsplit=1)[0]
+    source = build(name, tmp_path / f"source.{dialect}")
+    done = run.clone(source, pg_url, run.Options(seed=3, engine="marginal"))
+    assert () == done.findings.errors
+    with open_source(resolve(source)) as reader, open_source(resolve(pg_url)) as target:
+        listed = set(reader.query(_FILES[dialect]).column(0).to_pylist()) - {"_dbsynth"}
+        found = target.introspect()
+        held = {part for t in found.tables for part in (t.name.name, *_held(t))}
+        held |= {enum.name.name for enum in found.enums}
+    named = {word for loss in done.losses for word in _names(loss.object)}
+    assert set() == {n for n in listed if not _names(n) & (held | named)}
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb"])
+@pytest.mark.parametrize("name", ["pg_objects", "pg_keys", "composite_key"])
+def test_postgresql_crosses_to_a_file(
+    name: str, dialect: str, new_pg_url: NewDatabase, tmp_path: Path
+) -> None:
+    target = str(tmp_path / f"target.{dialect}")
+    done = run.clone(build(name, new_pg_url()), target, run.Options(seed=3, engine="marginal"))
+    assert () == done.findings.errors
+    assert () == run.verify(target).errors
