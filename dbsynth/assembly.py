@@ -21,6 +21,7 @@ from dbsynth import numerals
 from dbsynth.features import Floats, Ints
 from dbsynth.geometries import write_geometry
 from dbsynth.literals import (
+    hexadecimal,
     join_lists,
     join_numbers,
     join_present,
@@ -225,6 +226,7 @@ def _address(sql: SqlType, parts: Parts, rows: int) -> pa.Array:
     """Network addresses; those of networks have no bits behind their mask."""
     four = parts["ip"] if "ip" in parts else pa.nulls(rows, pa.string())
     six = parts["ipv6"] if "ipv6" in parts else pa.nulls(rows, pa.string())
+    six = hexadecimal(six)
     hosts = pc.coalesce(four, six)
     masks = _floats(parts, "mask", rows) if "mask" in parts else np.full(rows, np.nan)
     digits = pc.fill_null(wrap("/", _whole(masks), ""), "")

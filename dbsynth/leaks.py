@@ -222,12 +222,8 @@ def _compare_parts(source: Source, target: Queryable, schema: Schema, pair: Colu
         if len(texts) >= _PARTED:
             break
     original = telling_leaves(texts, sql, IDENTIFYING)
-    there = (
-        _held(source, target, schema, pair).drop_null().slice(0, _PARTED).to_pylist()
-        if original
-        else []
-    )
-    copied = all_leaves(there, sql, original)
+    held = _held(source, target, schema, pair).drop_null().slice(0, _PARTED)
+    copied = all_leaves(held.to_pylist() if original else [], sql, original)
     hits = [leaf for path, known in original.items() for leaf in known & copied[path]]
     return Leak(
         expected="parts",

@@ -192,6 +192,11 @@ def quote_text(text: str, mark: str = '"') -> str:
     return f"{mark}{escaped}{mark}"
 
 
+def hexadecimal(texts: pa.Array) -> pa.Array:
+    """Let letters that are no hexadecimal digits become some; made codes may hold any letter."""
+    return pc.replace_substring_regex(texts, "[g-zG-Z]", "f")
+
+
 def join_present(pieces: Sequence[pa.Array], rows: int, mark: str = ", ") -> pa.Array:
     """Join (rows,) pieces row by row, nulls left out."""
     if not pieces:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from dbsynth.arrow import arrow_type
 from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
+from dbsynth.literals import hexadecimal
 from dbsynth.peculiar import empty_value
 from dbsynth.permute import key_of
 from dbsynth.personas import PersonalColumn, PersonalModel, make_personal
@@ -154,6 +155,9 @@ def make_columns(
     made: dict[str, pa.Array] = {}
     if makers.personal is not None:
         made |= make_personal(makers.personal, seed=seed, first_row=first, rows=rows, known=known)
+        for name in made:
+            if table.column(name).type.family.startswith("macaddr"):
+                made[name] = hexadecimal(made[name])
     for column in made_columns(table, planned, set(known)):
         if column.name not in made:
             treatment = planned.columns[column.name]

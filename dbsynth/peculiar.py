@@ -60,8 +60,10 @@ def treat_type(sql: SqlType, profile: Profile, *, is_unique: bool) -> Treatment:
         return treat("key", f"unique {family or sql.kind}, counted", "serial")
     if family in _WORDS and not is_unique:
         return treat("text", f"type {family}: made of words that are made up")
-    if is_unique or family.startswith("reg"):
-        return treat("void", f"type {sql.native} names objects of one server, or is not understood")
+    if family.startswith("reg") and not is_unique:
+        return treat("void", f"type {family} names objects of one server")
+    if is_unique or (family in DOCUMENTS and _holds_bytes(sql)):
+        return treat("void", f"type {sql.native} is not understood")
     is_parted = family in _NESTED or family in LISTS or flat_style(sql) != ""
     if _is_repetitive(profile, FEW_DOCUMENTS if is_parted else 2_000):
         return treat("category", f"{profile.distinct} different values in {profile.rows} rows")
@@ -73,6 +75,11 @@ def treat_type(sql: SqlType, profile: Profile, *, is_unique: bool) -> Treatment:
         if family in families:
             return treat(kind, f"type {family}", "mac_address" if kind == "personal" else "")
     return treat("void", f"type {sql.native} is not understood")
+
+
+def _holds_bytes(sql: SqlType) -> bool:
+    """JSON has no bytes, so values that hold them come as a text that is not parsed."""
+    return any(word in sql.native for word in ("BLOB", "BIT"))
 
 
 def _is_repetitive(profile: Profile, labels: int) -> bool:

@@ -34,7 +34,7 @@ FROM generate_series(1, 240) n;
 CREATE TABLE nested (
   id integer PRIMARY KEY,
   moods mood[] NOT NULL,
-  tag label,
+  tag label NOT NULL,
   tags short_label[],
   scores some_numbers NOT NULL,
   grid integer[],
