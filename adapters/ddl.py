@@ -51,6 +51,7 @@ class DialectRules:
     match_full: bool = False
     partial_indexes: bool = True
     nulls_not_distinct: bool = False
+    not_valid: bool = False  # NOT VALID, and checks with NO INHERIT
 
 
 def quote(name: str, rules: DialectRules) -> str:
@@ -146,7 +147,8 @@ def unique_clause(unique: Unique, rules: DialectRules) -> str:
 
 def check_clause(check: Check, rules: DialectRules) -> str:
     """Render a check as a table constraint."""
-    return f"{_constraint(check.name, rules)}CHECK ({check.expression})"
+    alone = " NO INHERIT" if check.no_inherit and rules.not_valid else ""
+    return f"{_constraint(check.name, rules)}CHECK ({check.expression}){alone}"
 
 
 def foreign_key_clause(key: ForeignKey, rules: DialectRules) -> str:
@@ -193,12 +195,14 @@ def create_unique_index(table: Table, unique: Unique, rules: DialectRules) -> st
 
 def add_check(table: Table, check: Check, rules: DialectRules) -> str:
     """Render ALTER TABLE … ADD CHECK."""
-    return f"{_alter(table, rules)} ADD {check_clause(check, rules)}"
+    loose = " NOT VALID" if not check.is_valid and rules.not_valid else ""
+    return f"{_alter(table, rules)} ADD {check_clause(check, rules)}{loose}"
 
 
 def add_foreign_key(table: Table, key: ForeignKey, rules: DialectRules) -> str:
     """Render ALTER TABLE … ADD FOREIGN KEY."""
-    return f"{_alter(table, rules)} ADD {foreign_key_clause(key, rules)}"
+    loose = " NOT VALID" if not key.is_valid and rules.not_valid else ""
+    return f"{_alter(table, rules)} ADD {foreign_key_clause(key, rules)}{loose}"
 
 
 def create_index(table: Table, index: Index, rules: DialectRules) -> str:

@@ -126,6 +126,7 @@ def _table(
                 expression=c["expression"],
                 columns=tuple(c["columns"] or ()),
                 is_valid=c["is_valid"],
+                no_inherit=c["no_inherit"],
             )
             for c in parts["checks"][oid]
         ),

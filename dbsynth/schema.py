@@ -157,6 +157,7 @@ class Check:
     expression: str
     columns: tuple[str, ...] = ()
     is_valid: bool = True  # False: NOT VALID or NOT ENFORCED, so rows of the source may break it
+    no_inherit: bool = False  # PostgreSQL: not a check of the tables that inherit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

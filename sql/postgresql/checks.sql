@@ -5,6 +5,7 @@ SELECT k.conrelid::bigint AS oid,
        k.conname AS name,
        pg_catalog.pg_get_expr(k.conbin, k.conrelid) AS expression,
        k.convalidated AS is_valid,
+       k.connoinherit AS no_inherit,
        k.coninhcount > 0 AS is_inherited,
        (SELECT pg_catalog.array_agg(a.attname::text ORDER BY o.place)
         FROM pg_catalog.unnest(k.conkey) WITH ORDINALITY AS o (number, place)
