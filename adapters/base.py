@@ -11,7 +11,9 @@ from dbsynth.schema import ForeignKey, Loss, Schema, Statement, Table, TableName
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 RESERVED = "_dbsynth"  # this table holds run id, versions and manifest in every target
 BATCH_ROWS = 50_000  # rows per Arrow batch when reading
@@ -214,6 +216,27 @@ class LoadsInPlace(Protocol):
         Raises:
             PermissionDeniedError: this user may not write them; names what is missing.
             RefusedError: with this user's rights there is no order in which the keys hold.
+        """
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """What a target may offer besides: to judge rows before they are written."""
+
+    def hold(
+        self, table: Table, rows: pa.Table, conditions: Sequence[str]
+    ) -> list[NDArray[np.bool_] | None]:
+        """
+        Evaluate conditions on rows that the target does not hold.
+
+        Args:
+            table: the target's, created already.
+            rows: (n,) with some of its columns.
+            conditions: SQL in the target's dialect.
+
+        Returns:
+            (n,) booleans for each condition, False where a row breaks it (NULL is no violation);
+            None if the target cannot evaluate it on these rows.
         """
 
 

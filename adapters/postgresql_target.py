@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+import psycopg
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from dbsynth.adapters import ddl
 from dbsynth.adapters.base import RESERVED, Adoption, Identity, Present, Strategy
@@ -25,6 +29,7 @@ from dbsynth.adapters.postgresql_connection import (
 from dbsynth.adapters.postgresql_copy import copy_rows
 from dbsynth.adapters.postgresql_ddl import finish_sequences
 from dbsynth.adapters.postgresql_inplace import InPlace, staging_place
+from dbsynth.adapters.postgresql_judge import shown
 from dbsynth.adapters.postgresql_query import run
 from dbsynth.adapters.postgresql_script import clear, run_after_rows, run_before_rows, run_last
 from dbsynth.adapters.postgresql_types import RULES, rules_for
@@ -177,6 +182,18 @@ class PostgresTarget:
             count = self._connection.execute(update.encode()).rowcount
             self._connection.execute(f"DROP TABLE {staged}".encode())
         return count
+
+    def hold(
+        self, table: Table, rows: pa.Table, conditions: Sequence[str]
+    ) -> list[NDArray[np.bool_] | None]:
+        """Evaluate conditions on rows that are only shown to the server; see `base.Judge`."""
+        nothing: list[NDArray[np.bool_] | None] = [None] * len(conditions)
+        with (
+            suppress(psycopg.Error, TargetError),
+            self._connection.transaction(force_rollback=True),
+        ):
+            return shown(self._connection, table, rows, conditions, self._rules)
+        return nothing
 
     def finish(self, schema: Schema) -> None:
         """Create keys, indexes, checks, views, triggers; set sequences past the rows; analyze."""

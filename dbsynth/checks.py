@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,8 @@ from dbsynth.schema import Table
 if TYPE_CHECKING:
     from sqlglot import exp
 
+Flags = NDArray[np.bool_]
+
 _ROUNDS = 5  # over all conditions: mending one may break another
 _ENOUGH = 0.05  # share of good rows from which broken ones may borrow before anything else is tried
 
@@ -32,7 +34,7 @@ class Condition:
 
     check: str
     tree: exp.Expr
-    sql: str  # in the in-memory engine's dialect
+    sql: str  # in the judge's dialect
     columns: tuple[str, ...]
 
 
@@ -42,6 +44,7 @@ class Repair:
 
     groups: tuple[tuple[Condition, ...], ...]  # of conditions that share a column that may change
     hints: Hints
+    judge: Callable[[pa.Table, Sequence[str]], list[Flags | None]] | None = None  # None: scratch
     scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
@@ -72,16 +75,45 @@ class Repair:
         used = {c for group in self.groups for k in group for c in k.columns if c in units}
         return {c for column in used for c in units[column].columns}
 
+    @classmethod
+    def by(
+        cls,
+        judge: Callable[[pa.Table, Sequence[str]], list[Flags | None]],
+        table: Table,
+        dialect: str,
+        units: Sequence[Unit],
+    ) -> Repair:
+        """
+        Prepare all checks of a table for a judge who knows them as they are written.
+
+        Args:
+            judge: evaluates a table's own expressions on rows.
+            table: whose rows they are.
+            dialect: of its expressions.
+            units: what may change.
+        """
+        local = LocalSql(table, dialect)
+        by_column = {c: unit for unit in units for c in unit.columns}
+        conditions = []
+        for check in table.row_checks:
+            tree = local.hinted(check.expression)
+            columns = local.columns_of(tree) or check.columns
+            conditions.append(Condition(check.name, tree, check.expression, columns))
+        return cls(_grouped(conditions, by_column), Hints(local, by_column), judge)
+
     def mend(self, draft: Draft, rng: np.random.Generator) -> None:
         """Change rows of a draft until they keep their checks, as far as anything helps."""
         for group in self.groups:
-            _Mending(group, self.hints, draft, self.scratch, rng).run()
+            _Mending(group, self.hints, draft, self._hold, self.scratch, rng).run()
+
+    def _hold(self, rows: pa.Table, conditions: Sequence[str]) -> list[Flags | None]:
+        return (self.judge or self.scratch.hold)(rows, conditions)
 
     def holds(self, rows: pa.Table) -> NDArray[np.bool_]:
         """Tell which of (n,) rows keep all checks that can be judged here."""
         kept = np.ones(len(rows), bool)
         conditions = [c.sql for group in self.groups for c in group]
-        for answer in self.scratch.hold(rows, conditions):
+        for answer in self._hold(rows, conditions):
             if answer is not None:
                 kept &= answer
         return kept
@@ -131,6 +163,7 @@ class _Mending:
     conditions: Sequence[Condition]
     hints: Hints
     draft: Draft
+    hold: Callable[[pa.Table, Sequence[str]], list[Flags | None]]
     scratch: Scratch
     rng: np.random.Generator
 
@@ -197,7 +230,7 @@ class _Mending:
 
     def _judge(self, rows: pa.Table) -> NDArray[np.bool_]:
         """Which conditions which rows break; (conditions, n).  One without an answer is kept."""
-        answers = self.scratch.hold(rows, [c.sql for c in self.conditions])
+        answers = self.hold(rows, [c.sql for c in self.conditions])
         kept = [np.ones(len(rows), bool) if a is None else a for a in answers]
         return ~np.stack(kept)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbsynth.expressions import UntranslatableError, parse
@@ -26,6 +26,7 @@ _OPAQUE = ("other", "bytes", "json", "time")  # kinds that keep little of their 
 _NUMBERS = ("integer", "decimal", "float")
 # Words of PostgreSQL's and MySQL's regular expressions that the engine's do not have.
 _LOOKAROUND = re.compile(r"\(\?[=!<]|\\[1-9]|\[\[[.=:][<>]")
+_AHEAD = re.compile(r"\(\?[=!<][^()]*\)")
 _BOUNDARY = re.compile(r"\\[ymM]")
 
 
@@ -40,6 +41,7 @@ class LocalSql:
 
     table: Table
     dialect: str
+    is_hint: bool = False  # what is not understood may stay: nothing is judged by it
 
     def parse(self, expression: str) -> exp.Expr:
         """
@@ -56,12 +58,32 @@ class LocalSql:
                 raise UntranslatableError(f"{kind.__name__} has no certain counterpart")
         tree = self._rewritten(tree)
         self._refuse(tree)
+        return self._placed(tree)
+
+    def _placed(self, tree: exp.Expr) -> exp.Expr:
+        """Name columns by position."""
+        from sqlglot import exp
+
         for column in list(tree.find_all(exp.Column)):
             named = exp.column(place(self.places[self._spelled(column)]))
             if column is tree:
                 return named
             column.replace(named)
         return tree
+
+    def hinted(self, expression: str) -> exp.Expr:
+        """
+        Parse an expression as far as it can be, only to see what it is about.
+
+        What nobody here understands becomes TRUE.
+        """
+        from sqlglot import exp
+
+        try:
+            hint = replace(self, is_hint=True)
+            return self._placed(hint._rewritten(parse(expression, self.dialect)))
+        except UntranslatableError:
+            return exp.true()
 
     def sql(self, tree: exp.Expr) -> str:
         """Write a tree of `parse` as SQL."""
@@ -152,8 +174,17 @@ class LocalSql:
         )
         for kind, step in steps:
             if type(node) is kind:
-                return step(node)
+                return self._stepped(node, step)
         return node
+
+    def _stepped(self, node: exp.Expr, step: Callable[[Any], exp.Expr]) -> exp.Expr:
+        """Take a step of rewriting; for a hint, what it refuses may stay as it is."""
+        try:
+            return step(node)
+        except UntranslatableError:
+            if not self.is_hint:
+                raise
+            return node
 
     def _cast(self, cast: exp.Cast) -> exp.Expr:
         """Drop a cast that only names the type that a value has anyway."""
@@ -214,9 +245,10 @@ class LocalSql:
         pattern, flags = _bare(node.expression), node.args.get("flag")
         if isinstance(pattern, exp.Anonymous) and pattern.name.lower().startswith("similar_"):
             return exp.RegexpLike(this=node.this, expression=_similar_literal(pattern))
-        if not isinstance(pattern, exp.Literal) or _LOOKAROUND.search(pattern.name):
+        is_known = isinstance(pattern, exp.Literal) and not _LOOKAROUND.search(pattern.name)
+        if not is_known and not (self.is_hint and isinstance(pattern, exp.Literal)):
             raise UntranslatableError("a regular expression that the engine lacks")
-        text = _BOUNDARY.sub(r"\\b", pattern.name)
+        text = _AHEAD.sub("", _BOUNDARY.sub(r"\\b", pattern.name))
         ignores_case = isinstance(node, exp.RegexpILike) or self._folds(node.this)
         if flags is not None:
             raise UntranslatableError("flags of a regular expression")

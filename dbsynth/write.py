@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from dbsynth.adapters.base import Judge
 from dbsynth.arrow import arrow_schema
 from dbsynth.errors import TargetError
 from dbsynth.extremes import without_extremes
@@ -139,7 +140,10 @@ class _Load:
             s.name: t.name for s, t in zip(source.columns, table.columns, strict=True)
         }  # adopting may rename a column but never moves one
         handed = _Counter()
-        batches = handed.count(self._cast(itertools.chain([first], group), names, table))
+        cast = self._cast(itertools.chain([first], group), names, table)
+        if isinstance(first, Batch):
+            cast = self._judged(table, cast)
+        batches = handed.count(cast)
         if isinstance(first, Backfill):
             columns = tuple(names[c] for c in first.columns)
             done = self._target.backfill(table, columns, batches)
@@ -151,6 +155,18 @@ class _Load:
                 f"{table.name}: the target took {done} of {handed.rows} rows",
                 "Report this as a defect of the target's adapter.",
             )
+
+    def _judged(self, table: Table, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """Rows whose checks only the target understands wait until it has judged them."""
+        from dbsynth.judge import has_opaque_checks, judged
+
+        dialect, target = self._adoption.schema.dialect, self._target
+        if not isinstance(target, Judge) or not has_opaque_checks(table, dialect):
+            return batches
+        keys = self._adoption.schema.foreign_keys
+        referenced = {c for k in keys if k.parent == table.name for c in k.parent_columns}
+        seed = self._plan.seed
+        return iter(list(judged(target, table, dialect, batches, referenced, seed)))
 
     def announce_ends(self) -> None:
         """Tell whoever watches that the tables with fewer rows than planned are through, too."""

@@ -76,3 +76,22 @@ BEGIN
 END $$;
 CREATE CONSTRAINT TRIGGER limits AFTER INSERT OR UPDATE ON line
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION refuse();
+CREATE FUNCTION fits(kind text, size integer) RETURNS boolean IMMUTABLE LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN (kind = 'big') = (size > 50);
+END $$;
+CREATE TABLE box (
+  box_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  kind text NOT NULL,
+  size integer NOT NULL,
+  label text,
+  tags text[],
+  stored boolean,
+  CHECK (fits(kind, size)),
+  CHECK (label ~ '^(?=.*[0-9])[a-z0-9]+$'),
+  CHECK (stored IS NULL OR cardinality(tags) > 0)
+);
+INSERT INTO box (kind, size, label, tags, stored)
+SELECT CASE WHEN n % 100 > 50 THEN 'big' ELSE 'small' END, n % 100, 'box' || n % 90,
+       CASE WHEN n % 3 > 0 THEN ARRAY['a', 'b'] END, CASE WHEN n % 3 > 0 THEN n % 2 = 0 END
+FROM generate_series(1, 250) AS n;
