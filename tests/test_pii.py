@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Mapping
 
@@ -228,3 +229,11 @@ def test_short_distinct_texts_never_come_back() -> None:
 def test_a_text_model_survives_json() -> None:
     model = fit_text("t.note", pa.array(["Some words here"] * 40), np.arange(40), RELEASE, 90)
     assert model == TextModel.from_json(json.loads(json.dumps(model.to_json())))
+
+
+def test_long_addresses_stay_addresses_however_short_the_source_writes_them() -> None:
+    column = PersonalColumn(name="a", semantic="ipv6")
+    source = pa.array([f"fe80::{n:x}" for n in range(1, 200)])
+    made = make_personal(_fit([column], {"a": source}), seed=1, first_row=0, rows=300, known={})
+    for text in made["a"].to_pylist():
+        assert ipaddress.ip_address(text) in ipaddress.ip_network("2001:db8::/32")
