@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from dbsynth.urls import Location
 
 _NAMED = 10  # how many tables of a target that is not empty are named
+_CODE = frozenset({
+    "view", "trigger", "function", "procedure", "package", "package body", "event", "macro",
+})  # fmt: skip
 _ANEW = "give --replace to make everything in the target anew"
 
 
@@ -131,6 +134,7 @@ def _swapped(plan: Plan, standing: Standing, adoption: Adoption, likeness: Liken
     own = [str(loss.object) for loss in likeness.differences]
     copied = {adoption.names[n] for n, t in plan.tables.items() if t.mode == "copy"}
     own += [f"the rows of {name}" for name in standing.kept if name not in copied]
+    own += _own_objects(plan.schema, standing)
     if own:
         raise TargetNotEmptyError(
             f"the target's tables are empty, but differ from the source's in {len(own)} places, "
@@ -140,6 +144,18 @@ def _swapped(plan: Plan, standing: Standing, adoption: Adoption, likeness: Liken
         )
     way = "the tables that are there are equal and without rows: made anew and swapped in"
     return Landing(adoption, way, replace=True)
+
+
+def _own_objects(source: Schema, standing: Standing) -> list[str]:
+    """Name the views, code and sequences of a target that the source does not have."""
+    there = standing.schema
+    assert there is not None
+    is_kin = source.dialect == there.dialect
+    known = {f"{o.kind} {o.name}" for o in source.objects if is_kin}
+    known |= {f"sequence {s.name}" for s in source.sequences if is_kin}
+    found = [f"{o.kind} {o.name}" for o in there.objects if o.kind in _CODE]
+    found += [f"sequence {s.name}" for s in there.sequences]
+    return [name for name in found if name not in known]
 
 
 def _named(target: Target, schema: Schema) -> Adoption:

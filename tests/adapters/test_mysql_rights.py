@@ -13,7 +13,7 @@ from dbsynth import run
 from dbsynth.adapters import open_source, open_target
 from dbsynth.adapters.mysql_connection import database_of
 from dbsynth.adapters.mysql_rights import Rights, _parse
-from dbsynth.errors import PermissionDeniedError, TargetError
+from dbsynth.errors import PermissionDeniedError, TargetError, TargetNotEmptyError
 from dbsynth.urls import Location
 from tests.adapters.test_mysql import run as execute
 from tests.adapters.test_mysql import shadows
@@ -159,6 +159,21 @@ def test_replacing_takes_routines_and_events_away_and_only_then(
     run.clone(here.url, there.url, REPLACING)
     assert [] == execute(there, ["SHOW EVENTS"])
     assert [] == execute(there, ["SHOW PROCEDURE STATUS WHERE Db = DATABASE()"])
+
+
+def test_an_empty_target_of_equal_tables_is_not_made_anew_if_it_has_something_of_its_own(
+    here: Location, there: Location
+) -> None:
+    tables = ["CREATE TABLE t (id INT PRIMARY KEY)", "CREATE VIEW v AS SELECT id FROM t"]
+    execute(here, [*tables, "INSERT INTO t SELECT seq FROM seq_1_to_30"])
+    execute(there, [*tables, "CREATE PROCEDURE mine() SELECT 1",
+                    "CREATE VIEW w AS SELECT 1 AS a"])  # fmt: skip
+    with pytest.raises(TargetNotEmptyError) as caught:
+        run.clone(here.url, there.url, OPTIONS)
+    assert ("procedure mine", "view w") == caught.value.problems
+    execute(there, ["DROP PROCEDURE mine", "DROP VIEW w"])
+    run.clone(here.url, there.url, OPTIONS)
+    assert [(30,)] == execute(there, ["SELECT COUNT(*) FROM v"])
 
 
 def test_what_was_in_a_target_that_is_loaded_directly_stays_when_the_load_fails(
