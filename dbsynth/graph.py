@@ -27,7 +27,7 @@ def cut_keys(schema: Schema) -> tuple[KeyId, ...]:
     Choose the keys that are set after both tables are there, so that no cycle is left.
 
     In every cycle the key that hurts least is cut: one that may be NULL before one that is checked
-    late, before one that neither; never part of a primary key if another will do.
+    late, before one that neither; never one without a column of its own if another will do.
     """
     cut: list[KeyId] = []
     while True:
@@ -61,14 +61,19 @@ def _key(schema: Schema, child: TableName, name: str) -> ForeignKey:
     return next(k for k in schema.table(child).foreign_keys if k.name == name)
 
 
-def _cost(schema: Schema, key: ForeignKey) -> tuple[bool, bool, bool, bool, bool, bool]:
+def _cost(schema: Schema, key: ForeignKey) -> tuple[bool, ...]:
     """What setting a key late costs: first whether it can be done at all, then how well."""
     table = schema.table(key.child)
-    others = {c for k in table.foreign_keys if k is not key and k.when is None for c in k.columns}
-    cannot = not table.primary_key or set(key.columns) <= others | set(table.primary_key)
-    in_primary_key = bool(set(key.columns) & set(table.primary_key))
+    early = {c for k in table.foreign_keys if k is not key for c in k.columns}
+    late = set(key.columns) - early - set(table.primary_key)
     referred = {c for k in schema.foreign_keys if k.parent == key.child for c in k.parent_columns}
-    optional = any(table.column(c).is_nullable for c in key.columns)
-    is_referred = bool(set(key.columns) & referred)
-    late = not optional, not key.is_deferrable
-    return cannot, in_primary_key, is_referred, key.when is not None, *late
+    required = not any(table.column(c).is_nullable for c in late)
+    tied = len(late) < len(key.columns)  # to what other keys lead to, which may lead nowhere here
+    return (
+        not table.primary_key or not late,
+        bool(late & referred),
+        required and tied,
+        required,
+        tied,
+        not key.is_deferrable,
+    )
