@@ -19,16 +19,14 @@ def to_text(keys: Iterable[ForeignKey]) -> str:
 def from_text(text: str, tables: Mapping[TableName, Table]) -> Iterator[ForeignKey]:
     """Read the keys whose tables and columns are still there and that are not declared."""
     for data in json.loads(text):
-        child, parent = TableName(*data["child"]), TableName(*data["parent"])
-        columns, parent_columns = tuple(data["columns"]), tuple(data["parent_columns"])
-        if not _has(tables.get(child), columns) or not _has(tables.get(parent), parent_columns):
+        key = dataclasses.replace(ForeignKey.from_json(data), is_declared=False)
+        own = (*key.columns, *((key.when.column,) if key.when else ()))
+        if not _has(tables.get(key.child), own):
             continue
-        ends = {
-            "child": child, "columns": columns, "parent": parent, "parent_columns": parent_columns,
-        }  # fmt: skip
-        key = ForeignKey(**{**data, **ends, "is_declared": False})
-        known = {(k.columns, k.parent, k.parent_columns) for k in tables[child].foreign_keys}
-        if (columns, parent, parent_columns) not in known:
+        if not _has(tables.get(key.parent), key.parent_columns):
+            continue
+        known = {(k.columns, k.parent, k.parent_columns) for k in tables[key.child].foreign_keys}
+        if (key.columns, key.parent, key.parent_columns) not in known:
             yield key
 
 

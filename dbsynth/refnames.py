@@ -35,8 +35,8 @@ _STAFF_ROLES = (
     "manager", "supervisor", "boss", "rep", "representative", "salesperson", "seller", "agent",
     "assignee", "assigned to", "approver", "reviewer", "editor", "author", "owner", "creator",
     "operator", "responsible", "head", "leader", "lead", "cashier", "handler", "instructor",
-    "bearbeiter", "vendedor", "actor", "reporter", "requester", "submitter", "uploader",
-    "sender", "recipient", "receiver", "member", "moderator",
+    "bearbeiter", "vendedor", "sender", "recipient", "receiver", "member", "moderator", "actor",
+    "reporter", "requester", "submitter", "uploader",
 )  # fmt: skip
 _STAFF = frozenset({
     "user", "employee", "staff", "account", "person", "member", "worker", "personnel",

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from dbsynth.findings import Finding, Findings
 from dbsynth.report import Run, TableRun, manifest, render_text
-from dbsynth.schema import Loss, TableName
+from dbsynth.schema import ForeignKey, Loss, TableName, When
 
 USERS, ORDERS = TableName("public", "users"), TableName("public", "Orders [bold]")
 FINDING = Finding(
@@ -19,6 +19,11 @@ FINDING = Finding(
     count=1200,
     detail="rows without their row in main.users",
 )
+KEY = ForeignKey(
+    name="k", child=TableName("public", "orders"), columns=("user_id",),
+    parent=TableName("public", "users"), parent_columns=("id",), is_declared=False,
+    when=When(column="user_kind", label="User"),
+)  # fmt: skip
 RUN = Run(
     run_id="r1",
     started="2024-05-01T10:00:00+00:00",
@@ -42,6 +47,7 @@ RUN = Run(
         TableRun(name=ORDERS, target=ORDERS, mode="copy", source_rows=3, target_rows=3),
     ),
     losses=(Loss(object="type mood", reason="no enums", instead="text"),),
+    references=(KEY,),
     findings=Findings.of(["foreign key", "not null", "not null"], [FINDING]),
     stages={"fit": 3.14159, "write": 1.0},
     exit_code=4,
@@ -88,6 +94,15 @@ def test_json_has_every_field_and_a_version() -> None:
             },
         ],
         "losses": [{"object": "type mood", "reason": "no enums", "instead": "text"}],
+        "references": [
+            {
+                "child": "public.orders",
+                "columns": ["user_id"],
+                "parent": "public.users",
+                "parent_columns": ["id"],
+                "where": {"column": "user_kind", "label": "User"},
+            }
+        ],
         "verification": {
             "is_sound": False,
             "made": {"foreign key": 1, "not null": 2},
@@ -148,6 +163,7 @@ def test_the_manifest_holds_strings_that_say_where_the_rows_come_from() -> None:
     found = manifest(RUN)
     tables = json.loads(found.pop("tables"))
     formats = json.loads(found.pop("format_versions"))
+    assert [ForeignKey.from_json(k) for k in json.loads(found.pop("references"))] == [KEY]
     assert (tables["public.users"], formats, found) == (
         {
             "target": "main.users",

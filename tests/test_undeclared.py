@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -118,7 +119,8 @@ def test_a_name_that_fits_two_tables_equally_is_left_alone(sqlite_path: Path) ->
 
 def declared(url: str) -> Schema:
     with open_source(resolve(url, {})) as source:
-        return source.introspect()
+        schema = source.introspect()
+        return replace(schema, script=source.script(schema))
 
 
 def test_a_plan_file_carries_undeclared_keys(sqlite_path: Path) -> None:
