@@ -84,12 +84,17 @@ def count_orphans(target: Queryable, key: ForeignKey, schema: Schema) -> int:
 
 def orphans_sql(target: Queryable, key: ForeignKey, schema: Schema, child: str, parent: str) -> str:
     """Write the SELECT that counts orphans; `child` and `parent` stand behind FROM."""
-    slots = {
-        "child": child,
-        "parent": parent,
-        "complete": complete_sql(target.dialect, key),
-        "joined": " AND ".join(_equal(target.dialect, key, schema)),
-    }
+    dialect = target.dialect
+    pairs = [
+        (f"c.{queries.identifier(dialect, a)}", f"p.{queries.identifier(dialect, b)}")
+        for a, b in zip(key.columns, key.parent_columns, strict=True)
+    ]
+    slots = {"child": child, "parent": parent, "complete": complete_sql(dialect, key)}
+    if key.when is not None and _is_text_of(key, schema):
+        ((own, other),) = pairs
+        slots |= {"own": own, "other": as_text(dialect, other)}
+        return queries.render(queries.get("verify", "orphans_as_text"), slots)
+    slots["joined"] = " AND ".join(f"{other} = {own}" for own, other in pairs)
     return queries.render(queries.get("verify", "orphans"), slots)
 
 
@@ -102,16 +107,11 @@ def complete_sql(dialect: str, key: ForeignKey) -> str:
     return " AND ".join(found)
 
 
-def _equal(dialect: str, key: ForeignKey, schema: Schema) -> Iterator[str]:
-    child, parent = schema.table(key.child), schema.table(key.parent)
-    for column, wanted in zip(key.columns, key.parent_columns, strict=True):
-        own = f"c.{queries.identifier(dialect, column)}"
-        other = f"p.{queries.identifier(dialect, wanted)}"
-        # The text that a polymorphic reference may be matches keys of every type.
-        is_text = child.column(column).type.kind == "string"
-        differs = is_text and parent.column(wanted).type.kind != "string"
-        is_cast = key.when is not None and differs
-        yield f"{as_text(dialect, other) if is_cast else other} = {own}"
+def _is_text_of(key: ForeignKey, schema: Schema) -> bool:
+    """Whether a polymorphic reference is a text that stands for keys of another type."""
+    own = schema.table(key.child).column(key.columns[0]).type.kind
+    other = schema.table(key.parent).column(key.parent_columns[0]).type.kind
+    return own == "string" and other != "string"
 
 
 def name_parts(target: Queryable, table: TableName) -> tuple[str, ...]:

@@ -132,8 +132,7 @@ class _Finder:
         if not counted or len(counted) > MOST_LABELS:
             return None
         statistic = f"{pair.table.name}.{pair.kind.name}"
-        threshold = self.release.threshold(statistic)
-        told = [(label, rows) for label, rows in counted if rows >= threshold]
+        told = self.release.carried(statistic, counted)
         goals = self._goals(pair, told)
         mapped = [g for g in goals if g.parent is not None]
         if sum(g.rows for g in mapped) < _LEAST_MAPPED * sum(rows for _, rows in counted):

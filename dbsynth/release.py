@@ -66,6 +66,16 @@ class Release:
         order = sorted(kept.tolist(), key=lambda i: (-int(rows[i]), str(labels[i])))
         return [labels[i] for i in order], rows[order].astype(np.int64)
 
+    def carried(self, statistic: str, counted: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """
+        Release labels that a database counted by itself: those that enough rows carry.
+
+        Args:
+            statistic: its name; decides the threshold.
+            counted: labels, and how many rows have each.
+        """
+        return [(label, rows) for label, rows in counted if rows >= self.threshold(statistic)]
+
     @staticmethod
     def support(
         codes: NDArray[np.int64], entities: NDArray[np.int64], size: int

@@ -1,6 +1,7 @@
 -- References whose table another column names: Rails' words, a comment under a comment, Django's
 -- table of labels, pairs that may not repeat, pairs that are NULL together; and a category that
 -- only looks as if it named tables.
+-- Covers: data-polymorphic
 CREATE TABLE account (
   id integer PRIMARY KEY,
   first_name varchar(30) NOT NULL,

@@ -1,5 +1,6 @@
 -- Nothing declares these references: by name, by role, by abbreviation, of two columns, with a few
 -- orphans; beside them small numbers, every one of which is some row's id by chance.
+-- Covers: data-undeclared
 CREATE TABLE district (
   district_id integer PRIMARY KEY,
   label varchar(40) NOT NULL
