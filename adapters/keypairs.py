@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from dbsynth.schema import ForeignKey, Loss, Table, TableName
+from dbsynth.schema import ForeignKey, Loss, Schema, Table, TableName
 
 
 def in_unique_order(key: ForeignKey, parent: Table) -> list[tuple[str, str]]:
@@ -16,6 +16,12 @@ def in_unique_order(key: ForeignKey, parent: Table) -> list[tuple[str, str]]:
             by_column = {p: (c, p) for c, p in pairs}
             return [by_column[p] for p in unique]
     return pairs
+
+
+def refers_to_unique(key: ForeignKey, schema: Schema) -> bool:
+    """Whether a key refers to columns that are unique together, in the target too."""
+    parent, wanted = schema.table(key.parent), set(key.parent_columns)
+    return any(set(unique) == wanted for unique in parent.unique_sets)
 
 
 def with_parent_types(tables: Iterable[Table]) -> tuple[tuple[Table, ...], list[Loss]]:
@@ -31,7 +37,7 @@ def with_parent_types(tables: Iterable[Table]) -> tuple[tuple[Table, ...], list[
     losses: dict[tuple[TableName, str], Loss] = {}
     for _ in found:  # a key to a key: types move one table further in each round
         changed = False
-        for key in [k for t in found.values() for k in t.foreign_keys]:
+        for key in [k for t in found.values() for k in t.foreign_keys if k.when is None]:
             for name, parent_name in zip(key.columns, key.parent_columns, strict=True):
                 child = found[key.child]
                 column, parent = child.column(name), found[key.parent].column(parent_name)

@@ -10,7 +10,7 @@ from typing import Literal
 from dbsynth import queries
 from dbsynth.adapters.base import Adoption
 from dbsynth.adapters.ddl import DialectRules, create_table, create_unique_index
-from dbsynth.adapters.keypairs import in_unique_order, with_parent_types
+from dbsynth.adapters.keypairs import in_unique_order, refers_to_unique, with_parent_types
 from dbsynth.adapters.losses import (
     identity_detail,
     index_detail,
@@ -305,12 +305,12 @@ def _foreign_keys(table: Table, work: _Work) -> list[ForeignKey]:
         is_declared = key.is_declared and rules.declares_foreign_keys
         if is_declared != key.is_declared:
             work.lose(what, "the target declares no foreign keys", "kept in the data, verified")
-        elif is_declared and not _is_unique(key, work.schema):
+        elif is_declared and not refers_to_unique(key, work.schema):
             is_declared = rules.dialect == "mysql"
             if not is_declared:
                 reason = "the columns that it refers to are not unique"
                 work.lose(what, reason, "kept in the data, verified")
-        for action in (key.on_delete, key.on_update):
+        for action in sorted({key.on_delete, key.on_update}):
             if action not in rules.actions:
                 work.lose(what, f"the target has no {action}", "NO ACTION")
         if key.is_deferrable and not rules.deferrable:
@@ -335,12 +335,6 @@ def _foreign_keys(table: Table, work: _Work) -> list[ForeignKey]:
             )
         )
     return kept
-
-
-def _is_unique(key: ForeignKey, schema: Schema) -> bool:
-    """Whether a key refers to columns that are unique together, in the target too."""
-    parent, wanted = schema.table(key.parent), set(key.parent_columns)
-    return any(set(unique) == wanted for unique in parent.unique_sets)
 
 
 def _indexes(table: Table, work: _Work) -> list[Index]:
