@@ -141,8 +141,8 @@ def codes_of(
         return _addresses(column, source, release)
     if column.semantic == "ipv6" and (limit is None or limit >= len(_TEMPLATES["ipv6"])):
         # A pattern of the source's could hold letters that are no digits of an address.
-        template = _TEMPLATES["ipv6"]
-        return fit_template(statistic, template, source, release, max_length=limit), ""
+        groups = _TEMPLATES["ipv6"]
+        return fit_template(statistic, groups, source, release, max_length=limit), ""
     array = values.get(column.name)
     texts = pa.array([], pa.string()) if array is None else filled(array)
     owners = entities[: len(texts)]
