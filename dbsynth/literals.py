@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 from dbsynth.features import Ints
 
 _ARRAY = {
-    mark: re.compile(rf'"((?:[^"\\]|\\.)*)"|([{{}}])|([^{{}}"{mark}\s][^{{}}"{mark}]*)', re.DOTALL)
+    mark: re.compile(rf'"((?:[^"\\]|\\.)*)"|([{{}}])|([^{{}}"{mark}]+)', re.DOTALL)
     for mark in ",;"
 }
 _QUOTED = r'"(?:[^"\\]|""|\\.)*"'
-_FIELD = re.compile(rf"({_QUOTED}|[^,()\"\\])*", re.DOTALL)
+_FIELD = re.compile(rf"(?:{_QUOTED}|[^,()\"\\]+)*", re.DOTALL)
 _RANGE = re.compile(rf"[\[(](?:{_QUOTED}|[^\"()\[\]])*[\])]", re.DOTALL)
 _PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"=>(?:"((?:[^"\\]|\\.)*)"|NULL)', re.DOTALL)
 _ESCAPED = re.compile(r'\\(.)|""', re.DOTALL)
@@ -73,7 +73,7 @@ def parse_array(text: str, mark: str = ",") -> tuple[str, list[Any]]:
             done = stack.pop()
             stack[-1].append(done)
         elif bare:
-            stack[-1].append(None if bare.upper() == "NULL" else bare.rstrip())
+            stack[-1].append(None if bare.upper() == "NULL" else bare)
         else:
             stack[-1].append(_ESCAPED.sub(r"\1", quoted))
     return bounds and f"{bounds}]", stack[0][0]
