@@ -15,7 +15,7 @@ from dbsynth.adapters.scratch import Scratch
 from dbsynth.expressions import UntranslatableError
 from dbsynth.extremes import is_plain
 from dbsynth.features import Floats, Ints
-from dbsynth.localsql import LocalSql
+from dbsynth.localsql import LocalSql, place
 from dbsynth.schema import Column, Exclusion, Table
 from dbsynth.spans import RangeText, span_step
 from dbsynth.values import from_floats, to_floats
@@ -132,12 +132,20 @@ def _apart(rule: Exclusion, table: Table, local: LocalSql) -> Apart | None:
     if found is None:
         return None
     try:
-        equal = [local.sql(local.parse(e)) for e, operator in rule.elements if operator == "="]
+        equal = [_equal(e, local) for e, operator in rule.elements if operator == "="]
         predicate = local.sql(local.parse(rule.predicate)) if rule.predicate else "true"
     except UntranslatableError:
         return None
     covered = [f"coalesce(({predicate})::BOOLEAN, false)", *(f"({e}) IS NOT NULL" for e in equal)]
     return Apart(rule.name, tuple(equal), " AND ".join(covered), *found)
+
+
+def _equal(expression: str, local: LocalSql) -> str:
+    """What must be equal, in the in-memory engine's SQL; a column's text tells for any type."""
+    bare = expression.strip().removeprefix('"').removesuffix('"').replace('""', '"')
+    if bare in local.places:
+        return place(local.places[bare])
+    return local.sql(local.parse(expression))
 
 
 def _interval(expression: str, table: Table) -> tuple[tuple[Column, ...], str] | None:
