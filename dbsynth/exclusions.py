@@ -188,7 +188,7 @@ def _one_after_another(starts: Floats, ends: Floats, limit: float) -> tuple[Floa
     is_open = np.array([np.isinf(first[0]), np.isinf(last[-1])])
     first[0] = last[0] - 1 if is_open[0] else first[0]
     last[-1] = first[-1] + 1 if is_open[1] else last[-1]
-    limit = max(limit, first[0] + len(first))
+    limit = max(limit + is_open[1], first[0] + len(first))
     lengths = last - first
     room = limit - first[0]
     if lengths.sum() > room:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 _SPELLED_AS_TEXT = frozenset({"JSON", "JSONB", "UUID", "USERDEFINED"})  # DataType.Type values
+_KEEP_ZONES = ("postgresql", "duckdb")
 DIALECTS = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite", "duckdb": "duckdb"}
 
 
@@ -36,6 +37,8 @@ def translate(expression: str, source: str, target: str, columns: Mapping[str, s
 
     tree = parse(expression, source).transform(_simplify)
     _refuse_unknown(tree)
+    if target not in _KEEP_ZONES:
+        _refuse_zones(tree)
     folded = {name.casefold(): name for name in columns}
     for column in list(_columns(tree)):
         name = column.name if column.name in columns else folded.get(column.name.casefold())
@@ -97,6 +100,15 @@ def _refuse_unknown(tree: exp.Expr) -> None:
     unknown = (exp.Anonymous, exp.Command, exp.Select, exp.Subquery, exp.Dot)
     for node in tree.find_all(*unknown):
         raise UntranslatableError(f"{node.name or node.key} has no certain counterpart")
+
+
+def _refuse_zones(tree: exp.Expr) -> None:
+    """Moments with a zone are without one where the target has no such type: their text differs."""
+    from sqlglot import exp
+
+    for cast in tree.find_all(exp.Cast):
+        if cast.to.this in (exp.DataType.Type.TIMESTAMPTZ, exp.DataType.Type.TIMESTAMPLTZ):
+            raise UntranslatableError("the target has no time zones")
 
 
 def _simplify(node: exp.Expr) -> exp.Expr:
