@@ -1,12 +1,16 @@
 """What checks say about columns, and how rows that break them are mended."""
 
+import dataclasses
+import datetime as dt
+
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from dbsynth.checks import Repair
 from dbsynth.draft import Draft, Unit
-from dbsynth.limits import allowed_labels, bounds
-from dbsynth.schema import Check, Column, SqlType, Table, TableName
+from dbsynth.limits import allowed_labels, bounds, is_unique_alone
+from dbsynth.schema import Check, Column, Index, SqlType, Table, TableName
 
 INTEGER = SqlType(kind="integer", native="integer", bits=32)
 TEXT = SqlType(kind="string", native="text")
@@ -108,3 +112,66 @@ def test_null_breaks_no_check_and_rows_that_hold_are_not_touched() -> None:
 
 def test_checks_beyond_understanding_are_left_to_the_database() -> None:
     assert Repair.of(table("frobnicate(first)"), "postgresql", units()) is None
+
+
+def many(**columns: list[object]) -> pa.Table:
+    size = len(next(iter(columns.values())))
+    usual = {
+        "stay_id": list(range(size)), "first": [1] * size, "last": [2] * size,
+        "state": ["ab"] * size,
+    }  # fmt: skip
+    arrays = {n: pa.array(columns.get(n, v)) for n, v in usual.items()}
+    kinds = {"first": pa.int32(), "last": pa.int32(), "state": pa.string()}
+    return pa.table({n: a.cast(kinds.get(n, a.type)) for n, a in arrays.items()})
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "last = first * 3", "first + last <= 4", "first - last > 2", "first % 5 = 0", "first < 0",
+        "state ~ '^[A-Z]{2}-[0-9]+$'", "state LIKE 'x_%'", "state = upper(state)",
+        "char_length(state) > 5", "char_length(state) = 1", "state IN ('k', 'l')", "state IS NULL",
+        "state SIMILAR TO '(k|l){3}'", "(first IS NULL) = (state IS NOT NULL)",
+        "num_nonnulls(first, last, state) = 1", "CASE WHEN first = 1 THEN last = 7 ELSE false END",
+        "first IS NULL OR last > first + 10", "NOT (first > 0 AND last > 0)", "state = 'k' || first",
+        "coalesce(first, 0) = 0 AND last BETWEEN 5 AND 6",
+    ],
+)  # fmt: skip
+def test_checks_are_kept_where_no_row_keeps_them(check: str) -> None:
+    assert len(mended(many(first=[1] * 40), check, fixed=("stay_id",)).rows) == 40
+
+
+def test_a_defined_column_is_computed_and_nothing_else_changes() -> None:
+    rows = many(first=[1, 2, 3, 4], last=[5, 6, 9, 8])
+    draft = mended(rows, "last = first * 3")
+    assert {"last"} == draft.changed
+    assert [3, 6, 9, 12] == draft.rows.column("last").to_pylist()
+
+
+def test_bounds_are_those_of_the_columns_type() -> None:
+    day = SqlType(kind="date", native="date")
+    price = SqlType(kind="decimal", native="numeric(8,2)", precision=8, scale=2)
+    typed = Table(
+        name=TableName("", "t"),
+        columns=(Column(name="day", type=day), Column(name="price", type=price)),
+        checks=(
+            Check(
+                name="a", expression="(day >= '2024-01-02'::date) AND (day < '2024-02-01'::date)"
+            ),
+            Check(name="b", expression="price > 0 AND 1 > price OR price = 1"),
+        ),
+    )
+    start, stop = (dt.datetime(2024, 1, d, tzinfo=dt.UTC).timestamp() for d in (2, 31))
+    assert (start, stop) == bounds(typed, "day", "postgresql")
+    assert (0.01, 1.0) == bounds(typed, "price", "postgresql")
+
+
+def test_expressions_can_be_unique_alone() -> None:
+    index = Index(name="u", columns=(), is_unique=True, expressions=("lower((state)::text)",))
+    unique = dataclasses.replace(table(), indexes=(index,))
+    assert is_unique_alone(unique, "state", "postgresql")
+    assert not is_unique_alone(unique, "first", "postgresql")
+    partial = dataclasses.replace(
+        unique, indexes=(dataclasses.replace(index, predicate="first > 1"),)
+    )
+    assert not is_unique_alone(partial, "state", "postgresql")

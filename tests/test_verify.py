@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import pytest
@@ -9,7 +10,18 @@ import pytest
 from dbsynth.errors import TargetError
 from dbsynth.findings import Findings
 from dbsynth.progress import Event
-from dbsynth.schema import Check, Column, ForeignKey, Schema, SqlType, Table, TableName, Unique
+from dbsynth.schema import (
+    Check,
+    Column,
+    Exclusion,
+    ForeignKey,
+    Index,
+    Schema,
+    SqlType,
+    Table,
+    TableName,
+    Unique,
+)
 from dbsynth.verify import verify
 from tests.asking import Asked, ask_duckdb, ask_mysql, ask_postgresql, ask_sqlite
 
@@ -387,3 +399,52 @@ def test_a_sound_database_has_no_findings_and_says_what_was_checked(asked: Asked
 def test_empty_tables_are_sound(asked: Asked) -> None:
     fill_pair(asked)
     assert verify(pair(asked), asked).found == ()
+
+
+def test_rows_may_break_what_was_never_validated(asked: Asked) -> None:
+    parent = fill(asked, "parent", "id integer", "1")
+    child = fill(asked, "child", "id integer, parent_id integer", "1, 1", "-2, 9")
+    key = ForeignKey(
+        name="loose", child=child, columns=("parent_id",), parent=parent, parent_columns=("id",),
+        is_declared=False, is_valid=False,
+    )  # fmt: skip
+    tables = (
+        Table(name=parent, columns=(number("id"),)),
+        Table(
+            name=child,
+            columns=(number("id"), number("parent_id")),
+            checks=(Check(name="positive", expression="id > 0", is_valid=False),),
+            foreign_keys=(key,),
+        ),
+    )
+    findings = verify(schema_of(asked, *tables), asked)
+    assert [
+        ("check", "child", (), 1, "warning"),
+        ("foreign key", "child", ("parent_id",), 1, "warning"),
+    ] == brief(findings)
+
+
+def test_repeated_values_of_an_expression_are_found(asked: Asked) -> None:
+    name = fill(asked, "t", "a varchar(9)", "'Ab'", "'aB'", "NULL", "NULL", "'c'")
+    index = Index(name="u", columns=(), is_unique=True, expressions=("lower(a)",))
+    table = Table(name=name, columns=(Column(name="a", type=TEXT),), indexes=(index,))
+    assert [("unique", "t", ("u",), 1, "error")] == brief(verify(schema_of(asked, table), asked))
+    beyond = dataclasses.replace(index, expressions=("nobody_knows(a)",))
+    unknown = dataclasses.replace(table, indexes=(beyond,))
+    assert [("unique", "t", ("u",), 0, "warning")] == brief(
+        verify(schema_of(asked, unknown), asked)
+    )
+
+
+def test_pairs_that_exclude_one_another_are_found(pg_url: str) -> None:
+    asked = ask_postgresql(pg_url)
+    rows = ("1, '[1,5)'", "1, '[4,9)'", "2, '[1,5)'", "1, '[9,10)'", "1, NULL")
+    name = fill(asked, "t", "a integer, b int4range", *rows)
+    other = SqlType(kind="other", native="int4range")
+    rule = Exclusion(name="apart", elements=(("a", "="), ("b", "&&")))
+    table = Table(
+        name=name, columns=(number("a"), Column(name="b", type=other)), exclusions=(rule,)
+    )
+    found = brief(verify(schema_of(asked, table), asked))
+    asked.close()
+    assert [("exclusion", "t", ("apart",), 1, "error")] == found

@@ -71,7 +71,14 @@ def test_an_expression_is_translated(printed: str, target: str, expected: str) -
 
 @pytest.mark.parametrize(
     "printed",
-    ["nextval('s'::regclass)", "my_own(a) > 1", "missing > 1", "a >", "((a / b))::numeric > 1"],
+    [
+        "nextval('s'::regclass)",
+        "my_own(a) > 1",
+        "missing > 1",
+        "a > '2024-01-01 00:00:00+00'::timestamptz",
+        "a >",
+        "((a / b))::numeric > 1",
+    ],
 )
 def test_what_has_no_certain_counterpart_is_not_guessed(printed: str) -> None:
     with pytest.raises(UntranslatableError):
