@@ -1,5 +1,6 @@
 -- Trees whose keys are unique, alone or with other columns, are their own roots, or stay in a place.
 -- Covers: pg-cycles
+-- Not: mysql (it divides integers otherwise)
 CREATE TABLE node (
   id integer PRIMARY KEY,
   parent_id integer REFERENCES node (id),
