@@ -43,6 +43,11 @@ def arrow_type(sql: SqlType) -> pa.DataType:
             return pa.string()
 
 
+def bare_rows(rows: int) -> pa.RecordBatch:
+    """Rows without a column, of which only the number is known."""
+    return pa.RecordBatch.from_struct_array(pa.Array.from_buffers(pa.struct([]), rows, [None]))
+
+
 def arrow_field(column: Column) -> pa.Field:
     """A column's Arrow field."""
     return pa.field(column.name, arrow_type(column.type), nullable=column.is_nullable)

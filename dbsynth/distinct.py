@@ -78,13 +78,18 @@ class Distinct:
         """
         local = LocalSql(table, dialect)
         by_column = {c: unit for unit in units for c in unit.columns}
-        rules = []
-        for unique, expressions in _uniques(table):
-            if not expressions and _by_construction(unique, planned, by_column, set(touched)):
-                continue
-            rule = _rule(unique, expressions, local, planned, by_column)
-            if rule is not None and scope.covers(rule.columns):
-                rules.append(rule)
+        found: dict[int, Rule | None] = {}
+        changing, before = set(touched), -1
+        while len(found) > before:  # mending one set may break another
+            before = len(found)
+            for number, (unique, expressions) in enumerate(_uniques(table)):
+                made = not expressions and _by_construction(unique, planned, by_column, changing)
+                if made or number in found:
+                    continue
+                rule = found[number] = _rule(unique, expressions, local, planned, by_column)
+                changing |= {c for unit in (rule.units if rule else ()) for c in unit.columns}
+        ordered = [rule for _, rule in sorted(found.items())]
+        rules = [rule for rule in ordered if rule is not None and scope.covers(rule.columns)]
         return cls(tuple(rules), Variants.of(table, local, model), seen=[_Seen() for _ in rules])
 
     def repair(

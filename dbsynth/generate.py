@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.arrow import bare_rows
 from dbsynth.attributes import draw_attributes
 from dbsynth.backfill import close_cycles
 from dbsynth.features import Features, Ints
@@ -65,6 +66,10 @@ def _table(state: State, planned: TablePlan, progress: Progress) -> Iterator[Bat
     if planned.mode == "empty":
         state.known.features[planned.name] = Features.empty(0)
         state.finish(table, model, 0, [], {})
+    elif not table.written_columns:  # the database computes all there is
+        size = state.wanted(planned)
+        state.finish(table, model, size, [], {})
+        yield Batch(planned.name, bare_rows(size))
     elif planned.mode == "copy":
         yield from _copied(state, planned, table, model, progress)
     else:

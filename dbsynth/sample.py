@@ -53,8 +53,10 @@ def read_profile(
     found = {}
     for number, table in enumerate(schema.tables, 1):
         columns = [c.name for c in table.written_columns]
-        batches = source.read(table, columns, order_by=table.primary_key, limit=limit)
-        found[table.name] = _collect(table, batches)
+        found[table.name] = arrow_schema(table).empty_table()
+        if columns:
+            batches = source.read(table, columns, order_by=table.primary_key, limit=limit)
+            found[table.name] = _collect(table, batches)
         progress(Event("read", str(table.name), number, len(schema.tables)))
     return found
 
@@ -132,6 +134,8 @@ def _read_table(
     owner = owner_key(planned)
     order = _order(table, planned)
     columns = [c.name for c in table.written_columns]
+    if not columns:
+        return arrow_schema(table).empty_table()
     if share >= 1.0 or (owner is None and not table.primary_key):
         whole = _collect(table, source.read(table, columns, order_by=order))
         return whole.slice(0, math.ceil(share * len(whole)))

@@ -96,6 +96,8 @@ def cast_rows(
     """
     import pyarrow as pa
 
+    if not rows.schema.names:
+        return rows
     fields, arrays = [], []
     for name, values in zip(rows.schema.names, rows.columns, strict=True):
         field = schema.field(names[name])

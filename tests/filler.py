@@ -185,6 +185,7 @@ def _inserts(
         quoted = [queries.identifier(schema.dialect, c.name) for c in columns]
         quoted = [q.replace("%", "%%") for q in quoted] if mark == "%s" else quoted
         into = ".".join(queries.identifier(schema.dialect, part) for part in name if part)
+        into = into.replace("%", "%%") if mark == "%s" else into
         statement = (
             f"INSERT INTO {into} ({', '.join(quoted)}) VALUES ({', '.join([mark] * len(columns))})"
         )
