@@ -203,10 +203,7 @@ class DuckDBTarget:
             f"CREATE TABLE main.{RESERVED} (key VARCHAR PRIMARY KEY, value VARCHAR)", RESERVED
         )
         with self._writing(RESERVED):
-            held = dict(manifest)
-            if self._undeclared:
-                held[recorded.RECORD] = recorded.to_text(self._undeclared)
-            for item in held.items():
+            for item in recorded.with_keys(manifest, self._undeclared).items():
                 self._connection.execute(f"INSERT INTO main.{RESERVED} VALUES (?, ?)", item)
 
     def commit(self) -> None:

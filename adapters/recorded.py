@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, replace
 
 from dbsynth.schema import ForeignKey, Table, TableName
 
-RECORD = "undeclared_keys"  # their row in the reserved table
+RECORD = "references"  # their row in the reserved table, with those that nobody ever declared
 
 
-def to_text(keys: Iterable[ForeignKey]) -> str:
-    """Write keys as JSON; `from_text` is the inverse."""
-    return json.dumps([dataclasses.asdict(k) for k in keys], ensure_ascii=False)
+def with_keys(manifest: Mapping[str, str], keys: Iterable[ForeignKey]) -> dict[str, str]:
+    """Add keys to those that a run's manifest names already."""
+    noted = json.loads(manifest.get(RECORD, "[]"))
+    known = {(tuple(k["child"]), k["name"]) for k in noted}
+    noted += [asdict(k) for k in keys if (tuple(k.child), k.name) not in known]
+    return {**manifest, RECORD: json.dumps(noted, ensure_ascii=False)} if noted else {**manifest}
 
 
 def from_text(text: str, tables: Mapping[TableName, Table]) -> Iterator[ForeignKey]:
     """Read the keys whose tables and columns are still there and that are not declared."""
     for data in json.loads(text):
-        key = dataclasses.replace(ForeignKey.from_json(data), is_declared=False)
-        own = (*key.columns, *((key.when.column,) if key.when else ()))
-        if not _has(tables.get(key.child), own):
+        key = replace(ForeignKey.from_json(data), is_declared=False)
+        child = tables.get(key.child)
+        there = key.columns if key.when is None else (*key.columns, key.when.column)
+        if not _has(child, there) or not _has(tables.get(key.parent), key.parent_columns):
             continue
-        if not _has(tables.get(key.parent), key.parent_columns):
-            continue
-        known = {(k.columns, k.parent, k.parent_columns) for k in tables[key.child].foreign_keys}
-        if (key.columns, key.parent, key.parent_columns) not in known:
+        known = child.foreign_keys if child else ()
+        if not any(k.is_same_reference(key) for k in known):
             yield key
 
 

@@ -21,8 +21,7 @@ import pyarrow.compute as pc
 from dbsynth.features import Ints
 
 _ARRAY = {
-    mark: re.compile(rf'"((?:[^"\\]|\\.)*)"|([{{}}])|([^{{}}"{mark}]+)', re.DOTALL)
-    for mark in ",;"
+    mark: re.compile(rf'"((?:[^"\\]|\\.)*)"|([{{}}])|([^{{}}"{mark}]+)', re.DOTALL) for mark in ",;"
 }
 _QUOTED = r'"(?:[^"\\]|""|\\.)*"'
 _FIELD = re.compile(rf"(?:{_QUOTED}|[^,()\"\\]+)*", re.DOTALL)

@@ -123,6 +123,11 @@ class ForeignKey:
         """Whether the table refers to itself."""
         return self.child == self.parent
 
+    def is_same_reference(self, other: ForeignKey) -> bool:
+        """Whether the two lead from the same columns to the same, whatever else differs."""
+        ends = [(k.child, k.columns, k.parent, k.parent_columns, k.when) for k in (self, other)]
+        return ends[0] == ends[1]
+
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ForeignKey:
         """

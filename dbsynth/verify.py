@@ -284,13 +284,13 @@ def _differences(
 def _noted_keys(schema: Schema, noted: Mapping[str, str]) -> Iterator[ForeignKey]:
     """The keys that the run kept without declaring them, as far as their columns are there."""
     there = {(t.name, c.name) for t in schema.tables for c in t.columns}
-    known = {(k.child, k.columns, k.parent, k.when) for k in schema.foreign_keys}
     for data in json.loads(noted.get("references", "[]")):
         key = ForeignKey.from_json(data)
         wanted = {(key.child, c) for c in key.columns}
         wanted |= {(key.parent, c) for c in key.parent_columns}
         wanted |= {(key.child, key.when.column)} if key.when else set()
-        if wanted <= there and (key.child, key.columns, key.parent, key.when) not in known:
+        known = schema.table(key.child).foreign_keys if wanted <= there else (key,)
+        if not any(k.is_same_reference(key) for k in known):
             yield key
 
 

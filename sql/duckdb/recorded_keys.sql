@@ -3,4 +3,4 @@
 -- Relies on the table _dbsynth, which dbsynth writes into every target.
 SELECT value
 FROM main._dbsynth
-WHERE key = 'undeclared_keys'
+WHERE key = 'references'

@@ -49,7 +49,7 @@ INSERT INTO node (id, parent_id, name, weight) SELECT i, i % 50 + 10, 'outer ' |
 INSERT INTO leaf SELECT i * 2 + 5, i, i % 119 + 1, 'label ' || i % 6 FROM range(200) AS t (i);
 INSERT INTO "Other place".leaf SELECT i, i % 119 + 1, i // 3 * 3 FROM range(90) AS t (i);
 CREATE TABLE _dbsynth (key VARCHAR PRIMARY KEY, value VARCHAR);
-INSERT INTO _dbsynth VALUES ('undeclared_keys', '[
+INSERT INTO _dbsynth VALUES ('references', '[
   {"name": "leaf_node_id_fkey", "child": ["Other place", "leaf"], "columns": ["node_id"],
    "parent": ["main", "node"], "parent_columns": ["id"]},
   {"name": "leaf_twin_fkey", "child": ["Other place", "leaf"], "columns": ["twin"],

@@ -5,7 +5,7 @@ CREATE TYPE mood AS ENUM ('calm', 'it''s fine', 'a,b');
 CREATE TYPE place AS STRUCT(x INTEGER, y INTEGER);
 CREATE TABLE reading (
   id INTEGER PRIMARY KEY,
-  many INTEGER[],
+  many INTEGER[] NOT NULL,
   three DOUBLE[3],
   texts VARCHAR[] NOT NULL,
   spot place,
@@ -18,7 +18,7 @@ CREATE TABLE reading (
 );
 CREATE TABLE plain (
   id BIGINT PRIMARY KEY,
-  huge HUGEINT,
+  huge HUGEINT NOT NULL,
   unsigned UHUGEINT,
   tiny UTINYINT,
   whole UBIGINT,

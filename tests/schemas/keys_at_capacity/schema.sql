@@ -1,6 +1,7 @@
 -- Sets of keys of which all or nearly all combinations are used, also of three parents and of one
 -- parent twice; rows of which each parent has exactly one; pairs of few labels.
 -- Not: mysql (it divides integers otherwise)
+-- Not: duckdb, whose / does not stay within whole numbers
 CREATE TABLE seat (
   id integer PRIMARY KEY,
   label varchar(4) NOT NULL UNIQUE

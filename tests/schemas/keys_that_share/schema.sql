@@ -1,6 +1,7 @@
 -- Keys that share columns, lead to keys that may be NULL, or have parts that may.
 -- Covers: pg-composite-key, pg-key-to-unique, pg-match-full
 -- Not: mysql (it divides integers otherwise, and knows no MATCH FULL)
+-- Not: duckdb, it has no MATCH FULL
 CREATE TABLE tenant (
   id integer PRIMARY KEY,
   name text NOT NULL

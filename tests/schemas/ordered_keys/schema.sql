@@ -1,5 +1,6 @@
 -- Keys that are dates, decimals and timestamps, beside an owner that they do not need to be unique.
 -- Rows: station 28, visit 100, toll 80, passage 90
+-- Not: duckdb, a column has a reserved name
 CREATE TABLE station (
   id integer PRIMARY KEY,
   opened date NOT NULL UNIQUE

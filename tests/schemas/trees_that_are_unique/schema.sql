@@ -1,6 +1,7 @@
 -- Trees whose keys are unique, alone or with other columns, are their own roots, or stay in a place.
 -- Covers: pg-cycles
 -- Not: mysql (it divides integers otherwise)
+-- Not: duckdb, whose / does not stay within whole numbers
 CREATE TABLE node (
   id integer PRIMARY KEY,
   parent_id integer REFERENCES node (id),
