@@ -133,7 +133,8 @@ def many(**columns: list[object]) -> pa.Table:
         "char_length(state) > 5", "char_length(state) = 1", "state IN ('k', 'l')", "state IS NULL",
         "state SIMILAR TO '(k|l){3}'", "(first IS NULL) = (state IS NOT NULL)",
         "num_nonnulls(first, last, state) = 1", "CASE WHEN first = 1 THEN last = 7 ELSE false END",
-        "first IS NULL OR last > first + 10", "NOT (first > 0 AND last > 0)", "state = 'k' || first",
+        "first IS NULL OR last > first + 10", "NOT (first > 0 AND last > 0)",
+        "state = 'k' || first",
         "coalesce(first, 0) = 0 AND last BETWEEN 5 AND 6",
     ],
 )  # fmt: skip
