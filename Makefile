@@ -6,13 +6,16 @@ PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test golden check clean
+.PHONY: demo test test-slow golden check clean
 
 demo: $(VENV)/ready  ## Build a sample shop, clone it to DuckDB, say what happened.
 	$(BIN)/dbsynth demo demo
 
 test: $(VENV)/ready  ## Run the whole test suite.
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-slow: $(VENV)/ready  ## Fail and cut every statement of a load, and more: for changes of adapters.
+	$(BIN)/python -m pytest -n auto --dist worksteal -m slow
 
 golden: $(VENV)/ready  ## Write the expected plans of tests/schemas anew, after a wanted change.
 	DBSYNTH_REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/test_golden.py

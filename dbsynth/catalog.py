@@ -48,7 +48,8 @@ def counters(table: Table, dialect: str) -> tuple[Column, ...]:
         return tuple(found)
     # A column that leads no key is counted anew behind each value of those in front of it.
     keys = [*table.unique_sets, *(i.columns for i in table.indexes)]
-    return tuple(c for c in found if any(k[:1] == (c.name,) for k in keys))
+    inner = {c for k in keys for c in k[1:]} - {k[0] for k in keys if k}
+    return tuple(c for c in found if c.name not in inner)
 
 
 def late_counter(

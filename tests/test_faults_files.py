@@ -26,6 +26,7 @@ WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)
   INSERT INTO clerk SELECT i, 1 + i % 80, 'a name that takes some room ' || i % 9 FROM n;
 UPDATE branch SET head = id;
 """
+pytestmark = pytest.mark.slow  # make test-slow
 STAGES = ("introspect", "target", "read", "fit", "generate", "write", "index", "verify")
 KILLED = """
 import os, signal, sys

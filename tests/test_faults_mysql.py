@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import Command, NewDatabase, _mysql_connect
 from tests.faults import CANARY, Action, Fault, between
 
+pytestmark = pytest.mark.slow  # make test-slow
+
 SHOP = (
     "CREATE TABLE branch (id int AUTO_INCREMENT PRIMARY KEY, label varchar(20) NOT NULL UNIQUE,"
     " head int)",

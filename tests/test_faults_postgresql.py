@@ -15,6 +15,8 @@ import pytest
 from tests.conftest import Command, NewDatabase
 from tests.faults import CANARY, Action, Fault, Proxy, between
 
+pytestmark = pytest.mark.slow  # make test-slow
+
 ROOT = Path(__file__).resolve().parents[1]
 
 SHOP = """

@@ -36,6 +36,13 @@ def test_cases_cover_lines_that_there_are() -> None:
     assert set() == set(covered()) - _LINES
 
 
+@pytest.mark.parametrize("line", sorted(_LINES))
+def test_every_line_is_covered_or_left_out_with_a_reason(line: str) -> None:
+    elsewhere = _COVERAGE["elsewhere"].get(line)
+    assert line in covered() or elsewhere or _COVERAGE["left_out"].get(line)
+    assert elsewhere is None or (CASES.parents[1] / elsewhere).is_file()
+
+
 @pytest.mark.parametrize("name", case_names("postgresql"))
 def test_a_case_survives_in_postgresql(name: str, new_pg_url: NewDatabase) -> None:
     assert_survives(name, new_pg_url)
@@ -46,6 +53,7 @@ def test_a_newer_case_survives_in_postgresql(name: str, new_newest_pg_url: NewDa
     assert_survives(name, new_newest_pg_url)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", case_names("postgresql"))
 def test_a_case_survives_without_pg_dump(
     name: str, new_pg_url: NewDatabase, monkeypatch: pytest.MonkeyPatch
