@@ -229,7 +229,8 @@ def _address(sql: SqlType, parts: Parts, rows: int) -> pa.Array:
     six = hexadecimal(six)
     hosts = pc.coalesce(four, six)
     masks = _floats(parts, "mask", rows) if "mask" in parts else np.full(rows, np.nan)
-    digits = pc.fill_null(wrap("/", _whole(masks), ""), "")
+    longest = np.where(np.asarray(four.is_valid()), 32.0, 128.0)  # masks of both kinds are learned
+    digits = pc.fill_null(wrap("/", _whole(np.clip(masks, 0.0, longest)), ""), "")
     texts = pc.binary_join_element_wise(hosts, digits, "")
     if sql.family != "cidr":
         return texts
