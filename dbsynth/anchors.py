@@ -52,13 +52,15 @@ def fit_datetime(
     known = np.isfinite(values)
     times = np.where(known, np.where(known, values, 0.0) % DAY, np.nan)
     at_midnight = is_date or not np.nanmax(np.where(known, times, 0.0), initial=0.0) > 0
-    anchor = _anchor(values, anchors)
+    # Siblings are measured from each other; only the first from anything else.
+    early = values if siblings is None else np.where(siblings.index == 0, values, np.nan)
+    anchor = _anchor(early, anchors)
     gaps = _gaps(values, siblings) if siblings is not None else None
     distances = [d for d in (gaps, _from(values, anchors, anchor)) if d is not None]
     unit = "day" if at_midnight or not distances or not _is_short(distances[0]) else "second"
     delta = gap = None
     if anchor:
-        spread = distance(values, anchors[anchor], unit)
+        spread = distance(early, anchors[anchor], unit)
         delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
     if gaps is not None and siblings is not None:
         before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)

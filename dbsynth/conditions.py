@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.plan import CHOSEN, Plan, TablePlan
-from dbsynth.rows import Layout, Values, position, running_means
+from dbsynth.rows import Layout, Values, position
+from dbsynth.running import Summary
 from dbsynth.sample import owner_key
 from dbsynth.schema import TableName
+from dbsynth.tablemodel import edge_name, last_name
 
 
 @dataclass
@@ -20,6 +23,7 @@ class Known:
 
     features: dict[TableName, Features] = field(default_factory=dict)
     dates: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # seconds
+    ends: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # last children's days
     pointers: dict[TableName, dict[str, Ints]] = field(default_factory=dict)  # key -> parent row
     codes: dict[TableName, Ints] = field(default_factory=dict)  # cluster of each row
 
@@ -133,18 +137,30 @@ def ancestor_dates(
     return found
 
 
+def ends_of(planned: TablePlan, owners: Ints | None, known: Known) -> Floats | None:
+    """The day on which the last sibling of each of (n,) rows comes, if owners tell."""
+    owner = owner_key(planned)
+    if owner is None or owners is None:
+        return None
+    ends = known.ends.get(owner.parent, {}).get(last_name(edge_name(planned.name, owner.name)))
+    if ends is None or len(ends) == 0:
+        return None
+    return np.where(owners >= 0, ends[np.maximum(owners, 0)], np.nan)
+
+
 def sibling_state(layout: Layout, values: Values, siblings: Siblings) -> Features:
-    """What whole rows know of the siblings before them: the last one, and running means."""
+    """What whole rows know of the siblings before them: the last one, and all in sum."""
     rows = layout.features(values, len(siblings.index))
-    means = running_means(rows, siblings.first)
+    state = Summary.of(layout).state(rows, siblings.first)
     return Features.join(
-        [
-            rows.take(siblings.previous),
-            Features(np.zeros((len(means), 0), np.int32), means, ()),
-            position(siblings.index, siblings.count),
-        ],
-        len(means),
+        [rows.take(siblings.previous), plain(state), position(siblings.index, siblings.count)],
+        len(state),
     )
+
+
+def plain(floats: NDArray[np.float32]) -> Features:
+    """Features that are (n, k) floats only."""
+    return Features(np.zeros((len(floats), 0), np.int32), floats, ())
 
 
 def _flag(pointers: Ints) -> Features:

@@ -9,12 +9,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.codecs import NULL
-from dbsynth.conditions import Siblings
+from dbsynth.conditions import Siblings, plain
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified
 from dbsynth.model.base import Session
-from dbsynth.rows import Slot, blank, place_day, place_number, place_time, position
+from dbsynth.rows import (
+    Slot,
+    blank,
+    ordering,
+    pace,
+    place_day,
+    place_number,
+    place_time,
+    position,
+    within,
+)
+from dbsynth.running import Summary
 from dbsynth.tablemodel import RowsModel
 
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
@@ -55,6 +66,7 @@ class Drawing:
     siblings: Siblings
     has_siblings: bool  # whether the condition of fit had a sibling part
     anchors: Mapping[str, Floats]  # dates of ancestors
+    ends: Floats | None  # (n,) the day of the last sibling, if it is known
     required: frozenset[str]  # columns that may not be NULL
     rng: np.random.Generator
 
@@ -65,7 +77,8 @@ class Drawing:
         self.values = {c.name: blank(c, rows) for c in layout.columns}
         shape = layout.shape
         self.features = Features.empty(rows, shape.cards, shape.floats.shape[1])
-        self.sums = np.zeros(self.features.floats.shape)  # per first sibling
+        self.groups = np.cumsum(self.siblings.index == 0) - 1
+        self.tally = Summary.of(layout).start(int(self.groups[-1]) + 1 if rows else 0)
         self.slots = layout.slots
         self.offsets = self._offsets()
         for step in _steps(self.siblings):
@@ -88,7 +101,7 @@ class Drawing:
         index = self.siblings.index[rows]
         # In a block of several siblings all of them see the last one before the block.
         before = np.where(index > 0, first + index.min() - 1, -1)
-        session = self.part.model.begin(self._condition(rows, first, before, index))
+        session = self.part.model.begin(self._condition(rows, before, index))
         phase = "first" if index.max() == 0 else "later"
         head = 0
         for number, slot in enumerate(self.slots):
@@ -97,18 +110,32 @@ class Drawing:
                     self._draw_head(session, head, slot, candidate, rows)
                 head += 1
             self._show(session, number, slot, rows)
-        np.add.at(self.sums, first, self.features.floats[rows])
+        if self.has_siblings:
+            self.tally.add(self.groups[rows], self.features.take(rows))
 
-    def _condition(self, rows: Ints, first: Ints, before: Ints, index: Ints) -> Features:
+    def _condition(self, rows: Ints, before: Ints, index: Ints) -> Features:
         parts = [self.condition.take(rows)]
         if self.has_siblings:
-            seen = np.maximum(index.min(), 1)
-            means = np.where((before >= 0)[:, None], self.sums[first] / seen, 0.0)
+            seen = np.full(len(rows), index.min())  # all before the block
             parts.append(self.features.take(before))
-            nothing = np.zeros((len(rows), 0), np.int32)
-            parts.append(Features(nothing, means.astype(np.float32), ()))
+            parts.append(plain(self.tally.state(self.groups[rows], seen)))
             parts.append(position(index, self.siblings.count[rows]))
+            parts.append(self._pace(rows, before, index))
         return Features.join(parts, len(rows))
+
+    def _pace(self, rows: Ints, before: Ints, index: Ints) -> Features:
+        """How much time is left until the last sibling, where that is known."""
+        order = ordering(self.part.layout)
+        if self.ends is None or not isinstance(order, DatetimeColumn):
+            return Features.empty(len(rows))
+        earlier = self.values[order.name][np.maximum(before, 0)].astype(np.float64)
+        start = np.where(before >= 0, earlier, self._given_anchor(order, rows))
+        return pace(start, self.ends[rows], self.siblings.count[rows] - index - 1)
+
+    def _given_anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
+        """What the first sibling is measured from, known before the row; NaN if nothing is."""
+        known = self.anchors.get(column.anchor)
+        return np.full(len(rows), np.nan) if known is None else known[rows]
 
     def _draw_head(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> None:
         column = self.part.layout.columns[slot.column]
@@ -129,7 +156,15 @@ class Drawing:
                 data[here] = place_time(column, days, tokens[some], inside[some])
             else:
                 start = earlier if head.phase == "later" else self._anchor(column, here)
-                data[here] = place_day(column, head, tokens[some], inside[some], start)
+                placed = place_day(column, head, tokens[some], inside[some], start)
+                data[here] = self._in_time(column, placed, start, here)
+
+    def _in_time(self, column: DatetimeColumn, placed: Floats, start: Floats, rows: Ints) -> Floats:
+        """Let the last sibling come when it should, and the others not after it."""
+        if self.ends is None or column.gap is None:
+            return placed
+        follow = self.siblings.count[rows] - self.siblings.index[rows] - 1
+        return within(column, placed, start, self.ends[rows], follow)
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""

@@ -20,6 +20,7 @@ from dbsynth.conditions import (
     ancestors,
     anchor_values,
     chosen_parents,
+    ends_of,
     sibling_state,
     siblings_of,
 )
@@ -40,11 +41,13 @@ from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
-from dbsynth.rows import IGNORED, Layout, Values
+from dbsynth.rows import IGNORED, Layout, Values, ordering, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
+from dbsynth.sketches import sketches
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
+from dbsynth.values import DAY
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
@@ -68,6 +71,7 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
     return Model(plan, tables)
 
 
+NEAR_SIBLINGS = 8  # how far ahead, on average, training looks for the end of siblings
 _COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
 
 
@@ -266,12 +270,18 @@ class _TableFit:
             fanout = counts.astype(np.float64)
             columns.append(self._count_column(name, fanout))
             values[name] = fanout
+        for sketch in sketches(self.plan, self.planned, self.sample, self.entities, self.release):
+            columns.append(sketch.column)
+            values[sketch.column.name] = sketch.values
         layout = Layout(tuple(columns))
         chosen = self._chosen(structure)
         condition = Features.join(
             [chosen, self._condition(owners, siblings, layout, values)], len(self.rows)
         )
         anchors = anchor_values(self.plan, self.planned, owners, values, self.known)
+        condition = Features.join(
+            [condition, self._pace(owners, siblings, layout, values, anchors)], len(self.rows)
+        )
         model = self._train("content", layout, values, condition, siblings, anchors)
         own = layout.features(values, len(self.rows))
         self._remember(layout, values, Features.join([self._codes(structure), own], len(own)))
@@ -330,6 +340,31 @@ class _TableFit:
         state = sibling_state(layout, values, siblings)
         return Features.join([above, state], len(self.rows))
 
+    def _pace(
+        self,
+        owners: Ints | None,
+        siblings: Siblings,
+        layout: Layout,
+        values: Values,
+        anchors: Mapping[str, Floats],
+    ) -> Features:
+        """How much time is left until the last sibling, where that is known."""
+        ends, order = ends_of(self.planned, owners, self.known), ordering(layout)
+        if ends is None or not isinstance(order, DatetimeColumn):
+            return Features.empty(len(self.rows))
+        own = values[order.name].astype(np.float64)
+        start = anchors[order.anchor] if order.anchor else np.full(len(own), np.nan)
+        before = np.where(siblings.index > 0, own[np.maximum(siblings.previous, 0)], start)
+        follow = siblings.count - siblings.index - 1
+        # Half of the rows look at a nearer sibling as if it were the last: so the network learns
+        # what to do about any time that is left, also about what it will get itself into.
+        rng = np.random.default_rng(stable_seed(self.plan.seed, self.planned.name, "pace"))
+        nearer = np.minimum(follow, rng.geometric(1 / NEAR_SIBLINGS, len(own)) - 1)
+        ahead = np.where(rng.random(len(own)) < 0.5, nearer, follow)
+        there = own[np.arange(len(own)) + ahead]
+        seen = np.where(ahead < follow, np.floor(there / DAY) * DAY, ends)
+        return pace(before, seen, ahead)
+
     def _train(
         self,
         part: str,
@@ -362,7 +397,9 @@ class _TableFit:
     def _remember(self, layout: Layout, values: Values, features: Features) -> None:
         name = self.planned.name
         self.known.features[name] = features
-        self.known.dates[name] = _moments(list(layout.columns), values)
+        dates = _moments(list(layout.columns), values)
+        self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
+        self.known.dates[name] = dates
         self.known.pointers.setdefault(name, {})
 
     def _cluster(self) -> Clusters | None:

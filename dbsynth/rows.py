@@ -15,6 +15,8 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.values import DAY
 
 Values = Mapping[str, NDArray[np.float64] | NDArray[np.int64]]  # column name -> working values
+COUNTED_LABELS = 24  # categories with more are not counted label by label
+PACE_STEPS, PACE_CODES = 6, 34  # steps for each e-fold of the days a row has, at most
 IGNORED = -1  # a training target that does not count
 
 Part = Literal["value", "day", "time"]
@@ -45,6 +47,18 @@ class Layout:
         """Features of no rows: tells cardinalities and widths."""
         nothing = {c.name: blank(c, 0) for c in self.columns}
         return self.features(nothing, 0)
+
+    @property
+    def counted(self) -> tuple[tuple[int, int], ...]:
+        """The codes whose labels are counted among siblings: (position, labels) of small ones."""
+        found, position = [], 0
+        for slot in self.slots:
+            column = self.columns[slot.column]
+            cards = self.slot_features(slot, {column.name: blank(column, 0)}).cards
+            if not isinstance(column, DatetimeColumn) and cards[0] <= COUNTED_LABELS:
+                found.append((position, cards[0]))
+            position += len(cards)
+        return tuple(found)
 
     def slot_features(self, slot: Slot, values: Values) -> Features:
         """What later slots, siblings and children see of one slot."""
@@ -86,6 +100,14 @@ class Layout:
                     tokens = np.where(used, tokens, IGNORED)
                 found.append(tokens)
         return found
+
+
+def ordering(layout: Layout) -> NumberColumn | DatetimeColumn | None:
+    """The column that orders the rows of one owner, if there is one: always the first."""
+    first = layout.columns[0] if layout.columns else None
+    if isinstance(first, NumberColumn | DatetimeColumn) and first.gap is not None:
+        return first
+    return None
 
 
 def blank(column: ModelledColumn, rows: int) -> NDArray[np.float64] | NDArray[np.int64]:
@@ -196,6 +218,28 @@ def _until_the_end(column: DatetimeColumn, start: Floats, moved: Floats) -> Floa
     return np.where(np.isinf(moved), moved, last)
 
 
+def within(
+    column: DatetimeColumn, placed: Floats, start: Floats, end: Floats, follow: Ints
+) -> Floats:
+    """
+    Move (n,) moments of siblings to where they may be: the last one to its day, others before it.
+
+    Args:
+        column: what they are moments of; says whether siblings may share one.
+        placed: (n,) seconds; NaN and infinities stay.
+        start: (n,) what they must not come before.
+        end: (n,) midnight of the last sibling's day; NaN if that is unknown.
+        follow: (n,) how many siblings come after each.
+    """
+    step = 0.0 if not column.is_strict else DAY if column.unit == "day" else 1.0
+    at_last = end + placed % DAY
+    moved = np.where(follow == 0, at_last, np.minimum(placed, end + DAY - 1 - follow * step))
+    moved = np.floor(moved / DAY) * DAY if column.unit == "day" else moved
+    moved = np.fmax(moved, start + step)
+    known: Floats = np.where(np.isfinite(placed) & np.isfinite(end), moved, placed)
+    return known
+
+
 def place_number(
     column: NumberColumn, head: Head, tokens: Ints, uniforms: Floats, before: Floats
 ) -> Floats:
@@ -219,24 +263,6 @@ def place_time(column: DatetimeColumn, days: Floats, tokens: Ints, uniforms: Flo
     return np.floor(days / DAY) * DAY + shown
 
 
-def running_means(features: Features, first: Ints) -> NDArray[np.float32]:
-    """
-    Mean of every float feature over the earlier siblings of a row.
-
-    Args:
-        features: (n,) rows, siblings together and in order.
-        first: (n,) row number of each row's first sibling.
-
-    Returns:
-        (n, floats) 0 for first siblings.
-    """
-    total = np.cumsum(features.floats.astype(np.float64), axis=0) - features.floats
-    seen = np.arange(len(features)) - first
-    base = total[first]
-    means: NDArray[np.float32] = ((total - base) / np.maximum(seen, 1)[:, None]).astype(np.float32)
-    return means
-
-
 def position(index: Ints, count: Ints) -> Features:
     """Where (n,) rows stand among their siblings: how many came before, how many will follow."""
     after = np.maximum(count - index - 1, 0)
@@ -245,3 +271,28 @@ def position(index: Ints, count: Ints) -> Features:
         [np.log1p(index) / 5, np.log1p(after) / 5, index / np.maximum(count, 1)], axis=1
     )
     return Features(codes.astype(np.int32), floats.astype(np.float32), (33, 33))
+
+
+def pace(before: Floats, end: Floats, follow: Ints) -> Features:
+    """
+    How much time is left to (n,) rows, how much of it to each, and to how many.
+
+    Args:
+        before: (n,) seconds; when the sibling before came, or what the first is measured from.
+        end: (n,) seconds; when the last one comes.
+        follow: (n,) how many rows follow a row.
+
+    Returns:
+        on logarithmic scales; 0 where something is unknown.
+    """
+    left = np.maximum(end - before, 0.0) / DAY
+    known = np.isfinite(left)
+    left = np.where(known, left, 0.0)
+    follow = np.maximum(follow, 0)
+    each = np.log1p(left / (follow + 1))
+    shown = np.stack([np.log1p(left) / 2, each, np.log1p(follow) / 2], axis=1)
+    steps = np.minimum(each * PACE_STEPS, PACE_CODES - 2) + 1
+    near = np.minimum(follow, PACE_CODES - 2) + 1
+    codes = np.where(known[:, None], np.stack([steps, near], axis=1), 0)
+    floats = np.where(known[:, None], shown, 0.0).astype(np.float32)
+    return Features(codes.astype(np.int32), floats, (PACE_CODES, PACE_CODES))

@@ -97,6 +97,8 @@ class State:
             for c in columns
             if isinstance(c, DatetimeColumn) and c.name in values
         }
+        dates = self.known.dates[name]
+        self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         for key in self.plan.tables[name].keys:
             if key.role == "backfill" and key.name in values:
                 self.presence[name, key.name] = values[key.name].astype(np.int64)

@@ -73,6 +73,11 @@ def edge_name(child: TableName, key: str) -> str:
     return f"#{child}/{key}"
 
 
+def last_name(edge: str) -> str:
+    """The name of the day on which the last child row along an edge comes."""
+    return f"{edge}~last"
+
+
 def spread_out(features: Features) -> NDArray[np.float32]:
     """
     Turn features into coordinates in which distance means difference.

@@ -60,3 +60,13 @@ def test_siblings_advance_by_gaps() -> None:
     assert column.is_strict
     assert column.gap is not None
     assert (1.0, 1.0) == (column.gap.low, column.gap.high)
+
+
+def test_only_the_first_sibling_is_measured_from_the_owner() -> None:
+    owners = np.repeat(np.arange(40), 10)
+    signed_up = np.repeat((18_000 + RNG.integers(0, 900, 40)) * DAY, 10)
+    bought = signed_up + np.tile(np.arange(10), 40) * 90 * DAY
+    column = fitted(bought, {"owner/signed_up": signed_up}, siblings=siblings_of(owners, 400))
+    assert "owner/signed_up" == column.anchor
+    assert column.delta is not None
+    assert (0.0, 0.0) == (column.delta.low, column.delta.high)

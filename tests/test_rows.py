@@ -11,18 +11,19 @@ from dbsynth.anchors import fit_datetime
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.conditions import Siblings, siblings_of
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
-from dbsynth.features import Features, Floats, Ints
+from dbsynth.features import Floats, Ints
 from dbsynth.release import Release
 from dbsynth.rows import (
     IGNORED,
     Layout,
     distance,
     has_time_slot,
+    pace,
     place_day,
     place_number,
     place_time,
     position,
-    running_means,
+    within,
 )
 from dbsynth.values import DAY
 
@@ -157,13 +158,6 @@ def test_distance_counts_midnights_or_seconds(unit: str, expected: float) -> Non
     assert [expected] == distance(morning, eve, unit).tolist()
 
 
-def test_running_means_see_only_earlier_siblings() -> None:
-    floats = np.array([[1.0], [3.0], [5.0], [10.0], [20.0]], np.float32)
-    rows = Features(np.zeros((5, 0), np.int32), floats, ())
-    means = running_means(rows, ints(0, 0, 0, 3, 3))
-    assert [0.0, 1.0, 2.0, 0.0, 10.0] == means[:, 0].tolist()
-
-
 def test_position_says_how_many_came_and_how_many_will() -> None:
     seen = position(ints(0, 1, 99), ints(2, 2, 100))
     assert [[1, 2], [2, 1], [32, 1]] == seen.codes.tolist()
@@ -175,3 +169,39 @@ def test_siblings_are_counted_within_their_owner_and_orphans_stand_alone() -> No
     assert [2, 2, 1, 1, 1] == found.count.tolist()
     assert [-1, 0, -1, -1, -1] == found.previous.tolist()
     assert [0, 0, 2, 3, 4] == found.first.tolist()
+
+
+def test_pace_tells_how_much_time_each_row_has_left() -> None:
+    before = np.array([0.0, 0.0, np.nan]) * DAY
+    seen = pace(before, np.array([9.0, 9.0, 9.0]) * DAY, ints(0, 8, 3))
+    assert np.allclose(np.log1p([9.0, 1.0, 0.0])[:2], seen.floats[:2, 1])
+    assert seen.codes[0, 0] > seen.codes[1, 0]
+    assert [0, 0] == seen.codes[2].tolist()
+    assert not seen.floats[2].any()
+
+
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_the_last_sibling_comes_on_its_day_and_none_after_it(is_strict: bool) -> None:
+    days = np.tile(np.arange(3.0), ROWS // 3) * DAY
+    column = dated(days, SIBLINGS, is_strict=is_strict)
+    placed = np.array([5.0, 50.0, 7.0, np.nan]) * DAY
+    moved = within(column, placed, np.full(4, 4.0) * DAY, np.full(4, 20.0) * DAY, ints(3, 2, 0, 1))
+    latest = 18.0 if is_strict else 20.0
+    assert [5.0, latest, 20.0] == (moved[:3] / DAY).tolist()
+    assert np.isnan(moved[3])
+
+
+def test_no_sibling_moves_before_what_it_follows() -> None:
+    days = np.tile(np.arange(3.0), ROWS // 3) * DAY
+    column = dated(days, SIBLINGS, is_strict=True)
+    moved = within(
+        column, np.array([31.0]) * DAY, np.array([30.0]) * DAY, np.array([20.0]) * DAY, ints(0)
+    )
+    assert [31.0] == (moved / DAY).tolist()
+
+
+def test_small_categories_are_counted_label_by_label() -> None:
+    codec = CategoryCodec(("a", "b"))
+    wide = CategoryCodec(tuple(str(i) for i in range(99)))
+    layout = Layout((CategoryColumn("w", wide), CategoryColumn("c", codec), PresenceColumn("p")))
+    assert ((1, 4), (2, 2)) == layout.counted

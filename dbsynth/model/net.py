@@ -114,6 +114,8 @@ class RowNet(nn.Module):
             if dropout:
                 rows = functional.dropout(rows, dropout)
             hidden = hidden + functional.linear(rows, self.from_slots.weight * self.mask)
+        if dropout:
+            hidden = functional.dropout(hidden, dropout)
         return [self.logits(hidden, h) for h in range(len(self.shape.heads))]
 
 
