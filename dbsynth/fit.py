@@ -37,6 +37,7 @@ from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, RowModel, stable_seed
+from dbsynth.ordering import token_places
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
@@ -385,7 +386,10 @@ class _TableFit:
             slots=[layout.slot_features(s, values) for s in slots],
             heads=[(i, h.tokens) for i, s in enumerate(slots) for h in s.heads],
             targets=targets,
+            places=token_places(layout),
             held_out=self.sample.held_out[self.planned.name],
+            entities=self.entities,
+            threshold=self.release.threshold(f"{name}/{part}"),
             seed=stable_seed(self.plan.seed, name, part),
             quality=self.plan.quality,
         )

@@ -12,7 +12,7 @@ from importlib.metadata import entry_points
 from dbsynth.errors import UsageError
 from dbsynth.model.base import Engine
 
-_BUILT_IN = {"argn": "dbsynth.model.argn", "marginal": "dbsynth.model.marginal"}
+_BUILT_IN = {n: f"dbsynth.model.{n}" for n in ("argn", "copula", "marginal", "sdv", "tree")}
 
 
 def engine_names() -> frozenset[str]:

@@ -17,14 +17,22 @@ Tensors = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitTask:
-    """One table's rows, ready to learn from: n rows, their condition and their tokens."""
+    """
+    One table's rows, ready to learn from: n rows, their condition and their tokens.
+
+    A head whose tokens have an order has `places`, in the unit of its column, NaN for NULL; a head
+    of labels has none.
+    """
 
     name: str
     condition: Features  # (n, ...)
     slots: Sequence[Features]  # per slot (n, ...)
     heads: Sequence[tuple[int, int]]  # (slot, tokens) per head
     targets: Sequence[Ints]  # per head (n,); -1: does not count
+    places: Sequence[NDArray[np.float64] | None]  # per head (tokens,): what a token stands for
     held_out: NDArray[np.bool_]  # (n,) rows of held-out entities: early stop only
+    entities: Ints  # (n,) which entity each row belongs to
+    threshold: int  # how many different entities a statistic that is kept needs
     seed: int
     quality: Quality
 
