@@ -26,6 +26,7 @@ DEPTH = 14
 SHARE_CELLS = 60_000  # leaves times tokens of one tree, at most
 IMAGINED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 1e4)  # rows like the parent's
 GROUPS = (2, 4, 8, 16, 32, 0)  # into how many groups ordered tokens are sorted; 0: each its own
+ROWS_A_CODE = 40  # that a column needs for an order of its own
 TOP_LABELS, TOP_VALUES = 16, 4  # tokens that a split may tell apart by themselves
 
 
@@ -57,6 +58,16 @@ class _Tree:
 
     nodes: Nodes
     path: Ints  # (steps + 1, n)
+
+    @property
+    def layers(self) -> list[tuple[Ints, Ints]]:
+        """Parents and their children, one pair of arrays for each step away from the root."""
+        found, here = [], np.zeros(1, np.int64)
+        while len(here := here[~self.nodes.is_leaf[here]]):
+            children = np.concatenate([self.nodes.left[here], self.nodes.right[here]])
+            found.append((np.concatenate([here, here]), children))
+            here = children
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +164,8 @@ def _points(rows: Rows) -> Floats:
 
 def _questions(rows: Rows, varies: Ints, points: Floats) -> Questions:
     """What may be asked: every column that varies, codes also in an order of their own."""
-    coded = varies[rows.cards[varies] > 2]
+    few = max(3, int(rows.may_grow.sum()) // ROWS_A_CODE)
+    coded = varies[(rows.cards[varies] > 2) & (rows.cards[varies] <= few)]
     width = int(rows.cards[coded].max()) if len(coded) else 1
     order = np.full((len(varies) + len(coded), width), -1.0, np.float32)
     learned = np.flatnonzero(rows.may_grow)
@@ -271,10 +283,9 @@ def _smoothed(counted: Floats, tree: _Tree, above: Ints, imagined: float) -> Flo
     whole = np.zeros((len(counted), int(above.max()) + 1))
     np.add.at(whole.T, above, counted.T)
     shares = counted / np.maximum(whole, 1.0)[:, above]
-    for node in np.flatnonzero(~tree.nodes.is_leaf):
-        for child in (tree.nodes.left[node], tree.nodes.right[node]):
-            shares[child] = counted[child] + imagined * shares[node]
-            shares[child] /= whole[child][above] + imagined
+    for parents, children in tree.layers:
+        drawn = counted[children] + imagined * shares[parents]
+        shares[children] = drawn / (whole[children][:, above] + imagined)
     return shares
 
 
