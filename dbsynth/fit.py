@@ -36,7 +36,7 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
-from dbsynth.model.base import FitTask, RowModel, stable_seed
+from dbsynth.model.base import FitTask, stable_seed
 from dbsynth.ordering import token_places
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
@@ -211,8 +211,7 @@ class _TableFit:
         layout = Layout(tuple(column for column, _ in chosen))
         values: Values = {column.name: data for column, data in chosen}
         condition = self._condition(owners, siblings, layout, values)
-        model = self._train("structure", layout, values, condition, siblings, {})
-        return RowsModel(layout, self.engine, model)
+        return self._train("structure", layout, values, condition, siblings, {})
 
     def _choices(self) -> list[tuple[CategoryColumn, Ints]]:
         """What is drawn before the attributes: labels first, then the kinds of parents."""
@@ -283,10 +282,10 @@ class _TableFit:
         condition = Features.join(
             [condition, self._pace(owners, siblings, layout, values, anchors)], len(self.rows)
         )
-        model = self._train("content", layout, values, condition, siblings, anchors)
+        trained = self._train("content", layout, values, condition, siblings, anchors)
         own = layout.features(values, len(self.rows))
         self._remember(layout, values, Features.join([self._codes(structure), own], len(own)))
-        return RowsModel(layout, self.engine, model)
+        return trained
 
     def _codes(self, structure: RowsModel | None) -> Features:
         """The features of the keys that were chosen."""
@@ -374,7 +373,7 @@ class _TableFit:
         condition: Features,
         siblings: Siblings,
         anchors: Mapping[str, Floats],
-    ) -> RowModel:
+    ) -> RowsModel:
         slots = layout.slots
         name = f"{self.planned.name}"
         targets = layout.targets(values, anchors, siblings.previous)
@@ -394,9 +393,10 @@ class _TableFit:
             quality=self.plan.quality,
         )
         engine = self.engine if task.heads and len(self.rows) else "marginal"
-        return find_engine(engine).fit(
+        model = find_engine(engine).fit(
             task, lambda done, total: self.progress(Event("fit", name, done, total, part))
         )
+        return RowsModel(layout, engine, model)  # the engine that can load it again
 
     def _remember(self, layout: Layout, values: Values, features: Features) -> None:
         name = self.planned.name

@@ -244,18 +244,13 @@ def _scripted(source: Source, schema: Schema) -> tuple[Schema, tuple[str, ...]]:
 
 def _choose(options: Options) -> tuple[int, str, Quality]:
     """Settle seed, engine and quality: said on the command line, in the file, or the default."""
-    from dbsynth.model import engine_names
+    from dbsynth.model import check_engine
 
     config = options.config
     seed = options.seed if options.seed is not None else config.seed or 0
     engine = options.engine or config.engine or "argn"
-    known = engine_names()
     for name in (engine, *(rule.engine for rule in config.tables if rule.engine)):
-        if name not in known:
-            raise UsageError(
-                f"there is no engine {name!r}{near(name, known)}",
-                f"Use one of {', '.join(sorted(known))}.",
-            )
+        check_engine(name)
     return seed, engine, options.quality or config.quality or "balanced"
 
 

@@ -59,11 +59,18 @@ class RowModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine plug-in (entry point group `dbsynth.engines`)."""
+    """
+    An engine plug-in (entry point group `dbsynth.engines`).
+
+    `check` raises a UsageError where the engine cannot learn here, before anything is learned;
+    `variant` makes an engine of what is said after a colon, as in `sdv:ctgan`.
+    """
 
     name: str
     fit: Callable[[FitTask, Callable[[int, int], None]], RowModel]  # (task, report(done, total))
     load: Callable[[Mapping[str, Any], Tensors], RowModel]
+    check: Callable[[], None] | None = None
+    variant: Callable[[str], Engine] | None = None
 
 
 def stable_seed(*parts: object) -> int:

@@ -14,6 +14,7 @@ from dbsynth.model.scores import cdf, quantile
 SHRINKAGE = (0.01, 0.03, 0.1, 0.2, 0.4, 0.7, 1.0)  # towards independence; 1: nothing depends
 ASIDE = 3  # every third entity is put aside to choose among these
 MOST_EXPLAINED = 0.98  # of a latent variable's variance
+LEAST_VARIANCE = 0.05  # of what tokens tell of a latent variable; with less, they tell nothing
 BALANCED = 5  # rounds in which labels get their frequencies
 _NORMAL = NormalDist()
 
@@ -131,10 +132,11 @@ def _ordered(rows: HeadRows, moments: _Moments, shrinkage: float) -> HeadFit:
     latent[order] = (density[:-1] - density[1:]) / np.maximum(shares, 1e-12)
     own = latent[rows.target]
     # Cov(x, z) = Cov(x, E[z | token]) / Var(E[z | token]), to the first order.
-    towards = (rows.known.T @ own / max(len(own), 1) / max(float(own.var()), 0.05))[:, None]
+    varies = float(own @ own) / max(len(own), 1)
+    towards = (rows.known.T @ own / max(len(own), 1) / max(varies, LEAST_VARIANCE))[:, None]
     weights = moments.solve(towards.clip(-1.0, 1.0), shrinkage)
     means = rows.known @ weights
-    explained = float(means.var()) if len(means) else 0.0
+    explained = float((means**2).sum()) / max(len(means), 1)
     weights *= min(1.0, np.sqrt(MOST_EXPLAINED / max(explained, 1e-12)))
     spread = float(np.sqrt(1.0 - min(explained, MOST_EXPLAINED)))
     cuts = _cuts(rows.known @ weights, spread, below[1:-1])

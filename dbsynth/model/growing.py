@@ -249,17 +249,22 @@ def _counts(tree: _Tree, rows: Rows, used: NDArray[np.bool_]) -> Floats:
 
 
 def _best(trees: list[_Tree], bags: list[NDArray[np.bool_]], rows: Rows, levels: Levels) -> Floats:
-    """Find, for each level, how many imagined rows make rows outside the bags likeliest."""
-    losses = np.zeros((len(levels.groups), len(IMAGINED)))
+    """
+    Find, for each level, how many imagined rows make the rows outside the bags likeliest.
+
+    A row is judged by the mean of the trees that were not grown on it.
+    """
+    found = np.zeros((len(levels.groups), len(IMAGINED), len(rows.target)))
     for tree, bag in zip(trees, bags, strict=True):
         counted = levels.counted(_counts(tree, rows, bag))
         leaf, target = tree.path[-1][~bag], rows.target[~bag]
         for level, groups in enumerate(levels.groups):
             for number, imagined in enumerate(IMAGINED):
                 shares = _smoothed(counted[level], tree, levels.above[level], imagined)
-                own = shares[leaf, groups[target]]
-                losses[level, number] -= np.log(np.maximum(own, 1e-6)).sum()
-    return np.array(IMAGINED)[np.argmin(losses, axis=1)]
+                found[level, number, ~bag] += shares[leaf, groups[target]]
+    judges = np.sum([~b for b in bags], axis=0)
+    mean = found[:, :, judges > 0] / judges[judges > 0]
+    return np.array(IMAGINED)[np.argmax(np.log(np.maximum(mean, 1e-4)).sum(axis=2), axis=1)]
 
 
 def _shares(tree: _Tree, rows: Rows, levels: Levels, imagined: Floats) -> Floats:
