@@ -70,7 +70,8 @@ Exclude = Annotated[
     list[str], typer.Option("--exclude", "-T", metavar="GLOB", help="Not these; repeatable.")
 ]
 Engine = Annotated[
-    str | None, typer.Option("--engine", help="argn (learned, default) or marginal (instant).")
+    str | None,
+    typer.Option("--engine", help="argn, tree, copula, marginal, sdv:NAME. Default: by size."),
 ]
 QualityName = Annotated[
     str | None, typer.Option("--quality", help="fast, balanced (default) or max.")

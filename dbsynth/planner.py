@@ -28,6 +28,8 @@ from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import Treatment, Treatments
 
 AGREEMENT = 0.999  # share of rows in which two ways to one table must meet
+DEFAULT_ENGINE = "argn"
+SMALL_TABLES = ((150, "copula"), (4_000, "tree"))  # (fewer rows than this, the engine)
 
 
 def build_plan(
@@ -37,7 +39,7 @@ def build_plan(
     profile: Mapping[TableName, pa.Table],
     *,
     seed: int = 0,
-    engine: str = "argn",
+    engine: str | None = None,
     quality: Literal["fast", "balanced", "max"] = "balanced",
     is_protected: bool = True,
     wishes: Mapping[TableName, TableWish] | None = None,
@@ -50,7 +52,8 @@ def build_plan(
         treatments: per column, from `classify`.
         counts: exact rows per table.
         profile: the first rows of every table; only shares of them enter the plan.
-        seed, engine, quality, is_protected: the run's.
+        seed, quality, is_protected: the run's.
+        engine: the run's; None: the best by size, which the plan then tells of small tables.
         wishes: what the user wants of single tables.
     """
     pointers = {
@@ -78,7 +81,7 @@ def build_plan(
             why=modes[name][1],
             keys=keys[name],
             order_by=_order_by(facts, schema.table(name), owners.get(name)),
-            engine=facts.wish(name).engine or "",
+            engine=facts.wish(name).engine or _engine(engine, modes[name][0], counts[name]),
             columns=dict(treatments[name]),
         )
         for name in order
@@ -88,9 +91,20 @@ def build_plan(
         f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut)
     )
     return Plan(
-        schema=schema, tables=tables, seed=seed, engine=engine, quality=quality,
+        schema=schema, tables=tables, seed=seed, engine=engine or DEFAULT_ENGINE, quality=quality,
         is_protected=is_protected, notes=notes,
     )  # fmt: skip
+
+
+def _engine(wanted: str | None, mode: TableMode, rows: int) -> str:
+    """
+    Choose a small table's engine, "" for the run's: nets need more rows than trees and copulas.
+
+    Source: docs/engines.md, measured per table.
+    """
+    if wanted is not None or mode != "generate":
+        return ""
+    return next((engine for most, engine in SMALL_TABLES if rows < most), "")
 
 
 def _refuse_contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> None:

@@ -242,15 +242,16 @@ def _scripted(source: Source, schema: Schema) -> tuple[Schema, tuple[str, ...]]:
     return replace(schema, script=script, grants=grants), ()
 
 
-def _choose(options: Options) -> tuple[int, str, Quality]:
-    """Settle seed, engine and quality: said on the command line, in the file, or the default."""
+def _choose(options: Options) -> tuple[int, str | None, Quality]:
+    """Settle seed, engine and quality: on the command line, in the file, or (no engine) by size."""
     from dbsynth.model import check_engine
 
     config = options.config
     seed = options.seed if options.seed is not None else config.seed or 0
-    engine = options.engine or config.engine or "argn"
-    for name in (engine, *(rule.engine for rule in config.tables if rule.engine)):
-        check_engine(name)
+    engine = options.engine or config.engine
+    for name in (engine, *(rule.engine for rule in config.tables)):
+        if name:
+            check_engine(name)
     return seed, engine, options.quality or config.quality or "balanced"
 
 

@@ -27,6 +27,8 @@ from dbsynth.model.gaussian import HeadFit, HeadRows, fit_head
 from dbsynth.model.inputs import Inputs, whole
 from dbsynth.model.scores import Scores, fit_scores
 
+CHUNK = 2_048  # rows whose shares are worked out at once
+LEAST_SHARE = 1e-12  # with less together, tokens are not there
 _HEAD = ("weights", "offsets", "order", "cuts")
 
 
@@ -52,27 +54,24 @@ class CopulaModel:
 
 
 class CopulaSession:
-    """Drawing n rows: keeps, for every head, what is known of its mean so far."""
+    """Drawing n rows: keeps their scores, as far as they are known."""
 
     def __init__(self, model: CopulaModel, condition: Features) -> None:
-        """Work out what the condition alone says."""
+        """Work out the scores of the condition."""
         self.model = model
         self.seen = model.inputs.begin(condition)
-        self.means = [np.tile(h.offsets, (len(condition), 1)) for h in model.heads]
+        self.known = np.zeros((len(condition), len(model.scores.column)))
         self._add(0, model.inputs.before(0))
 
     def draw(self, head: int, uniforms: Floats, banned: Sequence[int] = ()) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""
-        shares = self.model.heads[head].shares(self.means[head])
-        shares[:, list(banned)] = 0.0
-        lost = shares.sum(axis=1) <= 1e-12
-        if lost.any():  # nothing is left: all others are as likely
-            shares[lost] = 1.0
-            shares[:, list(banned)] = 0.0
-        total = np.cumsum(shares, axis=1)
-        wanted = (uniforms * total[:, -1])[:, None]
-        last = shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0, axis=1)
-        return np.minimum((total <= wanted).sum(axis=1), last).astype(np.int64)
+        fitted, found = self.model.heads[head], np.zeros(len(uniforms), np.int64)
+        for start in range(0, len(uniforms), CHUNK):
+            part = slice(start, start + CHUNK)
+            known = self.known[part, : len(fitted.weights)]
+            shares = fitted.shares(fitted.offsets + known @ fitted.weights)
+            found[part] = _drawn(shares, uniforms[part], banned)
+        return found
 
     def see(self, slot: int, features: Features) -> None:
         """Let later heads know what a slot became."""
@@ -82,9 +81,21 @@ class CopulaSession:
 
     def _add(self, start: int, stop: int) -> None:
         part, scores = self.model.scores.of(self.seen, start, stop)
-        for mean, head in zip(self.means, self.model.heads, strict=True):
-            if len(head.weights) >= part.stop > part.start:
-                mean += scores @ head.weights[part]
+        self.known[:, part] = scores
+
+
+def _drawn(shares: Floats, uniforms: Floats, banned: Sequence[int]) -> Ints:
+    """Turn (n, tokens) shares into (n,) tokens that are not banned."""
+    shares[:, list(banned)] = 0.0
+    lost = shares.sum(axis=1) <= LEAST_SHARE
+    if lost.any():  # nothing is left: all others are as likely
+        shares[lost] = 1.0
+        shares[:, list(banned)] = 0.0
+    total = np.cumsum(shares, axis=1)
+    wanted = (uniforms * total[:, -1])[:, None]
+    last = shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0, axis=1)
+    found: Ints = np.minimum((total <= wanted).sum(axis=1), last).astype(np.int64)
+    return found
 
 
 def fit(task: FitTask, report: Callable[[int, int], None]) -> CopulaModel:
@@ -119,7 +130,7 @@ def load(data: Mapping[str, Any], tensors: Tensors) -> CopulaModel:
     """
     parts = {n.split(".", 1)[1]: a for n, a in tensors.items() if n.startswith("scores.")}
     heads = [
-        HeadFit(*(tensors[f"{i}.{n}"] for n in _HEAD), float(s))
+        HeadFit(spread=float(s), **{n: tensors[f"{i}.{n}"] for n in _HEAD})
         for i, s in enumerate(data["spreads"])
     ]
     return CopulaModel(Inputs.from_json(data["inputs"]), Scores.load(parts), tuple(heads))

@@ -52,7 +52,8 @@ class Nodes:
     @property
     def is_leaf(self) -> NDArray[np.bool_]:
         """(nodes,) which are leaves."""
-        return self.left == np.arange(len(self.left))
+        found: NDArray[np.bool_] = self.left == np.arange(len(self.left))
+        return found
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,8 @@ class Forest:
         curve, last = self._curve(tuple(banned))
         inside = np.clip(scaled - tree, 0.0, 1.0 - 1e-9)
         found = np.searchsorted(curve, leaf + inside, "right") - leaf * self.shares.shape[1]
-        return np.minimum(found, last[leaf]).astype(np.int64)
+        tokens: Ints = np.minimum(found, last[leaf]).astype(np.int64)
+        return tokens
 
     def _curve(self, banned: tuple[int, ...]) -> tuple[Floats, Ints]:
         """

@@ -33,12 +33,13 @@ class HeadFit:
         """(n, 1) or (n, tokens) means -> (n, tokens) shares."""
         if not len(self.order):
             odds: Floats = np.exp(means - means.max(axis=1, keepdims=True))
-            return odds / odds.sum(axis=1, keepdims=True)
+            whole: Floats = odds.sum(axis=1, keepdims=True)
+            return odds / whole
         below = cdf((self.cuts - means) / self.spread)
         ends = np.zeros((len(means), 1))
         found = np.empty((len(means), len(self.order)))
         found[:, self.order] = np.diff(np.concatenate([ends, below, ends + 1], axis=1), axis=1)
-        return found.clip(0.0)
+        return np.maximum(found, 0.0)
 
 
 @dataclass(frozen=True, slots=True)

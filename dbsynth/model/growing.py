@@ -83,7 +83,7 @@ class Levels:
 
     @staticmethod
     def of(rows: Rows) -> Levels:
-        """Halve the ordered tokens by frequency, as often as there are levels; labels stay alone."""
+        """Part ordered tokens by frequency, finer on every level; labels stay alone."""
         tokens = np.arange(rows.tokens)
         if rows.places is None:
             return Levels((tokens,), (np.zeros(rows.tokens, np.int64),))
@@ -245,7 +245,8 @@ def _counts(tree: _Tree, rows: Rows, used: NDArray[np.bool_]) -> Floats:
         moved = here != before  # a leaf's rows are counted once
         counted += np.bincount(here[moved] * rows.tokens + rows.target[used][moved], minlength=size)
         before = here
-    return counted.reshape(-1, rows.tokens)
+    found: Floats = counted.reshape(-1, rows.tokens)
+    return found
 
 
 def _best(trees: list[_Tree], bags: list[NDArray[np.bool_]], rows: Rows, levels: Levels) -> Floats:
@@ -264,7 +265,8 @@ def _best(trees: list[_Tree], bags: list[NDArray[np.bool_]], rows: Rows, levels:
                 found[level, number, ~bag] += shares[leaf, groups[target]]
     judges = np.sum([~b for b in bags], axis=0)
     mean = found[:, :, judges > 0] / judges[judges > 0]
-    return np.array(IMAGINED)[np.argmax(np.log(np.maximum(mean, 1e-4)).sum(axis=2), axis=1)]
+    best: Floats = np.array(IMAGINED)[np.log(np.maximum(mean, 1e-4)).sum(axis=2).argmax(axis=1)]
+    return best
 
 
 def _shares(tree: _Tree, rows: Rows, levels: Levels, imagined: Floats) -> Floats:

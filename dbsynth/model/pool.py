@@ -140,7 +140,9 @@ def _frame(
     columns: dict[str, Any] = {}
     for number, size in enumerate(shown.cards):
         column = values[:, number]
-        columns[f"c{number}"] = column.astype(np.int64).astype(str) if size else column.astype(float)
+        columns[f"c{number}"] = (
+            column.astype(np.int64).astype(str) if size else column.astype(float)
+        )
     for head, (tokens, places) in enumerate(zip(filled, task.places, strict=True)):
         columns[f"h{head}"] = ranks(places)[tokens] if places is not None else tokens.astype(str)
     return pd.DataFrame(columns)
@@ -193,14 +195,14 @@ def _quiet(seed: int) -> Iterator[None]:
     """Seed what SDV draws from, on one thread, and keep its warnings to ourselves."""
     import torch
 
-    state, threads = np.random.get_state(), torch.get_num_threads()  # noqa: NPY002
+    state, threads = np.random.get_state(), torch.get_num_threads()
     torch.set_num_threads(1)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        np.random.seed(seed % 2**32)  # noqa: NPY002
+        np.random.seed(seed % 2**32)
         torch.manual_seed(seed)
         try:
             yield
         finally:
-            np.random.set_state(state)  # noqa: NPY002
+            np.random.set_state(state)
             torch.set_num_threads(threads)

@@ -49,9 +49,7 @@ class Scores:
         return Scores(arrays["column"], arrays["code"], arrays["mean"], arrays["spread"])
 
 
-def fit_scores(
-    seen: NDArray[np.float32], cards: Ints, entities: Ints, threshold: int
-) -> Scores:
+def fit_scores(seen: NDArray[np.float32], cards: Ints, entities: Ints, threshold: int) -> Scores:
     """
     Choose the scores of (n, columns) rows: those that vary among enough (n,) entities.
 
@@ -71,9 +69,7 @@ def fit_scores(
     return Scores(columns[varies], codes[varies], mean[varies], spread[varies])
 
 
-def _frequent(
-    column: NDArray[np.float32], size: int, entities: Ints, threshold: int
-) -> list[int]:
+def _frequent(column: NDArray[np.float32], size: int, entities: Ints, threshold: int) -> list[int]:
     codes = column.astype(np.int64)
     count = int(entities.max()) + 1
     support = np.bincount(np.unique(codes * count + entities) // count, minlength=size)

@@ -1,11 +1,11 @@
 """
 Any of SDV's single-table synthesizers as an engine: `sdv:CTGANSynthesizer`, `sdv:tvae`, ….
 
-A synthesizer learns rows of condition and tokens side by side.  Most can be conditioned on a column
-only by throwing rows away until one fits, which is hopeless for dozens of columns; so a pool of rows
-is drawn once, and every row to be made takes the tokens of one of the pool's rows whose condition is
-nearest to its own.  The pool is the model: rows that the synthesizer made up, as arrays, so that a
-model file needs no pickle, and `generate` no SDV.
+A synthesizer learns rows of condition and tokens side by side.  Most can be conditioned on a
+column only by throwing rows away until one fits, which is hopeless for dozens of columns; so a pool
+of rows is drawn once, and every row to be made takes the tokens of one of the pool's rows whose
+condition is nearest to its own.  The pool is the model: rows that the synthesizer made up, as
+arrays, so that a model file needs no pickle, and `generate` no SDV.
 
 Source: SDV (Patki et al., DSAA 2016); CTGAN and TVAE (Xu et al., NeurIPS 2019).
 """
@@ -94,7 +94,8 @@ class PoolSession:
                 break
         total = np.cumsum(shares)
         found = np.searchsorted(total, uniforms * total[-1], "right")
-        return np.minimum(found, int(np.flatnonzero(shares)[-1])).astype(np.int64)
+        tokens: Ints = np.minimum(found, int(np.flatnonzero(shares)[-1])).astype(np.int64)
+        return tokens
 
     def see(self, slot: int, features: Features) -> None:
         """A row of the pool was made as a whole: nothing is left to depend on."""
