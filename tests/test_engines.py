@@ -110,7 +110,7 @@ def test_marginal_frequencies_are_kept(engine: str) -> None:
     for found, real in ((label, task.targets[0]), (later, counted[counted >= 0])):
         own = np.bincount(found, minlength=NUMBERS) / len(found)
         wanted = np.bincount(real, minlength=NUMBERS) / len(real)
-        assert np.abs(own - wanted).sum() / 2 < (0.15 if engine.startswith("sdv") else 0.1)
+        assert np.abs(own - wanted).sum() / 2 < (0.2 if engine.startswith("sdv") else 0.1)
 
 
 @pytest.mark.parametrize("engine", LEARNING)
@@ -119,9 +119,9 @@ def test_dependence_on_the_condition_and_on_slots_before_is_kept(engine: str) ->
     label, _, later = rows_of(learned(engine, task), task)
     kind, size = task.condition.codes[:, 0], task.condition.floats[:, 0]
     loses = engine.startswith("sdv")
-    assert cramers_v(kind, label) > (0.4 if loses else 0.7)
-    assert np.corrcoef(size, later)[0, 1] > (0.3 if loses else 0.4)
-    assert np.corrcoef(label, later)[0, 1] > (0.2 if loses else 0.4)
+    assert cramers_v(kind, label) > (0.2 if loses else 0.7)
+    assert np.corrcoef(size, later)[0, 1] > (0.1 if loses else 0.4)
+    assert np.corrcoef(label, later)[0, 1] > (0.1 if loses else 0.4)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
