@@ -29,7 +29,7 @@ from dbsynth.treatments import Treatment, Treatments
 
 AGREEMENT = 0.999  # share of rows in which two ways to one table must meet
 DEFAULT_ENGINE = "argn"
-SMALL_TABLES = ((150, "copula"), (4_000, "tree"))  # (fewer rows than this, the engine)
+SMALL_ENGINE, SMALL_ROWS = "tree", 4_000  # for tables of fewer rows
 
 
 def build_plan(
@@ -98,13 +98,12 @@ def build_plan(
 
 def _engine(wanted: str | None, mode: TableMode, rows: int) -> str:
     """
-    Choose a small table's engine, "" for the run's: nets need more rows than trees and copulas.
+    Choose a small table's engine, "" for the run's: networks need more rows than trees.
 
     Source: docs/engines.md, measured per table.
     """
-    if wanted is not None or mode != "generate":
-        return ""
-    return next((engine for most, engine in SMALL_TABLES if rows < most), "")
+    is_small = wanted is None and mode == "generate" and rows < SMALL_ROWS
+    return SMALL_ENGINE if is_small else ""
 
 
 def _refuse_contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> None:
