@@ -17,7 +17,7 @@ from dbsynth.classify import classify
 from dbsynth.errors import UsageError
 from dbsynth.ownership import TableWish
 from dbsynth.plan import KeyPlan, Plan, TableMode, TablePlan
-from dbsynth.planner import build_plan
+from dbsynth.planner import DEFAULT_ENGINE, SMALL_ENGINE, SMALL_ROWS, build_plan
 from dbsynth.sample import PROFILE_ROWS, read_profile
 from dbsynth.schema import TableName
 from dbsynth.urls import resolve
@@ -36,13 +36,16 @@ def name(table: str) -> TableName:
     return TableName("", table)
 
 
-def planned(url: str, wishes: Mapping[str, TableWish] | None = None) -> Plan:
+def planned(
+    url: str, wishes: Mapping[str, TableWish] | None = None, engine: str | None = None
+) -> Plan:
     with open_source(resolve(url)) as source:
         schema = source.introspect()
         profile = read_profile(source, schema)
         counts = {t.name: source.count(t.name) for t in schema.tables}
     wanted = {name(n): w for n, w in (wishes or {}).items()}
-    return build_plan(schema, classify(schema, profile), counts, profile, wishes=wanted)
+    treatments = classify(schema, profile)
+    return build_plan(schema, treatments, counts, profile, engine=engine, wishes=wanted)
 
 
 def table(plan: Plan, wanted: str) -> TablePlan:
@@ -180,6 +183,19 @@ def test_wishes_are_fulfilled(make: Make) -> None:
     assert "owner" == key(plan, "visit", "town_id").role
     visit = table(plan, "visit")
     assert (100, "marginal", name("town")) == (visit.target_rows, visit.engine, visit.root)
+
+
+def test_tables_of_few_rows_get_trees_and_others_the_plans_engine(make: Make) -> None:
+    plan = make(PEOPLE, person=80, town=60, visit=SMALL_ROWS)
+    assert DEFAULT_ENGINE == plan.engine
+    assert SMALL_ENGINE == table(plan, "person").engine
+    assert "" == table(plan, "visit").engine
+    assert "" == table(make(PEOPLE, person=5, town=2, visit=0), "person").engine  # nothing learned
+
+
+def test_an_engine_that_is_asked_for_is_every_tables(tmp_path: Path) -> None:
+    url = fill_sqlite(tmp_path / "source.sqlite", PEOPLE, {"person": 80, "town": 60, "visit": 90})
+    assert {""} == {t.engine for t in planned(url, engine="copula").tables.values()}
 
 
 def test_a_table_without_an_owner_by_wish_is_its_own_root(make: Make) -> None:
