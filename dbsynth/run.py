@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ from dbsynth.release import Release
 from dbsynth.report import Run, TableRun, landing_lines, manifest
 from dbsynth.revise import measured, orphan_notes, revise
 from dbsynth.sample import read_profile
-from dbsynth.schema import Schema, TableName
+from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.selection import restrict, select
 from dbsynth.undeclared import propose
 from dbsynth.urls import Location, resolve
@@ -57,6 +57,7 @@ from dbsynth.write import Written, write
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source, Target
+    from dbsynth.evaluation.scores import Evaluation
     from dbsynth.tablemodel import Model
 
 
@@ -172,6 +173,76 @@ def verify(target: str, like: str | None = None, options: Options | None = None)
         reader = stack.enter_context(open_source(_resolve(target, options)))
         original = like and stack.enter_context(open_source(_resolve(like, options)))
         return verify_database(reader, original or None)
+
+
+def evaluate(
+    source: str,
+    target: str,
+    options: Options | None = None,
+    *,
+    holdout: str | None = None,
+    sample: int | None = None,
+    target_columns: Sequence[str] = (),
+    progress: Progress = silent,
+) -> Evaluation:
+    """
+    Measure how like its source a target is, how useful, and how private.
+
+    Args:
+        source: what was learned from.
+        target: what was made.
+        options: tables, exclude, seed and config count.
+        holdout: a database of rows of the same kind that were not learned from, for privacy and
+            utility; without it, half of the source's entities stand in.
+        sample: rows of each table to read, about; whole entities.  Default: 200,000.
+        target_columns: TABLE.COLUMN to predict; none: a few of every table.
+
+    Raises:
+        UsageError: nothing of the source is in the target, or a column is unknown.
+    """
+    from dbsynth.evaluation.evaluate import SAMPLE_ROWS, Request, Sources
+    from dbsynth.evaluation.evaluate import evaluate as measure
+    from dbsynth.evaluation.pairing import pair, pair_holdout
+    from dbsynth.evaluation.utility import wanted_columns
+
+    options = options or Options()
+    places = [_resolve(text, options) for text in (source, target, *([holdout] if holdout else []))]
+    with ExitStack() as stack:
+        reader, made, *rest = [stack.enter_context(open_source(p)) for p in places]
+        held = rest[0] if rest else None
+        whole = reader.introspect()
+        options.config.check(whole)
+        schema, _ = select(whole, options.tables, options.exclude)
+        targets = wanted_columns(target_columns, schema)
+        pairing = pair(schema.with_keys(_listed_keys(whole, schema, options)), made)
+        request = Request(
+            names=(str(places[0]), str(places[1]), str(places[2]) if held else ""),
+            sample=sample or SAMPLE_ROWS,
+            targets=targets,
+        )
+        sources = Sources(
+            real=reader, made=made, held=held, pairing=pairing,
+            held_lenses=pair_holdout(pairing, held) if held else None,
+        )  # fmt: skip
+        return measure(_guessed(reader, pairing.schema, options), sources, request, progress)
+
+
+def _listed_keys(whole: Schema, schema: Schema, options: Options) -> list[ForeignKey]:
+    """The keys that the configuration file adds to those that the source declares."""
+    listed = options.config.wanted(whole, schema)
+    return [k for r in listed if r.is_accepted for k in r.foreign_keys]
+
+
+def _guessed(source: Source, schema: Schema, options: Options) -> Plan:
+    """Decide what a clone would do, without looking for keys that nothing declares."""
+    counts = _count(source, schema, silent)
+    profile = read_profile(source, schema)
+    treatments = classify(schema, profile, options.config.overrides(schema))
+    seed, engine, quality = _choose(options)
+    return build_plan(
+        schema, treatments, counts, profile, seed=seed, engine=engine, quality=quality,
+        wishes=_wishes(schema, options.config),
+    )  # fmt: skip
 
 
 def _resolve(text: str, options: Options) -> Location:

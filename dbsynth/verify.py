@@ -76,12 +76,12 @@ def verify_database(target: Source, like: Source | None = None) -> Findings:
         like: the original, entered.
     """
     schema, asked = target.introspect(), Committed(target)
-    noted = _manifest(asked)
+    noted = read_manifest(asked)
     schema = schema.with_keys(_noted_keys(schema, noted))
     if like is None:
         return verify(schema, asked)
     original = like.introspect()
-    names = _match_tables(original, schema)
+    names = match_tables(original, schema)
     pairs = _match_columns(original, schema, names, json.loads(noted.get("tables", "{}")))
     leaks = leaked_values(like, asked, original, pairs)
     return _differences(original, schema, names) + verify(schema, asked, leaks=leaks)
@@ -207,7 +207,7 @@ def _unchecked(table: Table, rule: RowRule) -> Finding:
     )
 
 
-def _match_tables(original: Schema, schema: Schema) -> dict[TableName, TableName]:
+def match_tables(original: Schema, schema: Schema) -> dict[TableName, TableName]:
     """Find each original table's counterpart: the same name, plain or with its schema in front."""
     plain: dict[str, list[TableName]] = {}
     for table in schema.tables:
@@ -294,7 +294,7 @@ def _noted_keys(schema: Schema, noted: Mapping[str, str]) -> Iterator[ForeignKey
             yield key
 
 
-def _manifest(target: Queryable) -> Mapping[str, str]:
+def read_manifest(target: Queryable) -> Mapping[str, str]:
     """Read what the run that made the target noted about it; nothing if there is none."""
     dialect = target.dialect
     slots = {"table": queries.literal(dialect, _MANIFEST)}

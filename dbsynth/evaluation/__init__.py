@@ -1,0 +1,1 @@
+"""How like its source a synthetic database is: fidelity, utility and privacy, measured."""

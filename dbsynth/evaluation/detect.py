@@ -1,0 +1,205 @@
+"""Classifier two-sample tests: can boosted trees tell made rows from real ones, and by what?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dbsynth.evaluation.bench import Bench
+from dbsynth.evaluation.features import Matrix, child_features, own_features
+from dbsynth.evaluation.measures import Mask, auc, ks_distance
+from dbsynth.evaluation.scores import Detection, Tell
+from dbsynth.features import Floats, Ints
+from dbsynth.schema import TableName
+
+FOLDS = 5
+FEWEST = 40  # rows of either side, without which nothing is learned
+MOST = 4_000  # rows of either side
+_TELLS = 6
+_LEAST_LOSS = 0.003  # of AUC: less is chance
+_TRIED = 40  # features that are shuffled, those first that differ most by themselves
+
+
+def detect(bench: Bench, name: TableName) -> Detection | None:
+    """
+    Tell a table's made rows from real ones by their own columns.
+
+    Lopez-Paz and Oquab, Revisiting classifier two-sample tests, ICLR 2017.
+
+    Returns:
+        None for a table without learned columns, or with fewer than `FEWEST` rows.
+    """
+    matrices = [
+        Matrix.of(own_features(bench, name, which), bench.views[name].rows[which])
+        for which in (0, 1)
+    ]
+    entities = [bench.real.entities[name], bench.made.entities[name]]
+    return _compare(matrices, entities, bench.seed)
+
+
+def detect_parents(bench: Bench, name: TableName) -> Detection | None:
+    """
+    Tell made parents from real ones by their own columns and by sums over all their children.
+
+    Hudovernik, Jurkovič and Štrumbelj, Benchmarking the fidelity and utility of synthetic relational
+    data, 2024 (discriminative detection with aggregation), with more aggregates than there.
+    """
+    keys = [k for k in bench.keys if k.parent == name and not k.is_self]
+    keys = [k for k in keys if k.child not in bench.copied]
+    if not keys:
+        return None
+    matrices, entities = [], []
+    for which, side in enumerate((bench.real, bench.made)):
+        rows = len(side.rows[name])
+        found = own_features(bench, name, which)
+        inside = np.ones(rows, bool)
+        for key in keys:
+            found += child_features(bench, side, key, which)
+            if _follows(bench, key.child, name):
+                inside &= side.marks[name] < side.bounds[key.child]
+        chosen = np.flatnonzero(inside)
+        matrices.append(Matrix.of(found, rows).take(chosen))
+        entities.append(side.entities[name][chosen])
+    return _compare(matrices, entities, bench.seed)
+
+
+def _follows(bench: Bench, child: TableName, parent: TableName) -> bool:
+    """Whether a table's rows were read along their owners from a table."""
+    here: TableName | None = child
+    while here is not None and here != parent:
+        owner = bench.owner(here)
+        here = owner.parent if owner else None
+    return here == parent
+
+
+def _compare(matrices: Sequence[Matrix], entities: Sequence[Ints], seed: int) -> Detection | None:
+    real, made = matrices
+    if not real.names or len(real.values) < FEWEST:
+        return None
+    if len(made.values) < FEWEST:
+        return Detection(score=0.0, auc=1.0, rows=len(made.values)) if not len(made.values) else None
+    size = min(len(real.values), len(made.values), MOST)
+    rng = np.random.default_rng([seed, 17])
+    chosen = [np.sort(rng.permutation(len(m.values))[:size]) for m in matrices]
+    values = np.concatenate([m.values[rows] for m, rows in zip(matrices, chosen, strict=True)])
+    is_made = np.repeat([False, True], size)
+    folds = np.concatenate([
+        group_folds(e[rows], rng) for e, rows in zip(entities, chosen, strict=True)
+    ])  # fmt: skip
+    joined = Matrix(real.names, values, real.categories)
+    kept = _useful(joined)
+    return _cross_validate(kept, is_made, folds, rng)
+
+
+def _useful(matrix: Matrix) -> Matrix:
+    """Leave out features that are the same everywhere."""
+    varied = np.array([len(np.unique(column)) > 1 for column in matrix.values.T], bool)
+    places = np.flatnonzero(varied)
+    return Matrix(
+        tuple(matrix.names[i] for i in places),
+        matrix.values[:, places],
+        tuple(matrix.categories[i] for i in places),
+    )
+
+
+def group_folds(groups: Ints, rng: np.random.Generator) -> Ints:
+    """
+    Deal groups out to folds of about the same number of rows, all rows of a group to one fold.
+
+    Args:
+        groups: (n,) group numbers.
+
+    Returns:
+        (n,) fold numbers below `FOLDS`.
+    """
+    _, place, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    order = rng.permutation(len(sizes))
+    order = order[np.argsort(-sizes[order], kind="stable")]
+    fold = np.empty(len(sizes), np.int64)
+    # There and back again: 0 1 2 3 4 4 3 2 1 0, so that no fold gets the larger of each deal.
+    turn = np.arange(len(sizes)) % (2 * FOLDS)
+    fold[order] = np.where(turn < FOLDS, turn, 2 * FOLDS - 1 - turn)
+    return fold[place]
+
+
+def _cross_validate(
+    matrix: Matrix, is_made: Mask, folds: Ints, rng: np.random.Generator
+) -> Detection:
+    size = int(is_made.sum())
+    if not matrix.names:
+        return Detection(score=1.0, auc=0.5, rows=size)
+    found, losses = [], np.zeros(len(matrix.names))
+    tried = 0
+    for fold in range(FOLDS):
+        test = folds == fold
+        if len(np.unique(is_made[test])) < 2 or len(np.unique(is_made[~test])) < 2:
+            continue
+        model = classifier(matrix.categories)
+        model.fit(matrix.values[~test], is_made[~test])
+        reached = auc(is_made[test], _scores(model, matrix.values[test]))
+        found.append((reached, int(test.sum())))
+        if fold < 2 and reached > 0.52:
+            losses += _losses(model, matrix, test, is_made, reached, rng)
+            tried += 1
+    if not found:  # too few entities: the rows of one would be on both sides
+        return Detection(score=1.0, auc=0.5, rows=size)
+    total = float(np.average([a for a, _ in found], weights=[n for _, n in found]))
+    tells = _tells(matrix, is_made, losses / max(1, tried))
+    return Detection(score=1 - max(0.0, 2 * total - 1), auc=total, rows=size, tells=tells)
+
+
+def classifier(categories: Sequence[bool]) -> Any:
+    """Boosted trees that classify; small ones, for they are to see what is there, not noise."""
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    return HistGradientBoostingClassifier(
+        max_iter=100, max_leaf_nodes=15, min_samples_leaf=10, learning_rate=0.1,
+        early_stopping=False, categorical_features=list(categories), random_state=0,
+    )  # fmt: skip
+
+
+def _scores(model: Any, values: Floats) -> Floats:
+    return np.asarray(model.predict_proba(values)[:, 1])
+
+
+def _losses(
+    model: Any, matrix: Matrix, test: Mask, is_made: Mask, reached: float, rng: np.random.Generator
+) -> Floats:
+    """
+    Measure by how much the AUC falls when a feature's values are shuffled: permutation importance.
+
+    Breiman, Random forests, Machine Learning 45 (2001), section 10.
+    """
+    losses = np.zeros(len(matrix.names))
+    values = matrix.values[test]
+    distances = _distances(matrix, is_made)
+    for place in np.argsort(-distances, kind="stable")[:_TRIED]:
+        column = values[:, place].copy()
+        values[:, place] = rng.permutation(column)
+        losses[place] = reached - auc(is_made[test], _scores(model, values))
+        values[:, place] = column
+    return losses
+
+
+def _distances(matrix: Matrix, is_made: Mask) -> Floats:
+    """How far the sides are apart in each feature alone; of categories by label number."""
+    return np.array([
+        max(
+            ks_distance(column[~is_made], column[is_made]),
+            abs(float(np.isnan(column[~is_made]).mean() - np.isnan(column[is_made]).mean())),
+        )
+        for column in matrix.values.T
+    ])  # fmt: skip
+
+
+def _tells(matrix: Matrix, is_made: Mask, losses: Floats) -> tuple[Tell, ...]:
+    distances = _distances(matrix, is_made)
+    order = [i for i in np.argsort(-losses, kind="stable")[:_TELLS] if losses[i] > _LEAST_LOSS]
+    return tuple(
+        Tell(feature=matrix.names[i], loss=float(losses[i]), distance=float(distances[i]))
+        for i in order
+    )
+
+
