@@ -136,14 +136,15 @@ def _table(
     with clock.on("pairs"):
         pairs, rules = pair_scores(bench, name), rule_scores(bench, name)
     with clock.on("detectors"):
-        single, wide = detect(bench, name), detect_parents(bench, name)
+        single, fine = detect(bench, name), detect(bench, name, is_fine=True)
+        wide = detect_parents(bench, name)
     with clock.on("utility"):
         use = utility_scores(bench, name, pairs, request.targets.get(name, ()))
     with clock.on("privacy"):
         private = privacy_score(bench, name, sources.real, lens)
     return replace(
-        base, pairs=pairs, rules=rules, detection=single, detection_agg=wide,
-        utility=use, privacy=private,
+        base, pairs=pairs, rules=rules, detection=single, detection_fine=fine,
+        detection_agg=wide, utility=use, privacy=private,
     )  # fmt: skip
 
 

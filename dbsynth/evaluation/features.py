@@ -49,23 +49,26 @@ class Matrix:
         return Matrix(self.names, self.values[rows], self.categories)
 
 
-def column_features(view: View, values: Floats, prefix: str = "") -> Iterator[Feature]:
+def column_feature(view: View, values: Floats, prefix: str = "") -> Feature:
     """
-    Show a column, and what a tree does not see in it by itself: weekdays, hours, digits.
+    Show a column as it is.
 
     Args:
         values: (n,) of the column, any side's.
-        prefix: of the features' names.
+        prefix: of the feature's name.
     """
     name = f"{prefix}{view.name}"
     if view.kind == "category":
-        yield Feature(name, np.minimum(values, MOST_LABELS), is_category=True)
-        return
-    yield Feature(name, values)
+        return Feature(name, np.minimum(values, MOST_LABELS), is_category=True)
+    return Feature(name, values)
+
+
+def fine_features(view: View, values: Floats) -> Iterator[Feature]:
+    """Show what a tree does not see in a column by itself: weekdays, days, hours, digits."""
     if view.kind == "date":
-        yield from _calendar(name, view, values)
-    elif _is_fine(view.real):
-        yield Feature(f"{name} (digits)", digits(values))
+        yield from _calendar(view.name, view, values)
+    elif view.kind == "number" and _is_fine(view.real):
+        yield Feature(f"{view.name} (digits)", digits(values))
 
 
 def _calendar(name: str, view: View, values: Floats) -> Iterator[Feature]:
@@ -105,13 +108,17 @@ def digits(values: Floats) -> Floats:
     return np.where(np.isnan(values), np.nan, found)
 
 
-def own_features(bench: Bench, name: TableName, which: int) -> list[Feature]:
+def own_features(
+    bench: Bench, name: TableName, which: int, *, is_fine: bool = False
+) -> list[Feature]:
     """Show a table's own columns; `which`: 0 real, 1 made, 2 held out."""
-    return [
-        feature
-        for view in bench.views[name].learned
-        for feature in column_features(view, values_of(view, which))
-    ]
+    found = []
+    for view in bench.views[name].learned:
+        values = values_of(view, which)
+        found.append(column_feature(view, values))
+        if is_fine:
+            found += fine_features(view, values)
+    return found
 
 
 def values_of(view: View, which: int) -> Floats:
@@ -130,10 +137,7 @@ def parent_features(bench: Bench, side: Side, name: TableName, which: int) -> It
             reached = np.full(len(pointers), np.nan)
             if len(values):
                 reached = np.where(pointers >= 0, values[np.maximum(pointers, 0)], np.nan)
-            prefix = f"{key.parent.name}[{', '.join(key.columns)}]."
-            if view.kind == "category":
-                reached = np.minimum(reached, MOST_LABELS)
-            yield Feature(f"{prefix}{view.name}", reached, view.kind == "category")
+            yield column_feature(view, reached, f"{key.parent.name}[{', '.join(key.columns)}].")
 
 
 def child_features(

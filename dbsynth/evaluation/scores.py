@@ -107,7 +107,8 @@ class TableScore:
     pairs: tuple[PairScore, ...] = ()  # pairs that depend on each other
     rules: tuple[PairScore, ...] = ()  # left <= right, in a row
     detection: Detection | None = None
-    detection_agg: Detection | None = None
+    detection_fine: Detection | None = None  # that also sees weekdays, hours and digits
+    detection_agg: Detection | None = None  # of parents, with sums over their children
     utility: tuple[TargetScore, ...] = ()
     privacy: Privacy | None = None
 
@@ -200,6 +201,7 @@ class Evaluation:
         """The means over tables and keys, reference tables left out; None: nothing to measure."""
         tables, keys = self.scored, [k for k in self.keys if k.is_scored]
         single = [d.score for t in tables if (d := t.detection)]
+        fine = [d.score for t in tables if (d := t.detection_fine)]
         wide = [d.score for t in tables if (d := t.detection_agg)]
         rules = [r.kept for t in tables for r in t.rules] + [r.kept for k in keys for r in k.rules]
         found: dict[str, float | None] = {
@@ -218,6 +220,7 @@ class Evaluation:
             "cross_table": mean(across),
             "c2st": mean(single),
             "c2st_min": min(single, default=None),
+            "c2st_fine": mean(fine),
             "c2st_agg": mean(wide),
             "c2st_agg_min": min(wide, default=None),
         }
@@ -230,11 +233,13 @@ class Evaluation:
         leaks = [leak for p in private for leak in p.leaks]
         return {
             "utility": mean(u.score for t in self.scored for u in t.utility),
-            "exact_copies": mean(p.copies_of_half for p in private),
+            "exact_copies": mean(p.copies for p in private),
+            "exact_copies_of_half": mean(p.copies_of_half for p in private),
             "exact_copies_baseline": mean(p.copies_baseline for p in private),
             "nearer": mean(p.nearer for p in private),
             "nearer_max": max((p.nearer for p in private if p.nearer is not None), default=None),
-            "leaked": mean(leak.share_of_half for leak in leaks),
+            "leaked": mean(leak.share for leak in leaks),
+            "leaked_of_half": mean(leak.share_of_half for leak in leaks),
             "leaked_baseline": mean(leak.baseline for leak in leaks),
         }
 

@@ -12,7 +12,7 @@ from dbsynth.config import matches, near
 from dbsynth.errors import UsageError
 from dbsynth.evaluation.bench import Bench, thin
 from dbsynth.evaluation.detect import classifier
-from dbsynth.evaluation.features import Matrix, column_features, parent_features, values_of
+from dbsynth.evaluation.features import Matrix, column_feature, parent_features, values_of
 from dbsynth.evaluation.measures import auc
 from dbsynth.evaluation.reading import Side
 from dbsynth.evaluation.scores import PairScore, TargetScore
@@ -20,10 +20,10 @@ from dbsynth.evaluation.views import View
 from dbsynth.features import Floats, Ints
 from dbsynth.schema import Schema, TableName
 
-TRAIN_ROWS = 8_000
-TEST_ROWS = 4_000
+TRAIN_ROWS = 5_000
+TEST_ROWS = 3_000
 FEWEST = 200  # real rows of a table for which something is predicted
-CLASSES = 10  # at most; rarer labels are left out
+CLASSES = 6  # at most; rarer labels are left out
 _CLASS_ROWS = 20
 _TARGETS = {"category": 2, "number": 1}  # of each table, those that depend most on other columns
 _TEACHABLE = 0.05  # above chance, without which there is nothing to keep
@@ -174,10 +174,9 @@ def _classes(view: View, parts: Sequence[_Rows]) -> Floats:
 
 def _inputs(bench: Bench, name: TableName, target: View, part: _Rows) -> Matrix:
     own = [
-        feature
+        column_feature(view, values_of(view, part.which))
         for view in bench.views[name].learned
         if view.name != target.name
-        for feature in column_features(view, values_of(view, part.which))
     ]
     found = [*own, *parent_features(bench, part.side, name, part.which)]
     return Matrix.of(found, len(part.side.rows[name])).take(part.rows)
@@ -193,7 +192,7 @@ def _reached(
     categories = [c for c, is_varied in zip(train.categories, varied, strict=True) if is_varied]
     if not is_class:
         return _explained(train.values[:, varied], answers, test.values[:, varied], truth, categories)
-    model = classifier(categories)
+    model = classifier(categories, trees=40)
     model.fit(train.values[:, varied], answers)
     chances = np.asarray(model.predict_proba(test.values[:, varied]))
     return _mean_auc(np.asarray(model.classes_), chances, truth)
@@ -229,6 +228,6 @@ def regressor(categories: Sequence[bool]) -> Any:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     return HistGradientBoostingRegressor(
-        max_iter=100, max_leaf_nodes=15, learning_rate=0.1, early_stopping=False,
+        max_iter=60, max_leaf_nodes=15, learning_rate=0.1, early_stopping=False,
         categorical_features=list(categories), random_state=0,
     )  # fmt: skip
