@@ -5,7 +5,8 @@ dbsynth clones a database's shape and behaviour, not its people.
 >>> run = dbsynth.clone("postgresql:///shop", "qa.duckdb", scale=0.1, seed=42)  # doctest: +SKIP
 >>> run.frames()["orders"]  # doctest: +SKIP
 
-The single stages are functions of `dbsynth.run`: inspect, plan, fit, generate, verify.
+The single stages are functions of `dbsynth.run`: inspect, plan, fit, generate,
+verify, evaluate.
 Importing the package is cheap: each public name is loaded when it is first used.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dbsynth.api import clone as clone
+    from dbsynth.api import evaluate as evaluate
     from dbsynth.api import read_frames as read_frames
     from dbsynth.config import Config as Config
     from dbsynth.errors import DbsynthError as DbsynthError
@@ -28,6 +30,7 @@ _HOMES = {
     "DbsynthError": "dbsynth.errors",
     "Run": "dbsynth.report",
     "clone": "dbsynth.api",
+    "evaluate": "dbsynth.api",
     "read_frames": "dbsynth.api",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are strings

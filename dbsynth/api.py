@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dbsynth import run
 from dbsynth.config import Config, Quality, load
@@ -11,7 +12,10 @@ from dbsynth.frames import read_frames
 from dbsynth.progress import Progress, silent
 from dbsynth.report import Run
 
-__all__ = ["clone", "read_frames"]
+if TYPE_CHECKING:
+    from dbsynth.evaluation.scores import Evaluation
+
+__all__ = ["clone", "evaluate", "read_frames"]
 
 
 def clone(
@@ -67,3 +71,54 @@ def clone(
         config=Config() if config is None else load(Path(config)),
     )
     return run.clone(source, target, options, progress=progress)
+
+
+def evaluate(
+    source: str,
+    target: str,
+    *,
+    holdout: str | None = None,
+    target_columns: Sequence[str] = (),
+    sample: int | None = None,
+    seed: int | None = None,
+    tables: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    config: Path | str | None = None,
+    progress: Progress = silent,
+) -> Evaluation:
+    """
+    Measure how like its source a copy is, how useful, and how private.
+
+    Args:
+        source: URL, file, env:NAME or @name of the database that was learned from.
+        target: the same for the copy.
+        holdout: the same for rows of the same kind that were not learned from.
+        target_columns: TABLE.COLUMN to predict; none: a few of every table.
+        sample: rows of each table to look at, about; default 200,000.
+        seed: same seed, same sample.
+        tables: globs of the tables to look at; none: all.
+        exclude: globs of tables to leave out.
+        config: a dbsynth.yaml; unlike the command line, none is searched for.
+        progress: told about every step.
+
+    Returns:
+        scores of tables, columns and keys; `summary()` has the means, `to_json()` everything.
+
+    Raises:
+        DbsynthError: see `dbsynth.errors`.
+    """
+    options = run.Options(
+        seed=seed,
+        tables=tuple(tables),
+        exclude=tuple(exclude),
+        config=Config() if config is None else load(Path(config)),
+    )
+    return run.evaluate(
+        source,
+        target,
+        options,
+        holdout=holdout,
+        sample=sample,
+        target_columns=target_columns,
+        progress=progress,
+    )

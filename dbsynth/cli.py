@@ -377,6 +377,64 @@ def verify(
 
 
 @app.command()
+def evaluate(
+    source: Source,
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="The copy: URL, file, env:NAME or @name.")
+    ],
+    holdout: Annotated[
+        str | None,
+        typer.Option("--holdout", metavar="URL", help="Rows of the same kind, not learned from."),
+    ] = None,
+    target_column: Annotated[
+        list[str],
+        typer.Option("--target-column", metavar="TABLE.COLUMN", help="Predict this; repeatable."),
+    ] = [],
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=1_000, help="Rows per table. Default: 200000."),
+    ] = None,
+    seed: Seed = None,
+    tables: Tables = [],
+    exclude: Exclude = [],
+    config: ConfigPath = None,
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+) -> None:
+    """
+    Measure how like SOURCE its copy TARGET is, how useful it is, and how private.
+
+    \b
+    dbsynth evaluate @prod qa.duckdb
+    dbsynth evaluate shop.db shop-synthetic.db --json
+    dbsynth evaluate train.duckdb copy.duckdb --holdout rest.duckdb
+    dbsynth evaluate @prod @staging -t 'order*' --target-column orders.status
+
+    Fidelity: columns, pairs, children per parent, dependences along keys, siblings, order in time,
+    and detectors, with the features that give a table away. Utility: what models learned from the
+    copy are worth on real rows. Privacy: exact copies, distances, values that leaked.
+    Whole entities are sampled, so large databases take minutes. The report holds names and
+    numbers, no value. With the sdv extra installed, sdmetrics' scores are shown, too.
+    """
+    from dbsynth import run
+
+    options = run.Options(
+        seed=seed, tables=tuple(tables), exclude=tuple(exclude), config=load(config)
+    )
+    with Watcher(is_quiet=quiet) as watch:
+        found = run.evaluate(
+            source, target, options, holdout=holdout, sample=sample,
+            target_columns=target_column, progress=watch,
+        )  # fmt: skip
+    if json:
+        put_json(found.to_json())
+    else:
+        put(found.to_text())
+    _next(quiet, f"dbsynth verify {target} --like {source}")
+
+
+@app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to put the files.")] = Path(
         "demo"

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-_WHOLE = ("introspect", "read", "verify", "evaluate")  # stages that count tables; the others count within one
+_WHOLE = (
+    "introspect",
+    "read",
+    "verify",
+    "evaluate",
+)  # stages that count tables; the others count within one
 _UNITS = {"fit": "row visits", "index": "steps"}  # what a stage counts, if not rows
 _NO_LINE = ("generate",)  # rows are written as they are made: one line for both is enough
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 Stage = Literal[
-    "introspect", "classify", "target", "read", "fit", "generate", "write", "index", "verify",
+    "introspect",
+    "classify",
+    "target",
+    "read",
+    "fit",
+    "generate",
+    "write",
+    "index",
+    "verify",
     "evaluate",
 ]  # target: what it will hold, in the note
 

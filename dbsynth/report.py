@@ -158,34 +158,34 @@ def landing_lines(landing: Landing) -> list[str]:
 
 def render_text(run: Run, console: Console) -> None:
     """Print what happened, what was lost and what was found."""
-    _say(console, f"{run.source} -> {run.target}")
-    _say(
+    print_line(console, f"{run.source} -> {run.target}")
+    print_line(
         console,
         f"run {run.run_id}, {run.started}, dbsynth {run.version}, engine {run.engine}, "
         f"seed {run.seed}, scale {run.scale:g}, plan {run.plan_fingerprint}",
     )
-    grid = _grid(["table", "what", "source rows", "target rows", "seconds"], numbers=(2, 3, 4))
+    grid = make_grid(["table", "what", "source rows", "target rows", "seconds"], numbers=(2, 3, 4))
     for table in run.tables:
         name = str(table.name)
         if table.target != table.name:
             name += f" as {table.target}"
         rows = f"{table.source_rows:,}", f"{table.target_rows:,}"
-        grid.add_row(*_cells([name, table.mode, *rows, f"{table.seconds:.1f}"]))
+        grid.add_row(*cells([name, table.mode, *rows, f"{table.seconds:.1f}"]))
     console.print(grid)
     if run.losses:
-        _say(console, f"\nNot the same as in the source ({len(run.losses)}):")
-        grid = _grid(["object", "why", "instead"])
+        print_line(console, f"\nNot the same as in the source ({len(run.losses)}):")
+        grid = make_grid(["object", "why", "instead"])
         for (reason, instead), objects in _alike(run.losses).items():
-            grid.add_row(*_cells([_first_few(objects), reason, instead]))
+            grid.add_row(*cells([_first_few(objects), reason, instead]))
         console.print(grid)
     if run.references:
-        _say(console, f"\nKept without being declared ({len(run.references)}):")
-        _say(console, _first_few([_told(key) for key in run.references]))
-    _say(console, "")
+        print_line(console, f"\nKept without being declared ({len(run.references)}):")
+        print_line(console, _first_few([_told(key) for key in run.references]))
+    print_line(console, "")
     render_findings(run.findings, console)
     if run.stages:
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.stages.items())
-        _say(console, f"\nTime: {spent}")
+        print_line(console, f"\nTime: {spent}")
 
 
 def render_findings(findings: Findings, console: Console) -> None:
@@ -193,20 +193,20 @@ def render_findings(findings: Findings, console: Console) -> None:
     checks = sum(findings.made.values())
     errors, warnings = findings.errors, findings.warnings
     if not checks and not findings.found:
-        _say(console, "Not verified.")
+        print_line(console, "Not verified.")
         return
-    _say(
+    print_line(
         console,
         f"Verified with {checks:,} checks: {len(errors)} errors, {len(warnings)} warnings.",
     )
     if not findings.found:
         return
-    grid = _grid(["", "check", "table", "columns", "count", "detail"], numbers=(4,))
+    grid = make_grid(["", "check", "table", "columns", "count", "detail"], numbers=(4,))
     for found in (*errors, *warnings):
         columns = ", ".join(found.columns)
         count = f"{found.count:,}" if found.count else ""
         grid.add_row(
-            *_cells([found.severity, found.check, str(found.table), columns, count, found.detail])
+            *cells([found.severity, found.check, str(found.table), columns, count, found.detail])
         )
     console.print(grid)
 
@@ -232,7 +232,7 @@ def _first_few(objects: Sequence[str]) -> str:
     return "\n".join([*objects[:_NAMED_LOSSES], *([f"… and {more} more"] if more > 0 else [])])
 
 
-def _grid(headers: Sequence[str], numbers: Sequence[int] = ()) -> Grid:
+def make_grid(headers: Sequence[str], numbers: Sequence[int] = ()) -> Grid:
     """Start a table without borders; `numbers` are the columns that align right."""
     from rich.table import Table
 
@@ -243,12 +243,12 @@ def _grid(headers: Sequence[str], numbers: Sequence[int] = ()) -> Grid:
     return grid
 
 
-def _cells(texts: Iterable[str]) -> list[Any]:
+def cells(texts: Iterable[str]) -> list[Any]:
     """Make cells that print as they are: names may hold what looks like markup."""
     from rich.text import Text
 
     return [Text(text) for text in texts]
 
 
-def _say(console: Console, text: str) -> None:
+def print_line(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)

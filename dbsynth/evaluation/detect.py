@@ -83,7 +83,9 @@ def _compare(matrices: Sequence[Matrix], entities: Sequence[Ints], seed: int) ->
     if not real.names or len(real.values) < FEWEST:
         return None
     if len(made.values) < FEWEST:
-        return Detection(score=0.0, auc=1.0, rows=len(made.values)) if not len(made.values) else None
+        return (
+            Detection(score=0.0, auc=1.0, rows=len(made.values)) if not len(made.values) else None
+        )
     size = min(len(real.values), len(made.values), MOST)
     rng = np.random.default_rng([seed, 17])
     chosen = [np.sort(rng.permutation(len(m.values))[:size]) for m in matrices]
@@ -204,5 +206,3 @@ def _tells(matrix: Matrix, is_made: Mask, losses: Floats) -> tuple[Tell, ...]:
         Tell(feature=matrix.names[i], loss=float(losses[i]), distance=float(distances[i]))
         for i in order
     )
-
-

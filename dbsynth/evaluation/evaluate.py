@@ -100,8 +100,12 @@ def _read(
 ) -> Bench:
     """Read both sides, parents first, and what was held out."""
     theirs = sources.pairing.lenses
-    real = read_side(sources.real, plan, {n: ours[n] for n in plan.tables}, limit=limit, progress=progress)
-    made = read_side(sources.made, plan, {n: theirs[n] for n in plan.tables}, limit=limit, progress=progress)
+    real = read_side(
+        sources.real, plan, {n: ours[n] for n in plan.tables}, limit=limit, progress=progress
+    )
+    made = read_side(
+        sources.made, plan, {n: theirs[n] for n in plan.tables}, limit=limit, progress=progress
+    )
     held = None
     if sources.held is not None and sources.held_lenses is not None:
         lenses = {n: sources.held_lenses[n] for n in plan.tables}

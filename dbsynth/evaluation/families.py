@@ -39,7 +39,9 @@ _COMPLETE = 0.9  # share of rows that must have a date for it to order siblings
 Coefficient = Callable[[Floats, Ints], float | None]
 
 
-def fanouts(source: Source, lenses: Mapping[TableName, Lens], key: ForeignKey) -> tuple[Floats, Floats]:
+def fanouts(
+    source: Source, lenses: Mapping[TableName, Lens], key: ForeignKey
+) -> tuple[Floats, Floats]:
     """
     Count in SQL how many parents have how many children, over all rows.
 
@@ -81,7 +83,10 @@ def key_score(
         counts: what `fanouts` found, in source and target.
     """
     totals = [often.sum() for _, often in counts]
-    empty = [often[-1] / total if total else 1.0 for (_, often), total in zip(counts, totals, strict=True)]
+    empty = [
+        often[-1] / total if total else 1.0
+        for (_, often), total in zip(counts, totals, strict=True)
+    ]
     averages = [
         float((many * often).sum() / total) if total else 0.0
         for (many, often), total in zip(counts, totals, strict=True)
@@ -102,7 +107,9 @@ def key_score(
 def _family(bench: Bench, key: ForeignKey) -> dict[str, object]:
     """Measure what siblings have in common, and their order in time."""
     found: dict[str, object] = {"rules": tuple(_rules(bench, key))}
-    groups = [_groups(side, key, bench.views[key.child].rows[i]) for i, side in enumerate(_sides(bench))]
+    groups = [
+        _groups(side, key, bench.views[key.child].rows[i]) for i, side in enumerate(_sides(bench))
+    ]
     if key.parent in bench.copied or is_lookup(groups[0]) or not _has_siblings(groups[0]):
         return found
     found["siblings"] = worst_first(list(_alike(bench, key, groups, _likeness)))
@@ -110,7 +117,10 @@ def _family(bench: Bench, key: ForeignKey) -> dict[str, object]:
     if order is not None:
         found["order_by"] = order.name
         sorted_ = [_in_time(values, g) for values, g in zip(_values(order), groups, strict=True)]
-        gaps = [_gaps(values[rows], g[rows]) for values, g, rows in zip(_values(order), groups, sorted_, strict=True)]
+        gaps = [
+            _gaps(values[rows], g[rows])
+            for values, g, rows in zip(_values(order), groups, sorted_, strict=True)
+        ]
         found["gaps"] = 1 - ks_distance(*gaps) if len(gaps[0]) else None
         lagged = _alike(bench, key, groups, _lag, sorted_)
         found["lags"] = worst_first([p for p in lagged if p.left != order.name])
@@ -143,13 +153,19 @@ def _alike(
     orders: list[Ints] | None = None,
 ) -> Iterator[PairScore]:
     """Compare a coefficient of each column, sampling noise between halves of parents deducted."""
-    used = [g if rows is None else g[rows] for g, rows in zip(groups, orders or (None, None), strict=True)]
+    used = [
+        g if rows is None else g[rows]
+        for g, rows in zip(groups, orders or (None, None), strict=True)
+    ]
     parents = [len(np.unique(g[g >= 0])) for g in used]
     cuts = halves(used[0], bench.seed)
     for view in bench.views[key.child].learned:
         if view.name in key.columns:
             continue
-        values = [v if rows is None else v[rows] for v, rows in zip(_values(view), orders or (None, None), strict=True)]
+        values = [
+            v if rows is None else v[rows]
+            for v, rows in zip(_values(view), orders or (None, None), strict=True)
+        ]
         get = measure(view)
         real, made = (get(v, g) for v, g in zip(values, used, strict=True))
         spread = _spread(get, values[0], used[0], cuts) if real is not None else 0.0
@@ -205,7 +221,9 @@ def _gaps(values: Floats, groups: Ints) -> Floats:
 def _rules(bench: Bench, key: ForeignKey) -> Iterator[PairScore]:
     """Look for dates of parents that are not after, or not before, dates of their children."""
     above, below = bench.views[key.parent].learned, bench.views[key.child].learned
-    pointers = [_groups(s, key, bench.views[key.child].rows[i]) for i, s in enumerate(_sides(bench))]
+    pointers = [
+        _groups(s, key, bench.views[key.child].rows[i]) for i, s in enumerate(_sides(bench))
+    ]
     rows = [np.flatnonzero(p >= 0) for p in pointers]
     for up in (v for v in above if v.kind == "date"):
         for down in (v for v in below if v.kind == "date"):

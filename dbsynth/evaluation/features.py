@@ -40,9 +40,7 @@ class Matrix:
         values = np.empty((rows, len(features)))
         for i, feature in enumerate(features):
             values[:, i] = feature.values
-        return cls(
-            tuple(f.name for f in features), values, tuple(f.is_category for f in features)
-        )
+        return cls(tuple(f.name for f in features), values, tuple(f.is_category for f in features))
 
     def take(self, rows: Ints) -> Matrix:
         """Choose rows."""
@@ -140,9 +138,7 @@ def parent_features(bench: Bench, side: Side, name: TableName, which: int) -> It
             yield column_feature(view, reached, f"{key.parent.name}[{', '.join(key.columns)}].")
 
 
-def child_features(
-    bench: Bench, side: Side, key: ForeignKey, which: int
-) -> Iterator[Feature]:
+def child_features(bench: Bench, side: Side, key: ForeignKey, which: int) -> Iterator[Feature]:
     """
     Sum up the children of every parent row, along one key.
 
@@ -163,9 +159,7 @@ def child_features(
             yield Feature(f"{prefix}.{view.name}.{kind}", summed)
 
 
-def aggregates(
-    values: Floats, groups: Ints, many: int, kind: str
-) -> Iterator[tuple[str, Floats]]:
+def aggregates(values: Floats, groups: Ints, many: int, kind: str) -> Iterator[tuple[str, Floats]]:
     """
     Sum up values by group.
 

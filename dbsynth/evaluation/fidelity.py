@@ -27,6 +27,7 @@ PAIR_COLUMNS = 16  # of a table whose pairs are looked at, the first ones
 HOPS = 3
 RULE = 0.98  # an order of two dates that so many real rows keep is a rule
 _PATHS = 150
+_FEW = 20  # rows, of which an order tells nothing
 
 
 def column_scores(bench: Bench, name: TableName) -> tuple[ColumnScore, ...]:
@@ -93,19 +94,21 @@ def date_rule(
     one: View, other: View, real: tuple[Floats, Floats], made: tuple[Floats, Floats]
 ) -> PairScore | None:
     """Compare how often the first date is not after the second; None if that is no rule."""
-    kept = [np.mean(a[ok] <= b[ok]) if ok.any() else None for a, b, ok in map(_both, (real, made))]
-    if kept[0] is None or kept[0] < RULE or (~np.isnan(real[0] + real[1])).sum() < 20:
+    shares = [_share_in_order(*dates) for dates in (real, made)]
+    if shares[0] is None or shares[0] < RULE:
         return None
-    share = 0.0 if kept[1] is None else float(min(1.0, kept[1] / kept[0]))
-    return PairScore(left=one.name, right=other.name, kept=share, strength=float(kept[0]))
+    kept = min(1.0, (shares[1] or 0.0) / shares[0])
+    return PairScore(left=one.name, right=other.name, kept=kept, strength=shares[0])
 
 
-def _both(dates: tuple[Floats, Floats]) -> tuple[Floats, Floats, Mask]:
-    return *dates, ~(np.isnan(dates[0]) | np.isnan(dates[1]))
+def _share_in_order(first: Floats, second: Floats) -> float | None:
+    """How many of the rows that have both dates have them in order; None for hardly any rows."""
+    known = ~(np.isnan(first) | np.isnan(second))
+    return float(np.mean(first[known] <= second[known])) if known.sum() >= _FEW else None
 
 
 def path_scores(bench: Bench) -> tuple[PathScore, ...]:
-    """Measure how much of the dependences between tables is kept, over chains of one to three keys."""
+    """Measure how much of the dependences between tables is kept, over one to three keys."""
     found = []
     for path in _paths(bench):
         low, top = path[0].child, path[-1].parent
@@ -139,7 +142,7 @@ def _path_pairs(
 
 
 def climb(side: Side, path: Sequence[ForeignKey]) -> Ints:
-    """Find each row's ancestor along a chain of keys; -1 where there is none, or it was not read."""
+    """Find each row's ancestor along a chain of keys; -1 where none was read."""
     place = np.arange(len(side.rows[path[0].child]), dtype=np.int64)
     for key in path:
         above = side.parents[key.child, key.name]
@@ -159,7 +162,7 @@ def _linked(side: Side, path: Sequence[ForeignKey], seed: int) -> tuple[Ints, In
 def _paths(bench: Bench) -> list[tuple[ForeignKey, ...]]:
     """List the chains of keys, the short ones first; none comes by a table twice."""
     found: list[tuple[ForeignKey, ...]] = []
-    last = [(key,) for key in bench.keys if not key.is_self]
+    last: list[tuple[ForeignKey, ...]] = [(key,) for key in bench.keys if not key.is_self]
     for _ in range(HOPS):
         found += last
         last = [

@@ -84,7 +84,9 @@ def pair_holdout(pairing: Pairing, holdout: Source) -> dict[TableName, Lens]:
     keys = {(k.child, k.columns) for k in pairing.schema.foreign_keys}
     lost = keys - {(k.child, k.columns) for k in found.schema.foreign_keys}
     problems = [f"table {n} is missing" for n in found.missing_tables]
-    problems += [f"key {child} ({', '.join(columns)}) is missing" for child, columns in sorted(lost)]
+    problems += [
+        f"key {child} ({', '.join(columns)}) is missing" for child, columns in sorted(lost)
+    ]
     if problems:
         raise UsageError(
             "the held out rows are not of the same kind as the source's",
@@ -94,7 +96,9 @@ def pair_holdout(pairing: Pairing, holdout: Source) -> dict[TableName, Lens]:
     return dict(found.lenses)
 
 
-def own_lenses(source: Source, schema: Schema, others: Mapping[TableName, Lens]) -> dict[TableName, Lens]:
+def own_lenses(
+    source: Source, schema: Schema, others: Mapping[TableName, Lens]
+) -> dict[TableName, Lens]:
     """How the source calls what both sides have."""
     return {
         t.name: Lens(t, {c: c for c in others[t.name].columns}, source.count(t.name))
@@ -105,17 +109,13 @@ def own_lenses(source: Source, schema: Schema, others: Mapping[TableName, Lens])
 def _columns(ours: Table, theirs: Table) -> dict[str, str]:
     there = {c.name.casefold(): c.name for c in theirs.columns}
     return {
-        c.name: there[c.name.casefold()]
-        for c in ours.written_columns
-        if c.name.casefold() in there
+        c.name: there[c.name.casefold()] for c in ours.written_columns if c.name.casefold() in there
     }
 
 
 def _there(table: Table, lenses: Mapping[TableName, Lens]) -> Table:
     """Drop the keys of which a column, or the parent, is not there."""
-    return replace(
-        table, foreign_keys=tuple(k for k in table.foreign_keys if _has_key(k, lenses))
-    )
+    return replace(table, foreign_keys=tuple(k for k in table.foreign_keys if _has_key(k, lenses)))
 
 
 def _has_key(key: ForeignKey, lenses: Mapping[TableName, Lens]) -> bool:
@@ -123,10 +123,12 @@ def _has_key(key: ForeignKey, lenses: Mapping[TableName, Lens]) -> bool:
         return False
     own, above = lenses[key.child].columns, lenses[key.parent].columns
     told = (key.when.column,) if key.when else ()
-    return set((*key.columns, *told)) <= set(own) and set(key.parent_columns) <= set(above)
+    return {*key.columns, *told} <= set(own) and set(key.parent_columns) <= set(above)
 
 
-def _noted_keys(data: Sequence[Mapping[str, object]], lenses: Mapping[TableName, Lens]) -> list[ForeignKey]:
+def _noted_keys(
+    data: Sequence[Mapping[str, object]], lenses: Mapping[TableName, Lens]
+) -> list[ForeignKey]:
     """Keys that the target's run kept without declaring them, by the source's names."""
     tables = {lens.table.name: name for name, lens in lenses.items()}
     found = []
@@ -156,7 +158,9 @@ def _noted_keys(data: Sequence[Mapping[str, object]], lenses: Mapping[TableName,
 def _new(keys: Sequence[ForeignKey], schema: Schema) -> list[ForeignKey]:
     """The keys that the source does not declare itself."""
     return [
-        k for k in keys if not any(k.is_same_reference(o) for o in schema.table(k.child).foreign_keys)
+        k
+        for k in keys
+        if not any(k.is_same_reference(o) for o in schema.table(k.child).foreign_keys)
     ]
 
 

@@ -239,8 +239,12 @@ def _nearer(
     size = min(len(known), len(others), REFERENCE)
     if is_held_out:
         asked = made[thin(len(made), QUERIES, seed)]
-        near = closest(scale.apply(asked), scale.apply(known[thin(len(known), size, seed)]), categories)
-        far = closest(scale.apply(asked), scale.apply(others[thin(len(others), size, seed)]), categories)
+        near = closest(
+            scale.apply(asked), scale.apply(known[thin(len(known), size, seed)]), categories
+        )
+        far = closest(
+            scale.apply(asked), scale.apply(others[thin(len(others), size, seed)]), categories
+        )
         share = float(np.mean((near < far) + 0.5 * (near == far)))
         return share, (float(np.median(near)), float(np.median(far)))
     reference = scale.apply(known[thin(len(known), REFERENCE, seed)])

@@ -1,4 +1,4 @@
-"""Read whole entities of one side, a bounded number of rows of each table, by the source's names."""
+"""Read whole entities of one side, a bounded number of rows a table, by the source's names."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def read_side(
         progress(Event("read", str(name), number, len(lenses), note))
     reader.point()
     counts = {n: lens.rows for n, lens in lenses.items()}
-    return Side(
-        reader.rows, reader.parents, reader.entities, reader.marks, reader.bounds, counts
-    )
+    return Side(reader.rows, reader.parents, reader.entities, reader.marks, reader.bounds, counts)
 
 
 def stream(source: Source, lens: Lens, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:

@@ -197,6 +197,12 @@ class Evaluation:
         """The tables that were made, not copied."""
         return [t for t in self.tables if not t.is_copied]
 
+    def to_text(self) -> str:
+        """Print into a text, without colours."""
+        from dbsynth.evaluation.text import to_text
+
+        return to_text(self)
+
     def summary(self) -> dict[str, float | None]:
         """The means over tables and keys, reference tables left out; None: nothing to measure."""
         tables, keys = self.scored, [k for k in self.keys if k.is_scored]
@@ -245,7 +251,7 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain lists and dicts, with `schema_version`; keys are never renamed."""
-        return _plain({
+        found: dict[str, Any] = _plain({
             "schema_version": SCHEMA_VERSION,
             "dbsynth_version": self.version,
             "source": self.source,
@@ -268,6 +274,7 @@ class Evaluation:
             "sdmetrics": self.sdmetrics,
             "seconds": self.seconds,
         })  # fmt: skip
+        return found
 
 
 def told(key: ForeignKey) -> str:

@@ -1,4 +1,4 @@
-"""What models learned from made rows are worth on real rows, against models learned from real ones."""
+"""What models learned from made rows are worth on real rows, against those of real rows."""
 
 from __future__ import annotations
 
@@ -57,9 +57,7 @@ def wanted_columns(words: Sequence[str], schema: Schema) -> dict[TableName, list
         for each in hits:
             found.setdefault(each.name, []).append(column)
     if problems:
-        raise UsageError(
-            "--target-column names unknown columns", "Write TABLE.COLUMN.", problems
-        )
+        raise UsageError("--target-column names unknown columns", "Write TABLE.COLUMN.", problems)
     return found
 
 
@@ -153,7 +151,9 @@ def _score(
         return None
     share = None
     if real - chance >= _TEACHABLE:
-        share = float(np.clip(((chance if made is None else made) - chance) / (real - chance), 0, 1))
+        share = float(
+            np.clip(((chance if made is None else made) - chance) / (real - chance), 0, 1)
+        )
     return TargetScore(
         column=view.name, measure="AUC" if is_class else "R2", real=real,
         made=chance if made is None else made, chance=chance, score=share,
@@ -191,7 +191,9 @@ def _reached(
         return None
     categories = [c for c, is_varied in zip(train.categories, varied, strict=True) if is_varied]
     if not is_class:
-        return _explained(train.values[:, varied], answers, test.values[:, varied], truth, categories)
+        return _explained(
+            train.values[:, varied], answers, test.values[:, varied], truth, categories
+        )
     model = classifier(categories, trees=40)
     model.fit(train.values[:, varied], answers)
     chances = np.asarray(model.predict_proba(test.values[:, varied]))

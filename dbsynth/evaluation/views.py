@@ -1,4 +1,4 @@
-"""Columns of both sides as numbers that can be compared, whatever types their databases gave them."""
+"""Columns of both sides as numbers that can be compared, whatever types they have there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.evaluation.measures import Mask, bin_edges, label_codes, number_codes
+from dbsynth.evaluation.measures import bin_edges, label_codes, number_codes
 from dbsynth.features import Floats, Ints
 from dbsynth.schema import Column
 from dbsynth.treatments import Treatment
@@ -43,6 +43,11 @@ class Reader:
     labels: pa.Array | None = None  # categories: texts, the most frequent one first
     is_boolean: bool = False
 
+    @property
+    def known(self) -> int:
+        """How many labels there are."""
+        return 0 if self.labels is None else len(self.labels)
+
     def encode(self, column: pa.ChunkedArray) -> Floats:
         """
         Write (n,) values as numbers.
@@ -62,7 +67,7 @@ class Reader:
                 return np.where(np.asarray(column.is_null()), np.nan, 0.0)
         texts = to_text(column, is_boolean=self.is_boolean)
         codes = _floats(pc.index_in(texts, value_set=self.labels))
-        return np.where(np.isnan(codes) & np.asarray(column.is_valid()), len(self.labels), codes)
+        return np.where(np.isnan(codes) & np.asarray(column.is_valid()), self.known, codes)
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,7 @@ class View:
     @property
     def labels(self) -> int:
         """How many labels a category has, on any side."""
-        return 0 if self.reader.labels is None else len(self.reader.labels)
+        return self.reader.known
 
     @cached_property
     def codes(self) -> tuple[Ints, Ints]:
@@ -241,5 +246,3 @@ def to_days(column: pa.ChunkedArray) -> Floats:
 def _floats(column: pa.ChunkedArray) -> Floats:
     numbers = column.cast(pa.float64()) if not pa.types.is_float64(column.type) else column
     return np.asarray(pc.fill_null(numbers, float("nan")), np.float64)
-
-
