@@ -36,8 +36,8 @@ def detect(bench: Bench, name: TableName, *, is_fine: bool = False) -> Detection
         None for a table without learned columns, or with fewer than `FEWEST` rows.
     """
     matrices = [
-        Matrix.of(own_features(bench, name, which, is_fine=is_fine), bench.views[name].rows[which])
-        for which in (0, 1)
+        Matrix.of(own_features(bench, name, which, is_fine=is_fine), rows)
+        for which, rows in enumerate(bench.views[name].rows[:2])
     ]
     entities = [bench.real.entities[name], bench.made.entities[name]]
     return _compare(matrices, entities, bench.seed)

@@ -91,40 +91,45 @@ def key_score(
         float((many * often).sum() / total) if total else 0.0
         for (many, often), total in zip(counts, totals, strict=True)
     ]
-    is_copied = {key.child, key.parent} <= bench.copied
+    is_told = bench.real.counts[key.child] > 0 and bool(totals[0] >= FEWEST_PARENTS)
     made = KeyScore(
         key=key,
-        is_scored=not is_copied and bool(totals[0] >= FEWEST_PARENTS),
+        is_scored=is_told and not {key.child, key.parent} <= bench.copied,
         cardinality=1 - weighted_ks((counts[0][0], counts[1][0]), (counts[0][1], counts[1][1])),
         childless=1 - abs(empty[0] - empty[1]),
         children=(averages[0], averages[1]),
     )
     if key.child in bench.copied or not len(bench.real.rows[key.child]):
         return made
-    return replace(made, **_family(bench, key))
+    return _with_siblings(bench, replace(made, rules=tuple(_rules(bench, key))))
 
 
-def _family(bench: Bench, key: ForeignKey) -> dict[str, object]:
+def _with_siblings(bench: Bench, score: KeyScore) -> KeyScore:
     """Measure what siblings have in common, and their order in time."""
-    found: dict[str, object] = {"rules": tuple(_rules(bench, key))}
+    key = score.key
     groups = [
         _groups(side, key, bench.views[key.child].rows[i]) for i, side in enumerate(_sides(bench))
     ]
     if key.parent in bench.copied or is_lookup(groups[0]) or not _has_siblings(groups[0]):
-        return found
-    found["siblings"] = worst_first(list(_alike(bench, key, groups, _likeness)))
+        return score
+    score = replace(score, siblings=worst_first(list(_alike(bench, key, groups, _likeness))))
     order = order_column(bench, key)
-    if order is not None:
-        found["order_by"] = order.name
-        sorted_ = [_in_time(values, g) for values, g in zip(_values(order), groups, strict=True)]
-        gaps = [
-            _gaps(values[rows], g[rows])
-            for values, g, rows in zip(_values(order), groups, sorted_, strict=True)
-        ]
-        found["gaps"] = 1 - ks_distance(*gaps) if len(gaps[0]) else None
-        lagged = _alike(bench, key, groups, _lag, sorted_)
-        found["lags"] = worst_first([p for p in lagged if p.left != order.name])
-    return found
+    if order is None:
+        return score
+    times = [
+        _in_time(values, parents) for values, parents in zip(_values(order), groups, strict=True)
+    ]
+    gaps = [
+        _gaps(values[rows], parents[rows])
+        for values, parents, rows in zip(_values(order), groups, times, strict=True)
+    ]
+    lags = [p for p in _alike(bench, key, groups, _lag, times) if p.left != order.name]
+    return replace(
+        score,
+        order_by=order.name,
+        gaps=1 - ks_distance(gaps[0], gaps[1]) if len(gaps[0]) else None,
+        lags=worst_first(lags),
+    )
 
 
 def _sides(bench: Bench) -> tuple[Side, Side]:
@@ -153,20 +158,15 @@ def _alike(
     orders: list[Ints] | None = None,
 ) -> Iterator[PairScore]:
     """Compare a coefficient of each column, sampling noise between halves of parents deducted."""
-    used = [
-        g if rows is None else g[rows]
-        for g, rows in zip(groups, orders or (None, None), strict=True)
-    ]
+    rows = orders or [np.arange(len(g)) for g in groups]
+    used = [g[r] for g, r in zip(groups, rows, strict=True)]
     parents = [len(np.unique(g[g >= 0])) for g in used]
     cuts = halves(used[0], bench.seed)
     for view in bench.views[key.child].learned:
         if view.name in key.columns:
             continue
-        values = [
-            v if rows is None else v[rows]
-            for v, rows in zip(_values(view), orders or (None, None), strict=True)
-        ]
         get = measure(view)
+        values = [v[r] for v, r in zip(_values(view), rows, strict=True)]
         real, made = (get(v, g) for v, g in zip(values, used, strict=True))
         spread = _spread(get, values[0], used[0], cuts) if real is not None else 0.0
         kept = kept_number(real, made, spread, noise_scale(parents[0], parents[1]))
@@ -197,9 +197,9 @@ def order_column(bench: Bench, key: ForeignKey) -> View | None:
     views = bench.views[key.child].columns
     planned = bench.plan.tables[key.child].order_by
     owner = bench.owner(key.child)
-    if owner is not None and owner.name == key.name and planned in views:
-        if views[planned].kind in ("number", "date"):
-            return views[planned]
+    is_owned = owner is not None and owner.name == key.name and planned in views
+    if is_owned and views[planned].kind in ("number", "date"):
+        return views[planned]
     for view in views.values():
         is_told = view.kind == "date" and "birth" not in view.name.lower()
         if is_told and view.nulls[0] <= 1 - _COMPLETE and view.name not in key.columns:
@@ -215,7 +215,7 @@ def _in_time(values: Floats, groups: Ints) -> Ints:
 
 def _gaps(values: Floats, groups: Ints) -> Floats:
     """What lies between each row and the next one of its parent."""
-    return np.diff(values)[groups[1:] == groups[:-1]]
+    return np.asarray(np.diff(values)[groups[1:] == groups[:-1]])
 
 
 def _rules(bench: Bench, key: ForeignKey) -> Iterator[PairScore]:

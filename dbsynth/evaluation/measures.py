@@ -62,8 +62,9 @@ def weighted_ks(values: tuple[Floats, Floats], weights: tuple[Floats, Floats]) -
         weights: per side (n,) how often each occurs.
     """
     places = np.union1d(*values)
-    if not len(places) or not all(w.sum() > 0 for w in weights):
-        return float(len(values[0]) != len(values[1]))
+    filled = [w.sum() > 0 for w in weights]
+    if not all(filled):
+        return float(any(filled))
     both = []
     for here, often in zip(values, weights, strict=True):
         mass = np.zeros(len(places))

@@ -170,5 +170,6 @@ def _copied(
     """Find the tables that the target's run copied as they were."""
     if "tables" not in noted:
         return None
-    told = json.loads(noted["tables"])
-    return frozenset(n for n in lenses if told.get(str(n), {}).get("mode") == "copy")
+    told = json.loads(noted["tables"]).values()
+    copied = {table["target"] for table in told if table["mode"] == "copy"}
+    return frozenset(n for n, lens in lenses.items() if str(lens.table.name) in copied)

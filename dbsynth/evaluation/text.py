@@ -16,7 +16,7 @@ _WIDTH = 120  # of `to_text`, which knows no terminal
 _WEAK = 10  # lines of a list of what is weak
 _FINE = 0.95  # what is better is not weak
 _MEANS = (
-    ("overall", "mean of the next six but NULLs"),
+    ("overall", "mean of shapes, pair_kept, cardinality, cross_table, c2st, c2st_agg"),
     ("shapes", "columns by themselves: 1 - KS or TVD"),
     ("null_match", "shares of NULL"),
     ("pair_kept", "dependences between columns of a row"),
