@@ -47,7 +47,7 @@ def detect_parents(bench: Bench, name: TableName) -> Detection | None:
     """
     Tell made parents from real ones by their own columns and by sums over all their children.
 
-    Hudovernik, Jurkovič and Štrumbelj, Benchmarking the fidelity and utility of synthetic relational
+    Hudovernik, Jurkovič and Štrumbelj, Benchmarking the fidelity and utility of synthetic
     data, 2024 (discriminative detection with aggregation), with more aggregates than there.
     """
     keys = [k for k in bench.keys if k.parent == name and not k.is_self]

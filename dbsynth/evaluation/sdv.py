@@ -30,7 +30,7 @@ def figures(bench: Bench) -> tuple[dict[str, Any] | None, tuple[str, ...]]:
     if importlib.util.find_spec("sdmetrics") is None:
         return None, ()
     import sdmetrics
-    from sdmetrics.reports.multi_table import DiagnosticReport, QualityReport
+    from sdmetrics.reports import DiagnosticReport, QualityReport
 
     described = metadata(bench)
     real, made = frames(bench, bench.real), frames(bench, bench.made)
