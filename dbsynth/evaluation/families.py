@@ -10,7 +10,7 @@ import numpy as np
 
 from dbsynth import queries
 from dbsynth.ask import Committed, about, complete_sql, own_rows
-from dbsynth.evaluation.bench import Bench, is_lookup
+from dbsynth.evaluation.bench import Bench
 from dbsynth.evaluation.fidelity import date_rule, worst_first
 from dbsynth.evaluation.measures import (
     Mask,
@@ -110,7 +110,7 @@ def _with_siblings(bench: Bench, score: KeyScore) -> KeyScore:
     groups = [
         _groups(side, key, bench.views[key.child].rows[i]) for i, side in enumerate(_sides(bench))
     ]
-    if key.parent in bench.copied or is_lookup(groups[0]) or not _has_siblings(groups[0]):
+    if key.parent in bench.copied or not _has_siblings(groups[0]):
         return score
     score = replace(score, siblings=worst_first(list(_alike(bench, key, groups, _likeness))))
     order = order_column(bench, key)

@@ -209,7 +209,9 @@ class Evaluation:
         single = [d.score for t in tables if (d := t.detection)]
         fine = [d.score for t in tables if (d := t.detection_fine)]
         wide = [d.score for t in tables if (d := t.detection_agg)]
-        rules = [r.kept for t in tables for r in t.rules] + [r.kept for k in keys for r in k.rules]
+        rules = [r.kept for t in tables for r in t.rules] + [
+            r.kept for k in self.keys for r in k.rules
+        ]
         found: dict[str, float | None] = {
             "shapes": mean(t.shapes for t in tables),
             "null_match": mean(c.nulls for t in tables for c in t.columns),

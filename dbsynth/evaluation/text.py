@@ -198,8 +198,8 @@ def _columns(found: Evaluation, console: Console) -> None:
 def _pairs(found: Evaluation, console: Console) -> None:
     listed = [(f"{t.name}: ", p, "pair") for t in found.scored for p in t.pairs]
     listed += [(f"{t.name}: ", p, "rule") for t in found.scored for p in t.rules]
+    listed += [("", p, "rule") for k in found.keys for p in k.rules]
     for key in (k for k in found.keys if k.is_scored):
-        listed += [("", p, "rule") for p in key.rules]
         listed += [(f"{key.key.child}: ", p, "siblings") for p in key.siblings]
         listed += [(f"{key.key.child}: ", p, "next") for p in key.lags]
     weak = [x for x in listed if x[1].kept < _FINE]
