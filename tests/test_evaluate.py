@@ -176,6 +176,8 @@ def test_values_are_read_alike_whatever_type_a_database_gives_them():
     times = pa.chunked_array([pa.array([19_000 * 86_400_000_000, None], pa.timestamp("us"))])
     for column in (dates, texts, times):
         np.testing.assert_array_equal([19_000, np.nan], to_days(column))
+    huge = pa.chunked_array([pa.array([2**63 - 1, None], pa.int64())])
+    np.testing.assert_array_equal([2.0**63, np.nan], to_numbers(huge))
     np.testing.assert_array_equal([1.5, np.nan], to_numbers(pa.chunked_array([["1,5", "one"]])))
     decimals = pa.chunked_array([pa.array(["2.50", "3.00"]).cast(pa.decimal128(9, 2))])
     assert ["2.5", "3"] == to_text(decimals).to_pylist()

@@ -151,7 +151,7 @@ def _cross_validate(
     if not found:  # too few entities: the rows of one would be on both sides
         return Detection(score=1.0, auc=0.5, rows=size)
     total = float(np.average([a for a, _ in found], weights=[n for _, n in found]))
-    tells = _tells(matrix, is_made, losses)
+    tells = _tells(matrix, is_made, losses) if total > _SEEN else ()
     return Detection(score=1 - max(0.0, 2 * total - 1), auc=total, rows=size, tells=tells)
 
 

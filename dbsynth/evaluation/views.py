@@ -244,5 +244,6 @@ def to_days(column: pa.ChunkedArray) -> Floats:
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:
-    numbers = column.cast(pa.float64()) if not pa.types.is_float64(column.type) else column
+    # Whole numbers beyond 2^53 may lose their last digits.
+    numbers = column.cast(pa.float64(), safe=False)
     return np.asarray(pc.fill_null(numbers, float("nan")), np.float64)
