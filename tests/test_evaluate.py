@@ -398,6 +398,20 @@ def test_only_whole_entities_are_read_and_copies_are_looked_for_everywhere(place
         assert 1 == privacy_score(it.bench, ORDERS, it.sources.real, lens[ORDERS]).copies
 
 
+def test_a_larger_source_is_not_told_from_its_small_copy_by_what_was_not_read(tmp_path: Path):
+    source = write(tmp_path / "source.sqlite", make(7, 1_500))
+    target = write(tmp_path / "target.sqlite", make(8, 250))
+    with opened(source, target, limit=1_200) as it:
+        assert not it.bench.real.whole(ORDERS)
+        assert it.bench.made.whole(ORDERS)
+        [key] = [k for k in it.bench.keys if k.child == ORDERS]
+        assert it.bench.has_families(key)
+        assert detect_parents(it.bench, CUSTOMERS).score > 0.85
+        [key] = [k for k in it.bench.keys if k.child == CUSTOMERS]
+        assert not it.bench.has_families(key)  # regions own nobody, and not all people were read
+        assert detect_parents(it.bench, REGIONS) is None
+
+
 def test_tables_without_a_key_are_thinned_the_same_way_twice(tmp_path: Path):
     path = tmp_path / "events.sqlite"
     with closing(sqlite3.connect(path)) as connection, connection:

@@ -60,6 +60,15 @@ class Bench:
         keys = self.plan.schema.table(name).foreign_keys
         return next((k for k in keys if planned and k.name == planned.name), None)
 
+    def is_owner(self, key: ForeignKey) -> bool:
+        """Whether a key leads to the row that owns the child."""
+        owner = self.owner(key.child)
+        return owner is not None and owner.name == key.name
+
+    def has_families(self, key: ForeignKey) -> bool:
+        """Whether all children of the parents that were read were read, too, on both sides."""
+        return self.is_owner(key) or (self.real.whole(key.child) and self.made.whole(key.child))
+
     def half(self, name: TableName, side: Side | None = None) -> Mask:
         """
         Mark half of the real rows, by entity: the same entities in every table.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from dbsynth.evaluation.bench import Bench
-from dbsynth.evaluation.features import Matrix, child_features, own_features
+from dbsynth.evaluation.features import Feature, Matrix, child_features, own_features
 from dbsynth.evaluation.measures import Mask, auc, ks_distance
 from dbsynth.evaluation.scores import Detection, Tell
 from dbsynth.features import Floats, Ints
@@ -35,12 +35,10 @@ def detect(bench: Bench, name: TableName, *, is_fine: bool = False) -> Detection
     Returns:
         None for a table without learned columns, or with fewer than `FEWEST` rows.
     """
-    matrices = [
-        Matrix.of(own_features(bench, name, which, is_fine=is_fine), rows)
-        for which, rows in enumerate(bench.views[name].rows[:2])
-    ]
-    entities = [bench.real.entities[name], bench.made.entities[name]]
-    return _compare(matrices, entities, bench.seed)
+    rows = [np.arange(n) for n in bench.views[name].rows[:2]]
+    return _detect(
+        bench, name, rows, lambda which: own_features(bench, name, which, is_fine=is_fine)
+    )
 
 
 def detect_parents(bench: Bench, name: TableName) -> Detection | None:
@@ -51,52 +49,48 @@ def detect_parents(bench: Bench, name: TableName) -> Detection | None:
     data, 2024 (discriminative detection with aggregation), with more aggregates than there.
     """
     keys = [k for k in bench.keys if k.parent == name and not k.is_self]
-    keys = [k for k in keys if k.child not in bench.copied]
+    keys = [k for k in keys if k.child not in bench.copied and bench.has_families(k)]
     if not keys:
         return None
-    matrices, entities = [], []
-    for which, side in enumerate((bench.real, bench.made)):
-        rows = len(side.rows[name])
-        found = own_features(bench, name, which)
-        inside = np.ones(rows, bool)
+    sides = (bench.real, bench.made)
+    rows = []
+    for side in sides:
+        bound = min(side.bounds[k.child] if bench.is_owner(k) else 1.0 for k in keys)
+        rows.append(np.flatnonzero(side.marks[name] < bound))
+
+    def features(which: int) -> Iterator[Feature]:
+        yield from own_features(bench, name, which)
         for key in keys:
-            found += child_features(bench, side, key, which)
-            if _follows(bench, key.child, name):
-                inside &= side.marks[name] < side.bounds[key.child]
-        chosen = np.flatnonzero(inside)
-        matrices.append(Matrix.of(found, rows).take(chosen))
-        entities.append(side.entities[name][chosen])
-    return _compare(matrices, entities, bench.seed)
+            yield from child_features(bench, sides[which], key, which)
+
+    return _detect(bench, name, rows, features)
 
 
-def _follows(bench: Bench, child: TableName, parent: TableName) -> bool:
-    """Whether a table's rows were read along their owners from a table."""
-    here: TableName | None = child
-    while here is not None and here != parent:
-        owner = bench.owner(here)
-        here = owner.parent if owner else None
-    return here == parent
-
-
-def _compare(matrices: Sequence[Matrix], entities: Sequence[Ints], seed: int) -> Detection | None:
-    real, made = matrices
-    if not real.names or len(real.values) < FEWEST:
+def _detect(
+    bench: Bench,
+    name: TableName,
+    rows: Sequence[Ints],
+    features: Callable[[int], Iterator[Feature]],
+) -> Detection | None:
+    """Choose as many rows of either side, and let a detector tell them apart."""
+    if len(rows[0]) < FEWEST or 0 < len(rows[1]) < FEWEST:
         return None
-    if len(made.values) < FEWEST:
-        return (
-            Detection(score=0.0, auc=1.0, rows=len(made.values)) if not len(made.values) else None
-        )
-    size = min(len(real.values), len(made.values), MOST)
-    rng = np.random.default_rng([seed, 17])
-    chosen = [np.sort(rng.permutation(len(m.values))[:size]) for m in matrices]
-    values = np.concatenate([m.values[rows] for m, rows in zip(matrices, chosen, strict=True)])
+    if not len(rows[1]):
+        return Detection(score=0.0, auc=1.0, rows=0)
+    size = min(len(rows[0]), len(rows[1]), MOST)
+    rng = np.random.default_rng([bench.seed, 17])
+    chosen = [np.sort(rng.permutation(r)[:size]) for r in rows]
+    real, made = (Matrix.of(features(which), chosen[which]) for which in (0, 1))
+    if not real.names:
+        return None
     is_made = np.repeat([False, True], size)
     folds = np.concatenate([
-        group_folds(e[rows], rng) for e, rows in zip(entities, chosen, strict=True)
+        group_folds(side.entities[name][kept], rng)
+        for side, kept in zip((bench.real, bench.made), chosen, strict=True)
     ])  # fmt: skip
-    joined = Matrix(real.names, values, real.categories)
-    kept = _useful(joined)
-    return _cross_validate(kept, is_made, folds, rng)
+    values = np.concatenate([real.values, made.values])
+    joined = _useful(Matrix(real.names, values, real.categories))
+    return _cross_validate(joined, is_made, folds, rng)
 
 
 def _useful(matrix: Matrix) -> Matrix:

@@ -114,7 +114,7 @@ def _with_siblings(bench: Bench, score: KeyScore) -> KeyScore:
         return score
     score = replace(score, siblings=worst_first(list(_alike(bench, key, groups, _likeness))))
     order = order_column(bench, key)
-    if order is None:
+    if order is None or not bench.has_families(key):
         return score
     times = [
         _in_time(values, parents) for values, parents in zip(_values(order), groups, strict=True)
@@ -196,9 +196,7 @@ def order_column(bench: Bench, key: ForeignKey) -> View | None:
     """Choose the column that orders siblings in time: the plan's, else the first complete date."""
     views = bench.views[key.child].columns
     planned = bench.plan.tables[key.child].order_by
-    owner = bench.owner(key.child)
-    is_owned = owner is not None and owner.name == key.name and planned in views
-    if is_owned and views[planned].kind in ("number", "date"):
+    if bench.is_owner(key) and planned in views and views[planned].kind in ("number", "date"):
         return views[planned]
     for view in views.values():
         is_told = view.kind == "date" and "birth" not in view.name.lower()

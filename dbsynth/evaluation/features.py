@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from dbsynth.evaluation.views import View
 from dbsynth.features import Floats, Ints
 from dbsynth.schema import ForeignKey, TableName
 
+SUMMED = 60  # columns of a child table that are summed up, the first ones
 MOST_LABELS = 200  # that a tree tells apart; the rest is one
 _SUBTLE = 1e-6
 
@@ -35,16 +36,20 @@ class Matrix:
     categories: tuple[bool, ...]
 
     @classmethod
-    def of(cls, features: Sequence[Feature], rows: int) -> Matrix:
-        """Put features side by side; there may be none."""
-        values = np.empty((rows, len(features)))
-        for i, feature in enumerate(features):
-            values[:, i] = feature.values
-        return cls(tuple(f.name for f in features), values, tuple(f.is_category for f in features))
+    def of(cls, features: Iterable[Feature], rows: Ints) -> Matrix:
+        """
+        Put features side by side; there may be none.
 
-    def take(self, rows: Ints) -> Matrix:
-        """Choose rows."""
-        return Matrix(self.names, self.values[rows], self.categories)
+        Args:
+            features: one after another, so that only what is kept of them stays in memory.
+            rows: row numbers of those that are kept.
+        """
+        names, columns, categories = [], [np.empty((len(rows), 0))], []
+        for feature in features:
+            names.append(feature.name)
+            columns.append(feature.values[rows, None])
+            categories.append(feature.is_category)
+        return cls(tuple(names), np.concatenate(columns, axis=1), tuple(categories))
 
 
 def column_feature(view: View, values: Floats, prefix: str = "") -> Feature:
@@ -108,15 +113,13 @@ def digits(values: Floats) -> Floats:
 
 def own_features(
     bench: Bench, name: TableName, which: int, *, is_fine: bool = False
-) -> list[Feature]:
+) -> Iterator[Feature]:
     """Show a table's own columns; `which`: 0 real, 1 made, 2 held out."""
-    found = []
     for view in bench.views[name].learned:
         values = values_of(view, which)
-        found.append(column_feature(view, values))
+        yield column_feature(view, values)
         if is_fine:
-            found += fine_features(view, values)
-    return found
+            yield from fine_features(view, values)
 
 
 def values_of(view: View, which: int) -> Floats:
@@ -150,7 +153,7 @@ def child_features(bench: Bench, side: Side, key: ForeignKey, which: int) -> Ite
     prefix = f"{key.child.name}[{', '.join(key.columns)}]"
     known = parents >= 0
     yield Feature(f"{prefix}.count", np.bincount(parents[known], minlength=many).astype(float))
-    for view in bench.views[key.child].learned:
+    for view in bench.views[key.child].learned[:SUMMED]:
         if view.name in key.columns:
             continue
         values = values_of(view, which)

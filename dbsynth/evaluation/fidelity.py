@@ -27,7 +27,7 @@ PAIR_COLUMNS = 16  # of a table whose pairs are looked at, the first ones
 HOPS = 3
 RULE = 0.98  # an order of two dates that so many real rows keep is a rule
 _PATHS = 150
-_FEW = 20  # rows, of which an order tells nothing
+_FEW = 20  # rows that tell nothing of a dependence or an order
 
 
 def column_scores(bench: Bench, name: TableName) -> tuple[ColumnScore, ...]:
@@ -48,6 +48,8 @@ def _column(view: View, made_rows: int) -> ColumnScore:
 def pair_scores(bench: Bench, name: TableName) -> tuple[PairScore, ...]:
     """Measure how much of the dependence between the columns of a table is kept."""
     table = bench.views[name]
+    if table.rows[0] < _FEW:
+        return ()
     here, there = (thin(n, PAIR_ROWS, bench.seed) for n in table.rows[:2])
     cuts = halves(bench.clusters(name)[here], bench.seed)
     found = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -140,7 +141,7 @@ def _score(
         known = ~np.isnan(values)
         if is_class:
             known &= np.isin(values, _classes(view, parts))
-        matrices.append(_inputs(bench, name, view, part).take(np.flatnonzero(known)))
+        matrices.append(_inputs(bench, name, view, part, part.rows[known]))
         answers.append(values[known])
     if len(answers[0]) < FEWEST // 4 or len(answers[2]) < FEWEST // 4:
         return None
@@ -172,14 +173,14 @@ def _classes(view: View, parts: Sequence[_Rows]) -> Floats:
     return best[least[best] >= _CLASS_ROWS // 2].astype(float)
 
 
-def _inputs(bench: Bench, name: TableName, target: View, part: _Rows) -> Matrix:
-    own = [
+def _inputs(bench: Bench, name: TableName, target: View, part: _Rows, rows: Ints) -> Matrix:
+    """Show all columns but one, and those of all parents, of some rows."""
+    own = (
         column_feature(view, values_of(view, part.which))
         for view in bench.views[name].learned
         if view.name != target.name
-    ]
-    found = [*own, *parent_features(bench, part.side, name, part.which)]
-    return Matrix.of(found, len(part.side.rows[name])).take(part.rows)
+    )
+    return Matrix.of(chain(own, parent_features(bench, part.side, name, part.which)), rows)
 
 
 def _reached(
