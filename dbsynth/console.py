@@ -23,7 +23,11 @@ _WHOLE = (
     "verify",
     "evaluate",
 )  # stages that count tables; the others count within one
-_UNITS = {"fit": "row visits", "index": "steps"}  # what a stage counts, if not rows
+_UNITS = {
+    "fit": "row visits",
+    "index": "steps",
+    "evaluate": "steps",
+}  # what a stage counts, if not rows
 _NO_LINE = ("generate",)  # rows are written as they are made: one line for both is enough
 
 
@@ -114,7 +118,7 @@ class Watcher:
 
     def _line(self, event: Event, seconds: float) -> None:
         is_whole = event.stage in _WHOLE
-        unit = "tables" if is_whole else _UNITS.get(event.stage, "rows")
+        unit = _UNITS.get(event.stage, "tables" if is_whole else "rows")
         table = "" if is_whole else event.table
         note = "" if is_whole else event.note
         count = f"{event.done:,} {unit}"

@@ -398,6 +398,16 @@ def test_only_whole_entities_are_read_and_copies_are_looked_for_everywhere(place
         assert 1 == privacy_score(it.bench, ORDERS, it.sources.real, lens[ORDERS]).copies
 
 
+def test_a_column_that_hardly_ever_has_a_value_breaks_no_detector(tmp_path: Path):
+    data = make(9, 60)
+    data.orders["paid"] = None
+    data.orders.loc[3, "paid"] = "2021-05-05"
+    source = write(tmp_path / "source.sqlite", data)
+    with opened(source, source) as it:
+        found = [detect(it.bench, ORDERS, is_fine=True), detect_parents(it.bench, CUSTOMERS)]
+        assert [1.0, 1.0] == [pytest.approx(d.score, abs=0.15) for d in found]
+
+
 def test_a_larger_source_is_not_told_from_its_small_copy_by_what_was_not_read(tmp_path: Path):
     source = write(tmp_path / "source.sqlite", make(7, 1_500))
     target = write(tmp_path / "target.sqlite", make(8, 250))

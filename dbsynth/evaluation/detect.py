@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -136,9 +137,8 @@ def _cross_validate(
         test = folds == fold
         if len(np.unique(is_made[test])) < 2 or len(np.unique(is_made[~test])) < 2:
             continue
-        model = classifier(matrix.categories)
-        model.fit(matrix.values[~test], is_made[~test])
-        reached = auc(is_made[test], _scores(model, matrix.values[test]))
+        model = _Detector.fit(matrix, ~test, is_made)
+        reached = auc(is_made[test], model.scores(matrix.values[test]))
         found.append((reached, int(test.sum())))
         if not tried and reached > _SEEN:
             losses, tried = _losses(model, matrix, test, is_made, reached, rng), True
@@ -159,12 +159,36 @@ def classifier(categories: Sequence[bool], trees: int = 100) -> Any:
     )  # fmt: skip
 
 
-def _scores(model: Any, values: Floats) -> Floats:
-    return np.asarray(model.predict_proba(values)[:, 1])
+@dataclass(frozen=True)
+class _Detector:
+    """Trees, and the features that have a value in the rows that they learned from."""
+
+    model: Any  # None: there were none
+    used: Mask
+
+    @classmethod
+    def fit(cls, matrix: Matrix, rows: Mask, is_made: Mask) -> _Detector:
+        """Learn from some rows; scikit-learn cannot bin a feature without any value."""
+        used = ~np.isnan(matrix.values[rows]).all(axis=0)
+        if not used.any():
+            return cls(None, used)
+        model = classifier([matrix.categories[i] for i in np.flatnonzero(used)])
+        return cls(model.fit(matrix.values[rows][:, used], is_made[rows]), used)
+
+    def scores(self, values: Floats) -> Floats:
+        """How surely each of (n,) rows is a made one."""
+        if self.model is None:
+            return np.zeros(len(values))
+        return np.asarray(self.model.predict_proba(values[:, self.used])[:, 1])
 
 
 def _losses(
-    model: Any, matrix: Matrix, test: Mask, is_made: Mask, reached: float, rng: np.random.Generator
+    model: _Detector,
+    matrix: Matrix,
+    test: Mask,
+    is_made: Mask,
+    reached: float,
+    rng: np.random.Generator,
 ) -> Floats:
     """
     Measure by how much the AUC falls when a feature's values are shuffled: permutation importance.
@@ -177,7 +201,7 @@ def _losses(
     for place in np.argsort(-distances, kind="stable")[:_TRIED]:
         column = values[:, place].copy()
         values[:, place] = rng.permutation(column)
-        losses[place] = reached - auc(is_made[test], _scores(model, values))
+        losses[place] = reached - auc(is_made[test], model.scores(values))
         values[:, place] = column
     return losses
 
