@@ -169,7 +169,7 @@ class _Detector:
     @classmethod
     def fit(cls, matrix: Matrix, rows: Mask, is_made: Mask) -> _Detector:
         """Learn from some rows; scikit-learn cannot bin a feature without any value."""
-        used = ~np.isnan(matrix.values[rows]).all(axis=0)
+        used = np.asarray(~np.isnan(matrix.values[rows]).all(axis=0))
         if not used.any():
             return cls(None, used)
         model = classifier([matrix.categories[i] for i in np.flatnonzero(used)])

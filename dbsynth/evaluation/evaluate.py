@@ -13,6 +13,7 @@ from dbsynth.evaluation import sdv
 from dbsynth.evaluation.bench import Bench
 from dbsynth.evaluation.detect import detect, detect_parents
 from dbsynth.evaluation.families import fanouts, key_score
+from dbsynth.evaluation.features import has_fine_features
 from dbsynth.evaluation.fidelity import column_scores, pair_scores, path_scores, rule_scores
 from dbsynth.evaluation.pairing import Pairing, own_lenses
 from dbsynth.evaluation.privacy import privacy_score
@@ -146,7 +147,8 @@ def _table(
     with clock.on("pairs"):
         pairs, rules = pair_scores(bench, name), rule_scores(bench, name)
     with clock.on("detectors"):
-        single, fine = detect(bench, name), detect(bench, name, is_fine=True)
+        single = detect(bench, name)
+        fine = detect(bench, name, is_fine=True) if has_fine_features(bench, name) else single
         wide = detect_parents(bench, name)
     with clock.on("utility"):
         use = utility_scores(bench, name, pairs, request.targets.get(name, ()))

@@ -74,6 +74,12 @@ def fine_features(view: View, values: Floats) -> Iterator[Feature]:
         yield Feature(f"{view.name} (digits)", digits(values))
 
 
+def has_fine_features(bench: Bench, name: TableName) -> bool:
+    """Whether there is more to see in a table's columns than their values."""
+    learned = bench.views[name].learned
+    return any(True for view in learned for _ in fine_features(view, view.real[:1]))
+
+
 def _calendar(name: str, view: View, values: Floats) -> Iterator[Feature]:
     known = view.real[~np.isnan(view.real)]
     if not len(known) or known.max() <= 1:  # a time of day

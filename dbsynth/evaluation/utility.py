@@ -27,7 +27,7 @@ FEWEST = 200  # real rows of a table for which something is predicted
 CLASSES = 6  # at most; rarer labels are left out
 _CLASS_ROWS = 20
 _TARGETS = {"category": 2, "number": 1}  # of each table, those that depend most on other columns
-_TEACHABLE = 0.05  # above chance, without which there is nothing to keep
+_TEACHABLE = 0.05  # above chance; less, or less than chance could bring, is nothing to keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +151,7 @@ def _score(
     if real is None:
         return None
     share = None
-    if real - chance >= _TEACHABLE:
+    if real - chance >= max(_TEACHABLE, 1 / np.sqrt(len(answers[2]))):
         share = float(
             np.clip(((chance if made is None else made) - chance) / (real - chance), 0, 1)
         )
