@@ -13,7 +13,6 @@ from dbsynth.features import Floats, Ints
 Mask = NDArray[np.bool_]
 
 SPLITS = 4  # random halves of the real rows from which sampling noise is estimated
-CLEAR = 0.75  # times what halves differ by: a weaker dependence cannot be told from noise
 WEAKEST = 0.03  # a dependence below is none: as a total variation distance, or a correlation
 
 
@@ -205,7 +204,7 @@ def kept_dependence(
         apart.append(np.abs(one - residual(real[0][~half], real[1][~half], sizes)).sum() / 2)
     noise = float(np.mean(apart)) if apart else 0.0
     strength = float(whole - noise / 2)
-    if strength < max(WEAKEST, CLEAR * noise):
+    if strength < max(WEAKEST, noise):
         return None
     if not len(made[0]):
         return Kept(0.0, strength)
