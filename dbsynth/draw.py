@@ -81,9 +81,14 @@ class Drawing:
         self.tally = Summary.of(layout).start(int(self.groups[-1]) + 1 if rows else 0)
         self.slots = layout.slots
         self.offsets = self._offsets()
-        for step in _steps(self.siblings):
-            self._draw_step(step)
+        for step in self._batches():
+            self._draw_rows(step, int(self.siblings.index[step].min()))
+            if self.has_siblings:
+                self.tally.add(self.groups[step], self.features.take(step))
         return self.values
+
+    def _batches(self) -> Iterator[Ints]:
+        return _steps(self.siblings)
 
     def _offsets(self) -> list[tuple[int, int]]:
         """Where each slot's codes and floats start in a row's features."""
@@ -96,12 +101,13 @@ class Drawing:
             floats += shape.floats.shape[1]
         return found
 
-    def _draw_step(self, rows: Ints) -> None:
+    def _draw_rows(self, rows: Ints, start: int) -> None:
+        """Draw some rows of the step that begins at sibling `start`; may be called again."""
         first = self.siblings.first[rows]
         index = self.siblings.index[rows]
         # In a block of several siblings all of them see the last one before the block.
-        before = np.where(index > 0, first + index.min() - 1, -1)
-        session = self.part.model.begin(self._condition(rows, before, index))
+        before = np.where(index > 0, first + start - 1, -1)
+        session = self.part.model.begin(self._condition(rows, before, start))
         phase = "first" if index.max() == 0 else "later"
         head = 0
         for number, slot in enumerate(self.slots):
@@ -110,13 +116,12 @@ class Drawing:
                     self._draw_head(session, head, slot, candidate, rows)
                 head += 1
             self._show(session, number, slot, rows)
-        if self.has_siblings:
-            self.tally.add(self.groups[rows], self.features.take(rows))
 
-    def _condition(self, rows: Ints, before: Ints, index: Ints) -> Features:
+    def _condition(self, rows: Ints, before: Ints, start: int) -> Features:
         parts = [self.condition.take(rows)]
         if self.has_siblings:
-            seen = np.full(len(rows), index.min())  # all before the block
+            index = self.siblings.index[rows]
+            seen = np.full(len(rows), start)  # all before the block
             parts.append(self.features.take(before))
             parts.append(plain(self.tally.state(self.groups[rows], seen)))
             parts.append(position(index, self.siblings.count[rows]))
@@ -139,8 +144,7 @@ class Drawing:
 
     def _draw_head(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> None:
         column = self.part.layout.columns[slot.column]
-        banned = self._banned(column, slot)
-        tokens = session.draw(number, stratified(self.rng, len(rows)), banned)
+        tokens = self._tokens(session, number, slot, head, len(rows))
         inside = self.rng.random(len(rows))
         data = self.values[column.name]
         for some in self._turns(head, rows):
@@ -165,6 +169,11 @@ class Drawing:
             return placed
         follow = self.siblings.count[rows] - self.siblings.index[rows] - 1
         return within(column, placed, start, self.ends[rows], follow)
+
+    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: int) -> Ints:
+        """Draw the (rows,) tokens of one head."""
+        banned = self._banned(self.part.layout.columns[slot.column], slot)
+        return session.draw(number, stratified(self.rng, rows), banned)
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""

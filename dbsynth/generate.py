@@ -16,12 +16,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.aims import Aim
 from dbsynth.arrow import bare_rows
 from dbsynth.attributes import draw_attributes
 from dbsynth.backfill import close_cycles
 from dbsynth.features import Features, Ints
 from dbsynth.matching import places_of, rows_of
 from dbsynth.orphans import with_parents
+from dbsynth.pilot import learn_tilts
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
@@ -38,6 +40,7 @@ def generate(
     scale: float = 1.0,
     seed: int | None = None,
     rows: Mapping[TableName, int] | None = None,
+    aims: tuple[Aim, ...] = (),
     progress: Progress = silent,
 ) -> Iterator[Batch | Backfill]:
     """
@@ -48,6 +51,7 @@ def generate(
         scale: multiplies the rows of every table that is not a reference table.
         seed: another database of the same kind; None: the plan's.
         rows: overrides the rows of single tables.
+        aims: shares that rows are to reach, other than those of the source.
         progress: told about rows made.
 
     Yields:
@@ -55,10 +59,16 @@ def generate(
         cycles.
     """
     state = State(model, scale, model.plan.seed if seed is None else seed, dict(rows or {}))
+    if aims:
+        state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
     for planned in model.plan.tables.values():
         yield from _table(state, planned, progress)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)
+
+
+def _quietly(state: State, planned: TablePlan) -> Iterator[Batch]:
+    return _table(state, planned, silent)
 
 
 def _table(state: State, planned: TablePlan, progress: Progress) -> Iterator[Batch]:

@@ -17,6 +17,7 @@ from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.schema import ForeignKey, Table, TableName
+from dbsynth.tilt import Tilts
 from dbsynth.tablemodel import Model, TableModel, edge_name
 
 
@@ -33,6 +34,7 @@ class State:
     fanouts: dict[str, Ints] = field(default_factory=dict)  # edge -> children of each parent row
     keys: dict[TableName, dict[str, pa.ChunkedArray]] = field(default_factory=dict)
     presence: dict[tuple[TableName, str], Ints] = field(default_factory=dict)  # backfill keys
+    tilts: Tilts = field(default_factory=dict)  # wished shares, where there are any
 
     @property
     def plan(self) -> Plan:

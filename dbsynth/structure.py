@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from dbsynth.conditions import Siblings, ancestor_dates, ancestors, climb, ends_of, siblings_of
-from dbsynth.draw import Drawing, chunks
+from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.grid import NONE, Grid
@@ -21,6 +21,7 @@ from dbsynth.schema import Table, TableName
 from dbsynth.settle import settle
 from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
+from dbsynth.tilt import drawing, fitting
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def draw_part(
     columns = {c.name for c in table.columns if not c.is_nullable}
     keys = {k.name for k in planned.keys if set(k.columns) <= columns and k.role != "polymorphic"}
     keys |= {p.name for p in polymorphs(table) if p.is_required(table)}
-    return Drawing(
+    return drawing(state.tilts.get((table.name, name)))(
         part=part,
         condition=condition,
         siblings=siblings,
@@ -280,6 +281,8 @@ class _Structure:
         good = np.flatnonzero(self.grid.offers[key.name].is_viable)
         parent_kinds = self.state.known.codes[key.parent]
         rng = self.state.rng(self.planned.name, key.name)
+        if (self.planned.name, "structure") in self.state.tilts:
+            capacity = fitting(capacity, kinds, parent_kinds, rng)
         chosen = choose_parents(
             kinds, places, parent_kinds[good], parent_places[good], capacity[good], rng
         )

@@ -78,6 +78,14 @@ class ArgnSession:
             tokens = torch.searchsorted(shares, wanted, right=True).squeeze(1)
             return tokens.clamp(max=shares.shape[1] - 1).numpy().astype(np.int64)
 
+    def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
+        """How likely each token of a head is: (n, tokens), 0 for banned ones."""
+        with torch.inference_mode():
+            logits = self.net.logits(self.hidden, head)
+            if banned:
+                logits[:, list(banned)] = -torch.inf
+            return torch.softmax(logits.double(), dim=1).numpy()
+
     def see(self, slot: int, features: Features) -> None:
         """Let later heads know what a slot became."""
         with torch.inference_mode():

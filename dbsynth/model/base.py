@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +45,14 @@ class Session(Protocol):
 
     def see(self, slot: int, features: Features) -> None:
         """Let later heads know what a slot became; (n, ...)."""
+
+
+@runtime_checkable
+class Telling(Protocol):
+    """A session that can tell what it would draw: wished shares of rare values are quick then."""
+
+    def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
+        """How likely each token of a head is: (n, tokens) that sum to 1, 0 for banned ones."""
 
 
 class RowModel(Protocol):

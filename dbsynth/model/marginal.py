@@ -21,7 +21,7 @@ class MarginalModel:
 
     def begin(self, condition: Features) -> MarginalSession:
         """Start drawing as many rows as the condition has."""
-        return MarginalSession(self.shares)
+        return MarginalSession(self.shares, len(condition))
 
     def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Frequencies as arrays."""
@@ -33,18 +33,28 @@ class MarginalModel:
 class MarginalSession:
     """Drawing from frequencies."""
 
-    shares: Sequence[NDArray[np.float64]]
+    frequencies: Sequence[NDArray[np.float64]]
+    rows: int
 
     def draw(self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int] = ()) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""
-        shares = self.shares[head].copy()
+        shares = self._without(head, banned)
+        total = np.cumsum(shares)
+        tokens: Ints = np.searchsorted(total, uniforms * total[-1], "right").astype(np.int64)
+        return tokens.clip(max=int(np.flatnonzero(shares)[-1]))
+
+    def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
+        """How likely each token of a head is: (n, tokens), 0 for banned ones."""
+        own = self._without(head, banned)
+        return np.broadcast_to(own / own.sum(), (self.rows, len(own)))
+
+    def _without(self, head: int, banned: Sequence[int]) -> NDArray[np.float64]:
+        shares = self.frequencies[head].copy()
         shares[list(banned)] = 0.0
         if shares.sum() <= 0:
             shares[:] = 1.0
             shares[list(banned)] = 0.0
-        total = np.cumsum(shares)
-        tokens: Ints = np.searchsorted(total, uniforms * total[-1], "right").astype(np.int64)
-        return tokens.clip(max=int(np.flatnonzero(shares)[-1]))
+        return shares
 
     def see(self, slot: int, features: Features) -> None:
         """Nothing depends on anything here."""
