@@ -20,16 +20,16 @@ from dbsynth.encode import CategoryColumn, DatetimeColumn, ModelledColumn, Numbe
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan
 from dbsynth.rows import Values
-from dbsynth.schema import Batch, SqlType
+from dbsynth.schema import Backfill, Batch
 from dbsynth.tablemodel import Model, TableModel
-from dbsynth.targets import TRUTHS, Cell, Target, number, reference_key, refuse
+from dbsynth.targets import TRUTHS, Cell, Reached, Target, number, reference_key, refuse
 from dbsynth.values import DAY
 
 _COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     "in": operator.eq, "lt": operator.lt, "le": operator.le, "gt": operator.gt, "ge": operator.ge,
 }  # fmt: skip
 _UNSEEN = (
-    "nothing that was learned fulfils this: no row has it, or too few entities share it to let it out"
+    "nothing that was learned fulfils this: no row does, or too few entities to let its value out"
 )
 
 
@@ -347,8 +347,24 @@ class Tally:
 
     def add(self, batch: Batch) -> None:
         """Count one batch."""
-        for aim, counts in zip(self.aims, self.counts, strict=True):
+        for place, aim in enumerate(self.aims):
             if aim.target.table == batch.table and batch.rows.num_rows:
-                counts += np.bincount(aim.of_rows(batch.rows), minlength=len(counts))
+                self.counts[place] += np.bincount(aim.of_rows(batch.rows), minlength=aim.cells)
 
+    def watch(self, events: Iterable[Batch | Backfill]) -> Iterator[Batch | Backfill]:
+        """Hand events on, and count their rows."""
+        for event in events:
+            if isinstance(event, Batch):
+                self.add(event)
+            yield event
 
+    def reached(self) -> tuple[Reached, ...]:
+        """What became of each named cell."""
+        return tuple(
+            Reached(
+                table=aim.target.table, words=cell.words, asked=cell.share,
+                rows=int(counts.sum()), hits=int(hits),
+            )
+            for aim, counts in zip(self.aims, self.counts, strict=True)
+            for cell, hits in zip(aim.target.cells, counts, strict=False)
+        )  # fmt: skip

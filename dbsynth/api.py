@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dbsynth import run
 from dbsynth.config import Config, Quality, load
 from dbsynth.frames import read_frames
 from dbsynth.progress import Progress, silent
 from dbsynth.report import Run
+from dbsynth.wishes import read_mapping
 
 if TYPE_CHECKING:
     from dbsynth.evaluation.scores import Evaluation
@@ -31,6 +32,7 @@ def clone(
     quality: Quality | None = None,
     replace: bool = False,
     roles: Mapping[str, str] | None = None,
+    shares: Mapping[str, Mapping[Any, float] | float] | None = None,
     plan: Path | str | None = None,
     config: Path | str | None = None,
     progress: Progress = silent,
@@ -50,6 +52,8 @@ def clone(
         quality: how much to learn; default balanced.
         replace: whether everything that the target holds may go away.
         roles: carry owners and grants, with these roles of other names; None: do not.
+        shares: what rows are to look like: {"users.gender": {"F": 0.5}} or
+            {"orders.amount > 1000": 0.2}; `Run.shares` tells what was reached.
         plan: a plan that `dbsynth plan -o` saved.
         config: a dbsynth.yaml; unlike the command line, none is searched for.
         progress: told about every step.
@@ -67,6 +71,7 @@ def clone(
         quality=quality,
         replace=replace,
         roles=roles,
+        shares=read_mapping(shares or {}),
         plan_file=None if plan is None else Path(plan),
         config=Config() if config is None else load(Path(config)),
     )

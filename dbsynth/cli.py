@@ -16,6 +16,7 @@ from dbsynth import __version__
 from dbsynth.config import QUALITIES, Config, Quality, load, near
 from dbsynth.console import Watcher, put, put_json, report_error, say
 from dbsynth.errors import UsageError, VerifyFailedError
+from dbsynth.wishes import read_options
 
 # The stages, and whatever they import, load inside the commands: `--help` must be quick.
 if TYPE_CHECKING:
@@ -86,6 +87,18 @@ Roles = Annotated[
     list[str],
     typer.Option("--role", metavar="OLD=NEW", help="--grants, to a role of another name."),
 ]
+SetShare = Annotated[
+    list[str],
+    typer.Option(
+        "--set-share", metavar="TABLE.COLUMN=LABEL:SHARE", help="Shares of labels; repeatable."
+    ),
+]
+Where = Annotated[
+    list[str],
+    typer.Option(
+        "--where", metavar="CONDITION[: SHARE]", help="Only such rows, or a share; repeatable."
+    ),
+]
 PlanPath = Annotated[
     Path | None, typer.Option("--plan", metavar="FILE", help="Follow this saved plan.")
 ]
@@ -141,6 +154,8 @@ def clone(
     replace: Replace = False,
     grants: Grants = False,
     role: Roles = [],
+    set_share: SetShare = [],
+    where: Where = [],
     plan: PlanPath = None,
     config: ConfigPath = None,
     json: Json = False,
@@ -155,6 +170,7 @@ def clone(
     dbsynth clone env:PROD env:STAGING --replace --seed 42
     dbsynth clone shop.db small.db --scale 0.1 --rows orders=500
     dbsynth clone @prod @staging --plan plan.yaml
+    dbsynth clone shop.db fair.db --set-share users.gender=F:0.5 --where "orders.total > 100: 0.2"
 
     SOURCE is only read, in one snapshot. TARGET must be empty, or --replace is given; it changes
     at once at the very end, after its keys and rules were verified, or not at all.
@@ -165,7 +181,8 @@ def clone(
     options = run.Options(
         seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
-        roles=_roles(role) if grants or role else None, config=settings,
+        roles=_roles(role) if grants or role else None,
+        shares=read_options(set_share, where), config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -309,6 +326,8 @@ def generate(
     replace: Replace = False,
     grants: Grants = False,
     role: Roles = [],
+    set_share: SetShare = [],
+    where: Where = [],
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -320,12 +339,14 @@ def generate(
     \b
     dbsynth generate shop.dbsynth qa.duckdb
     dbsynth generate shop.dbsynth postgresql:///staging --scale 10 --seed 7 --replace
+    dbsynth generate shop.dbsynth fraud.duckdb --where "payments.status = 'fraud'"
     """
     from dbsynth import modelfile, run
 
     options = run.Options(
         seed=seed, scale=scale, rows=_rows(rows), replace=replace,
-        roles=_roles(role) if grants or role else None, config=load(config),
+        roles=_roles(role) if grants or role else None,
+        shares=read_options(set_share, where), config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.generate(modelfile.load(model), target, options, progress=watch)

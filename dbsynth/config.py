@@ -10,10 +10,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dbsynth.errors import PlanFileError
+from dbsynth.errors import PlanFileError, UsageError
 from dbsynth.references import Reference, from_data
 from dbsynth.schema import Schema, TableName
 from dbsynth.treatments import KINDS, Treatment, TreatmentKind
+from dbsynth.wishes import Wish, read_mapping
 
 FILE_NAME = "dbsynth.yaml"
 ENVIRONMENT = "DBSYNTH_CONFIG"
@@ -56,6 +57,7 @@ class Config:
     tables: tuple[TableRule, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
     references: tuple[Any, ...] = ()  # as `references.from_data` reads them
+    shares: tuple[Wish, ...] = ()
     path: Path | None = None
 
     def rule(self, table: TableName) -> TableRule:
@@ -214,8 +216,11 @@ class _Reader:
         top = self._mapping(
             data,
             "the file",
-            ("connections", "seed", "engine", "quality", "tables", "columns", "references"),
-        )
+            (
+                "connections", "seed", "engine", "quality", "tables", "columns", "references",
+                "shares",
+            ),
+        )  # fmt: skip
         return Config(
             connections=self._connections(top),
             seed=self._value(top, "seed", "a whole number, 0 or more", _is_natural),
@@ -224,6 +229,7 @@ class _Reader:
             tables=tuple(self._tables(top)),
             columns=tuple(self._columns(top)),
             references=tuple(self._value(top, "references", "a list", _is_list) or ()),
+            shares=self._shares(top),
             path=None if self._name == FILE_NAME else Path(self._name),
         )
 
@@ -232,6 +238,14 @@ class _Reader:
         for name in given:
             self._value(given, name, "a URL in quotes, or env:NAME", _is_text)
         return {str(k): v for k, v in given.items() if _is_text(v)}
+
+    def _shares(self, top: Mapping[str, Any]) -> tuple[Wish, ...]:
+        given = self._mapping(top.get("shares") or {}, "shares", None)
+        try:
+            return read_mapping(given)
+        except UsageError as exc:
+            self.problems += [f"{self._name}: shares: {problem}" for problem in exc.problems]
+            return ()
 
     def _tables(self, top: Mapping[str, Any]) -> Iterator[TableRule]:
         keys = [f.name for f in fields(TableRule) if f.name != "pattern"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WHOLE = (
     "introspect",
+    "pilot",
     "read",
     "verify",
     "evaluate",

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 Flags = NDArray[np.bool_]
 Truth = tuple[Flags, Flags]  # (n,) where it is true, (n,) where it is false; else it is unknown
 Operator = Literal["in", "lt", "le", "gt", "ge", "null"]
-_UNDERSTOOD = "=, <>, <, <=, >, >=, BETWEEN, IN with a list, IS NULL, AND, OR and NOT are understood"
+_UNDERSTOOD = (
+    "=, <>, <, <=, >, >=, BETWEEN, IN with a list, IS NULL, AND, OR and NOT are understood"
+)
 
 
 @dataclass(frozen=True, slots=True)

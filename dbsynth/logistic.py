@@ -1,4 +1,4 @@
-"""How likely something is given what networks see: ridge logistic regression on codes and floats."""
+"""How likely something is, given what networks see: ridge logistic regression."""
 
 from __future__ import annotations
 
@@ -134,7 +134,9 @@ def _solve(design: Floats, target: Floats, weight: Floats, ridge: float) -> Floa
         for _ in range(STEPS):
             share = _sigmoid(design @ own)
             slope = weight * np.maximum(share * (1 - share), 1e-4)
-            pull = design.T @ (weight * (target[:, kind] - share)) - penalty * (own - _first(found, kind))
+            pull = design.T @ (weight * (target[:, kind] - share)) - penalty * (
+                own - _first(found, kind)
+            )
             own = own + np.linalg.solve((design.T * slope) @ design + np.diag(penalty), pull)
         found[:, kind] = own
     return found

@@ -76,7 +76,9 @@ def learn_tilts(
     pilots = _Pilots(model, aims, seed, make, progress, _factor(model.plan, aims))
     first = pilots.drawn(0, {})
     goals = [
-        Goal(aim, _logs(np.array(aim.target.shares), first.shares(n, aim.cells), len(first.cells[n])))
+        Goal(
+            aim, _logs(np.array(aim.target.shares), first.shares(n, aim.cells), len(first.cells[n]))
+        )
         for n, aim in enumerate(aims)
     ]
     tilts: Tilts = {}

@@ -12,12 +12,13 @@ Stage = Literal[
     "target",
     "read",
     "fit",
+    "pilot",
     "generate",
     "write",
     "index",
     "verify",
     "evaluate",
-]  # target: what it will hold, in the note
+]  # target: what it will hold, in the note; pilot: for wished shares
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbsynth.errors import UsageError
-from dbsynth.findings import Findings
+from dbsynth.findings import Finding, Findings
 from dbsynth.plan import FORMAT_VERSION, TableMode
 from dbsynth.schema import ForeignKey, Loss, TableName
+from dbsynth.targets import Reached
 from dbsynth.urls import Location
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Run:
     engine: str
     plan_fingerprint: str
     tables: tuple[TableRun, ...] = ()
+    shares: tuple[Reached, ...] = ()  # that were asked for
     losses: tuple[Loss, ...] = ()
     references: tuple[ForeignKey, ...] = ()  # kept, though the target does not declare them
     findings: Findings = field(default_factory=Findings)
@@ -98,6 +100,7 @@ class Run:
                 }
                 for t in self.tables
             ],
+            "shares": [_share_data(share) for share in self.shares],
             "losses": [asdict(loss) for loss in self.losses],
             "references": [_key_data(key) for key in self.references],
             "verification": self.findings.to_json(),
@@ -137,8 +140,33 @@ def manifest(run: Run) -> dict[str, str]:
         "scale": str(run.scale),
         "engine": run.engine,
         "tables": json.dumps(tables, sort_keys=True, ensure_ascii=False),
+        "shares": json.dumps([_share_data(s) for s in run.shares], ensure_ascii=False),
         "references": json.dumps([asdict(key) for key in run.references], ensure_ascii=False),
     }
+
+
+def _share_data(share: Reached) -> dict[str, Any]:
+    return {
+        "table": str(share.table),
+        "rows": share.words,
+        "asked": share.asked,
+        "reached": round(share.reached, 6),
+        "is_met": share.is_met,
+    }
+
+
+def missed(shares: Iterable[Reached], names: Mapping[TableName, TableName]) -> Findings:
+    """Warn of the shares that did not come out; the copy is sound all the same."""
+    asked = tuple(shares)
+    found = [
+        Finding(
+            check="wished shares", table=names[s.table], count=0, severity="warning",
+            detail=f"{s.words}: {s.asked:.1%} asked, {s.reached:.1%} reached",
+        )
+        for s in asked
+        if not s.is_met
+    ]  # fmt: skip
+    return Findings.of(["wished shares"] * len(asked), found)
 
 
 def _key_data(key: ForeignKey) -> dict[str, Any]:
@@ -172,6 +200,12 @@ def render_text(run: Run, console: Console) -> None:
         rows = f"{table.source_rows:,}", f"{table.target_rows:,}"
         grid.add_row(*cells([name, table.mode, *rows, f"{table.seconds:.1f}"]))
     console.print(grid)
+    if run.shares:
+        _say(console, "\nShares:")
+        grid = _grid(["rows", "asked", "reached"], numbers=(1, 2))
+        for share in run.shares:
+            grid.add_row(*_cells([share.words, f"{share.asked:.1%}", f"{share.reached:.1%}"]))
+        console.print(grid)
     if run.losses:
         print_line(console, f"\nNot the same as in the source ({len(run.losses)}):")
         grid = make_grid(["object", "why", "instead"])

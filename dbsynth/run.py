@@ -43,15 +43,18 @@ from dbsynth.planner import build_plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.references import combine
 from dbsynth.release import Release
-from dbsynth.report import Run, TableRun, landing_lines, manifest
+from dbsynth.report import Run, TableRun, landing_lines, manifest, missed
 from dbsynth.revise import measured, orphan_notes, revise
 from dbsynth.sample import read_profile
 from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.selection import restrict, select
+from dbsynth.targets import Reached, bind
+from dbsynth.targets import Target as ShareTarget
 from dbsynth.undeclared import propose
 from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
+from dbsynth.wishes import Wish
 from dbsynth.write import Written, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
@@ -75,7 +78,13 @@ class Options:
     replace: bool = False
     plan_file: Path | None = None
     roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
+    shares: tuple[Wish, ...] = ()  # of values among the rows; none: as the configuration file says
     config: Config = field(default_factory=Config)
+
+    @property
+    def wishes(self) -> tuple[Wish, ...]:
+        """The shares that are wished for: what is said here, else what the file says."""
+        return self.shares or self.config.shares
 
 
 def clone(
@@ -98,9 +107,10 @@ def clone(
             _refuse_same(reader, writer)
             standing = _stand(writer, place, options)
             made = _plan(reader, options, clock)
+            targets = bind(options.wishes, made)
             landing = _land(made, writer, standing, options, clock)
             model = _fit(reader, made, clock)
-        return _load(model, writer, landing, _Job(options, clock, place, origin))
+        return _load(model, writer, landing, _Job(options, clock, place, origin, targets))
 
 
 def inspect(
@@ -160,10 +170,11 @@ def generate(
     options = options or Options()
     place = _resolve(target, options)
     clock = _Clock(progress)
+    targets = bind(options.wishes, model.plan)
     with open_target(place) as writer:
         standing = _stand(writer, place, options)
         landing = _land(model.plan, writer, standing, options, clock)
-        return _load(model, writer, landing, _Job(options, clock, place))
+        return _load(model, writer, landing, _Job(options, clock, place, None, targets))
 
 
 def verify(target: str, like: str | None = None, options: Options | None = None) -> Findings:
@@ -400,6 +411,7 @@ class _Job:
     clock: _Clock
     target: Location
     source: Location | None = None  # None: the model alone is there
+    targets: tuple[ShareTarget, ...] = ()
 
     @property
     def seed(self) -> int | None:
@@ -409,11 +421,16 @@ class _Job:
 
 def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     """Generate, write, verify, record and commit: in this order, or not at all."""
+    from dbsynth.aims import Tally, aims_of
     from dbsynth.generate import generate as draw
 
     options, clock = job.options, job.clock
-    rows = _rows(model.plan, options.rows)
-    drawn = draw(model, scale=options.scale, seed=job.seed, rows=rows, progress=clock)
+    rows, tally = _rows(model.plan, options.rows), Tally(aims_of(job.targets, model))
+    drawn = tally.watch(
+        draw(
+            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, progress=clock
+        )
+    )  # fmt: skip
     expected = {
         name: rows.get(name, round(table.target_rows * options.scale))
         for name, table in model.plan.tables.items()
@@ -422,7 +439,9 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
         model.plan, drawn, target, landing=landing, progress=clock, expected_rows=expected
     )
     findings = _verify(model.plan, target, written, job) + _hollow(written, expected)
-    done = _run(model.plan, written, findings, job)
+    shares = tally.reached()
+    findings += missed(shares, written.adoption.names)
+    done = _run(model.plan, written, findings, shares, job)
     target.record(manifest(done))
     try:
         target.commit()
@@ -493,7 +512,9 @@ def _hollow(written: Written, expected: Mapping[TableName, int]) -> Findings:
     )  # fmt: skip
 
 
-def _run(made: Plan, written: Written, findings: Findings, job: _Job) -> Run:
+def _run(
+    made: Plan, written: Written, findings: Findings, shares: tuple[Reached, ...], job: _Job
+) -> Run:
     names = written.adoption.names
     tables = tuple(
         TableRun(
@@ -518,6 +539,7 @@ def _run(made: Plan, written: Written, findings: Findings, job: _Job) -> Run:
         engine=made.engine,
         plan_fingerprint=fingerprint(made),
         tables=tables,
+        shares=shares,
         losses=written.adoption.losses,
         references=tuple(k for k in written.adoption.schema.foreign_keys if not k.is_declared),
         findings=findings,

@@ -17,8 +17,8 @@ from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.schema import ForeignKey, Table, TableName
-from dbsynth.tilt import Tilts
 from dbsynth.tablemodel import Model, TableModel, edge_name
+from dbsynth.tilt import Tilts
 
 
 @dataclass

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from dbsynth.config import near
-from dbsynth.criteria import Criterion, CriterionError, Test, read_condition, tests
+from dbsynth.criteria import Criterion, CriterionError, Not, Test, read_condition, tests
 from dbsynth.errors import UsageError
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.schema import Column, Schema, Table, TableName
@@ -16,6 +16,7 @@ from dbsynth.wishes import Wish
 
 LEARNED = ("category", "number", "datetime")  # treatments whose values can be aimed at
 TRUTHS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
+_NEAR = 0.02  # a share that is off by no more came out
 _MODES = {
     "copy": "is a reference table, whose rows are copied; `mode: generate` makes them instead",
     "empty": "gets no rows",
@@ -50,6 +51,27 @@ class Target:
         """The columns that tell the cells apart."""
         named = [t.column for c in self.cells for t in tests(c.criterion)]
         return tuple(dict.fromkeys(named))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A share that was asked for, and what became of it."""
+
+    table: TableName  # the source's
+    words: str  # of which rows, as the user wrote it
+    asked: float
+    rows: int  # that the table got
+    hits: int  # of them such rows
+
+    @property
+    def reached(self) -> float:
+        """The share among the table's rows; 0 where there are none."""
+        return self.hits / self.rows if self.rows else 0.0
+
+    @property
+    def is_met(self) -> bool:
+        """Whether it came out, but for two points or a row."""
+        return abs(self.reached - self.asked) <= _NEAR + 1 / max(1, self.rows)
 
 
 def bind(wishes: Iterable[Wish], plan: Plan) -> tuple[Target, ...]:
@@ -112,11 +134,7 @@ def _bind(wish: Wish, plan: Plan) -> Target:
 
 def _table(word: str, schema: Schema) -> Table:
     for fold in (str, str.casefold):
-        found = [
-            t
-            for t in schema.tables
-            if fold(word) in (fold(str(t.name)), fold(t.name.name))
-        ]
+        found = [t for t in schema.tables if fold(word) in (fold(str(t.name)), fold(t.name.name))]
         if len(found) == 1:
             return found[0]
         if found:
@@ -135,13 +153,12 @@ def _column(word: str, table: Table) -> Column:
 
 def _named(criterion: Criterion, table: Table) -> Criterion:
     """Spell the columns as the schema does."""
-    from dataclasses import replace
-
-    if isinstance(criterion, Test):
-        return replace(criterion, column=_column(criterion.column, table).name)
-    if hasattr(criterion, "parts"):
-        return replace(criterion, parts=tuple(_named(p, table) for p in criterion.parts))
-    return replace(criterion, part=_named(criterion.part, table))
+    match criterion:
+        case Test():
+            return replace(criterion, column=_column(criterion.column, table).name)
+        case Not():
+            return Not(_named(criterion.part, table))
+    return type(criterion)(tuple(_named(part, table) for part in criterion.parts))
 
 
 def _problems(target: Target, plan: Plan) -> Iterator[str]:
@@ -205,7 +222,9 @@ def _can_be(constant: str, column: Column) -> bool:
 def number(text: str) -> Decimal | None:
     """A number from its text; None if it is none."""
     try:
-        return Decimal(text) if text.lower() not in TRUTHS or text in "01" else Decimal(TRUTHS[text])
+        return (
+            Decimal(text) if text.lower() not in TRUTHS or text in "01" else Decimal(TRUTHS[text])
+        )
     except InvalidOperation:
         return None
 

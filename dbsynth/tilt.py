@@ -236,10 +236,10 @@ class TiltedDrawing(Drawing):
         with np.errstate(divide="ignore"):
             key = np.log(trial.mass * fits) + self._scored(trial.seen)
         key += self.rng.gumbel(size=len(key))
-        moved = []
+        moved: list[int] = []
         for place in np.argsort(-key, kind="stable"):
             if len(moved) < lack and surplus[before[place]] > 0 and key[place] > -np.inf:
-                moved.append(place)
+                moved.append(int(place))
                 surplus[before[place]] -= 1
         index = np.array(moved, np.int64)
         self._take(pool[index], trial, index)
@@ -251,9 +251,7 @@ class TiltedDrawing(Drawing):
         names = goal.aim.names.values()
         return goal.aim.of_values({name: self.values[name][rows] for name in names})
 
-    def _tried(
-        self, rows: Ints, start: int, times: int, allowed: Mapping[str, Flags]
-    ) -> Trial:
+    def _tried(self, rows: Ints, start: int, times: int, allowed: Mapping[str, Flags]) -> Trial:
         """Draw rows several times beside what stands there, `times` of a row together."""
         index = self.siblings.index[rows]
         first = self.siblings.first[rows]
@@ -295,9 +293,7 @@ class Trial(Drawing):
     def run(self, whole: TiltedDrawing, rows: Ints, start: int) -> None:
         """Draw a row for each of (n,) rows of a chunk."""
         before = np.maximum(rows - 1, 0)
-        self.values = {}
-        for name, data in whole.values.items():
-            self.values[name] = np.repeat(data[before], 2)
+        self.values = {name: data[before].repeat(2) for name, data in whole.values.items()}
         shape = self.part.layout.shape
         self.features = Features.empty(2 * len(rows), shape.cards, shape.floats.shape[1])
         self.slots, self.offsets = whole.slots, whole.offsets
@@ -343,11 +339,7 @@ def _meeting(flags: list[Mapping[str, Flags]]) -> dict[str, Flags]:
     found: dict[str, Flags] = {}
     for some in flags:
         for name, own in some.items():
-            known = found.get(name)
-            if known is not None and len(known) != len(own):
-                size = max(len(known), len(own))
-                known, own = (np.pad(f, (0, size - len(f))) for f in (known, own))
-            found[name] = own if known is None else known & own
+            known = found.get(name, np.ones(len(own), bool))
+            size = max(len(known), len(own))
+            found[name] = np.pad(known, (0, size - len(known))) & np.pad(own, (0, size - len(own)))
     return found
-
-

@@ -107,7 +107,10 @@ def _checked(wishes: Iterable[Wish], wrong: list[str]) -> tuple[Wish, ...]:
             columns.setdefault(wish.column, []).extend(wish.labels)
     for column, labels in columns.items():
         names = [name for name, _ in labels]
-        wrong += [f"{column}: {n} is given twice" for n in sorted({n for n in names if names.count(n) > 1})]
+        wrong += [
+            f"{column}: {n} is given twice"
+            for n in sorted({n for n in names if names.count(n) > 1})
+        ]
         if sum(share for _, share in labels) > 1 + _ROUNDING:
             wrong.append(f"{column}: the shares of its labels sum to more than 1")
     if wrong:
