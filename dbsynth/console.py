@@ -17,15 +17,11 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-_WHOLE = (
-    "introspect",
-    "pilot",
-    "read",
-    "verify",
-    "evaluate",
-)  # stages that count tables; the others count within one
+# stages that count tables; the others count within one
+_WHOLE = ("introspect", "read", "verify", "evaluate")
 _UNITS = {
     "fit": "row visits",
+    "pilot": "times",
     "index": "steps",
     "evaluate": "steps",
 }  # what a stage counts, if not rows

@@ -89,6 +89,7 @@ def learn_tilts(
         seen = pilots.drawn(number, tilts)
         if _correct(goals, seen):
             break
+    progress(Event("pilot", "", number, number))
     for goal in goals:
         goal.profile = _profile(goal.counts, np.array(goal.aim.target.shares))
         goal.counts, goal.wanted = np.zeros_like(goal.counts), np.zeros_like(goal.wanted)
@@ -121,7 +122,7 @@ class _Pilots:
                 for aim, found in zip(self.aims, cells, strict=True):
                     if aim.target.table == batch.table:
                         found.append(aim.of_rows(batch.rows))
-        self.progress(Event("pilot", "", number + 1, TILTED_PILOTS + 1))
+        self.progress(Event("pilot", "", number, TILTED_PILOTS + 1))
         nothing = np.zeros(0, np.int64)
         return _Seen(state, tuple(np.concatenate([*found, nothing]) for found in cells))
 

@@ -6,19 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+# target: what it will hold, in the note; pilot: how wished shares are reached
 Stage = Literal[
-    "introspect",
-    "classify",
-    "target",
-    "read",
-    "fit",
-    "pilot",
-    "generate",
-    "write",
-    "index",
+    "introspect", "classify", "target", "read", "fit", "pilot", "generate", "write", "index",
     "verify",
     "evaluate",
-]  # target: what it will hold, in the note; pilot: for wished shares
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def _checked(wishes: Iterable[Wish], wrong: list[str]) -> tuple[Wish, ...]:
         shares = [s for _, s in wish.labels] if wish.labels else [wish.share]
         if not all(0 <= s <= 1 for s in shares):
             wrong.append(f"{wish.words}: a share lies between 0 and 1")
-        if wish.labels:
+        elif wish.labels:
             columns.setdefault(wish.column, []).extend(wish.labels)
     for column, labels in columns.items():
         names = [name for name, _ in labels]
