@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.codecs import NumberCodec
-from dbsynth.criteria import CriterionError, Flags, Test, Truth, by_column, tests, truth
+from dbsynth.criteria import Comparison, CriterionError, Flags, Truth, by_column, tests, truth
 from dbsynth.encode import CategoryColumn, DatetimeColumn, ModelledColumn, NumberColumn
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan
@@ -45,7 +45,7 @@ class Labels:
         """How many tokens there are, NULL and the rare one included."""
         return len(self.labels) + 2
 
-    def ask(self, test: Test, values: Any) -> Truth:
+    def ask(self, test: Comparison, values: Any) -> Truth:
         """Where a test holds for (n,) tokens, and where it fails."""
         if test.operator == "null":
             return values == 0, values != 0
@@ -75,7 +75,7 @@ class Numbers:
 
     column: NumberColumn | DatetimeColumn
 
-    def ask(self, test: Test, values: Any) -> Truth:
+    def ask(self, test: Comparison, values: Any) -> Truth:
         """Where a test holds for (n,) working values, and where it fails."""
         known = ~np.isnan(values)
         if test.operator == "null":
@@ -103,7 +103,7 @@ class Numbers:
         """Working values of (n,) finished ones."""
         return self.column.values(column)
 
-    def constants(self, found: Iterable[Test]) -> Floats:
+    def constants(self, found: Iterable[Comparison]) -> Floats:
         """The constants of tests as working values."""
         return np.array([self._constant(c) for t in found for c in t.constants], np.float64)
 
@@ -127,7 +127,7 @@ class Numbers:
 class Presence:
     """A column of which only is known whether there is a value."""
 
-    def ask(self, test: Test, values: Any) -> Truth:
+    def ask(self, test: Comparison, values: Any) -> Truth:
         """Where there is none, and where there is one."""
         return values == 0, values != 0
 
@@ -291,7 +291,7 @@ def _key(target: Target, name: str, key: int, column: ModelledColumn, model: Mod
     return Labels(tuple(shown.to_pylist()), pc.unique(shown))
 
 
-def _holds(test: Test, label: Any) -> bool:
+def _holds(test: Comparison, label: Any) -> bool:
     """Whether a test holds for a label that is not NULL."""
     compare = _COMPARE[test.operator]
     return any(compare(*_alike(label, constant)) for constant in test.constants)

@@ -23,7 +23,7 @@ _UNDERSTOOD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class Comparison:
     """One column against constants, which are kept as text."""
 
     column: str
@@ -52,14 +52,14 @@ class Not:
     part: Criterion
 
 
-Criterion = Test | All | Some | Not
+Criterion = Comparison | All | Some | Not
 
 
 class CriterionError(Exception):
     """A condition that cannot be used; the text says why, and holds no value of a source."""
 
 
-def truth(criterion: Criterion, ask: Callable[[Test], Truth]) -> Truth:
+def truth(criterion: Criterion, ask: Callable[[Comparison], Truth]) -> Truth:
     """
     Evaluate a condition in SQL's logic of three values.
 
@@ -68,7 +68,7 @@ def truth(criterion: Criterion, ask: Callable[[Test], Truth]) -> Truth:
         ask: tells where one test is true and where it is false, (n,) each.
     """
     match criterion:
-        case Test():
+        case Comparison():
             return ask(criterion)
         case Not():
             yes, no = truth(criterion.part, ask)
@@ -80,10 +80,10 @@ def truth(criterion: Criterion, ask: Callable[[Test], Truth]) -> Truth:
             return (every[0], some[1]) if isinstance(criterion, All) else (some[0], every[1])
 
 
-def tests(criterion: Criterion) -> Iterator[Test]:
+def tests(criterion: Criterion) -> Iterator[Comparison]:
     """All single tests of a condition."""
     match criterion:
-        case Test():
+        case Comparison():
             yield criterion
         case Not():
             yield from tests(criterion.part)
@@ -141,15 +141,15 @@ def _read(node: exp.Expr) -> Criterion:
         case exp.Not():
             return Not(_read(node.this))
         case exp.Column():
-            return Test(node.name, "in", ("true",))
+            return Comparison(node.name, "in", ("true",))
         case exp.Is():
             return _read_is(node)
         case exp.In() if node.expressions and not node.args.get("query"):
-            return Test(_column(node.this), "in", tuple(map(_constant, node.expressions)))
+            return Comparison(_column(node.this), "in", tuple(map(_constant, node.expressions)))
         case exp.Between():
             name = _column(node.this)
             low, high = _constant(node.args["low"]), _constant(node.args["high"])
-            return All((Test(name, "ge", (low,)), Test(name, "le", (high,))))
+            return All((Comparison(name, "ge", (low,)), Comparison(name, "le", (high,))))
     return _read_comparison(node)
 
 
@@ -157,9 +157,9 @@ def _read_is(node: exp.Is) -> Criterion:
     from sqlglot import exp
 
     if isinstance(node.expression, exp.Null):
-        return Test(_column(node.this), "null")
+        return Comparison(_column(node.this), "null")
     if isinstance(node.expression, exp.Boolean):
-        return Test(_column(node.this), "in", (_constant(node.expression),))
+        return Comparison(_column(node.this), "in", (_constant(node.expression),))
     raise CriterionError(_UNDERSTOOD)
 
 
@@ -176,9 +176,9 @@ def _read_comparison(node: exp.Expr) -> Criterion:
         raise CriterionError(_UNDERSTOOD)
     left, right = node.left.unnest(), node.right.unnest()
     if isinstance(left, exp.Column):
-        test = Test(left.name, found[0], (_constant(right),))
+        test = Comparison(left.name, found[0], (_constant(right),))
     else:
-        test = Test(_column(right), found[1], (_constant(left),))
+        test = Comparison(_column(right), found[1], (_constant(left),))
     return Not(test) if isinstance(node, exp.NEQ) else test
 
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from dbsynth.features import Features, Floats, Ints
 
-MOST_ROWS, MOST_TERMS, FEWEST = 4_000, 400, 8
+MOST_ROWS, MOST_TERMS, FEWEST = 4_000, 250, 8
 RIDGES = (3.0, 30.0, 300.0)
 STEPS, DIGITS = 6, 6
+GAIN = 2.0  # by which the loss must fall, or nothing was learned
 _EDGE = 1e-6  # shares are kept so far from 0 and 1
 
 
@@ -61,7 +62,7 @@ class Logistic:
             loss = _foretold(design, target, weight, ridge)
             if loss < best:
                 best, chosen = loss, ridge
-        if not best < _plain_loss(target, weight):
+        if best > _plain_loss(target, weight) - GAIN:
             return None
         found = _solve(design, target, weight, chosen)
         return cls._of(features, terms, np.round(found, DIGITS))
@@ -129,7 +130,8 @@ def _solve(design: Floats, target: Floats, weight: Floats, ridge: float) -> Floa
     found = np.zeros((design.shape[1], target.shape[1]))
     mean = np.average(target, axis=0, weights=weight).clip(_EDGE, 1 - _EDGE)
     found[0] = np.log(mean / (1 - mean))
-    for kind in range(target.shape[1]):
+    kinds = target.shape[1]
+    for kind in range(1 if kinds == 2 else kinds):
         own = found[:, kind]
         for _ in range(STEPS):
             share = _sigmoid(design @ own)
@@ -139,6 +141,8 @@ def _solve(design: Floats, target: Floats, weight: Floats, ridge: float) -> Floa
             )
             own = own + np.linalg.solve((design.T * slope) @ design + np.diag(penalty), pull)
         found[:, kind] = own
+    if kinds == 2:  # what is not the one is the other
+        found[:, 1] = -found[:, 0]
     return found
 
 

@@ -30,10 +30,11 @@ from dbsynth.tablemodel import Model
 from dbsynth.tilt import BUCKETS, Goal, Score, Tilt, Tilts
 
 TARGET_ROWS, ENTITIES, MOST_ROWS = 6_000, 2_000, 24_000  # of a pilot, as far as they go together
-TILTED_PILOTS = 2
+TILTED_PILOTS = 3
 NEAR = 0.01  # shares that come out so near need no more correction
 BOUND = 0.999  # rows of more weight than this quantile count like it
 SURE = 20.0  # no weight is corrected by more than this factor at once
+GAINS = 0.25, 2.0  # how far a share may have moved for each step of its weight, both logarithms
 
 Make = Callable[[State, TablePlan], Iterator[Batch]]
 
@@ -85,9 +86,10 @@ def learn_tilts(
     for number, goal in enumerate(goals):
         tilts.setdefault((goal.aim.target.table, goal.aim.part), Tilt()).goals.append(goal)
         _add_scores(tilts, goal, first, first.cells[number], seed)
+    starts = [goal.logs for goal in goals]
     for number in range(1, TILTED_PILOTS + 1):
         seen = pilots.drawn(number, tilts)
-        if _correct(goals, seen):
+        if _correct(goals, starts, seen):
             break
     progress(Event("pilot", "", number, number))
     for goal in goals:
@@ -227,8 +229,13 @@ def _split(features: Features, codes: int, floats: int) -> tuple[Features, Featu
     return left, right
 
 
-def _correct(goals: list[Goal], seen: _Seen) -> bool:
-    """Correct the weights by what came out; tells whether it was near enough without."""
+def _correct(goals: list[Goal], starts: list[Floats], seen: _Seen) -> bool:
+    """
+    Correct the weights by what came out; tells whether it was near enough without.
+
+    Rows that follow from each other answer more, or less, to a weight than rows alone would: the
+    correction is divided by how far the shares came for the weights that there are.
+    """
     is_near = True
     for number, goal in enumerate(goals):
         wished = np.array(goal.aim.target.shares)
@@ -236,8 +243,12 @@ def _correct(goals: list[Goal], seen: _Seen) -> bool:
         if len(seen.cells[number]) and np.abs(reached - wished).max() > NEAR:
             is_near = False
             step = _logs(wished, reached, len(seen.cells[number]))
-            limit = np.log(SURE)
-            goal.logs = goal.logs + np.where(np.isfinite(step), step.clip(-limit, limit), 0.0)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                moved = starts[number] - step  # from the shares of the source
+                is_known = np.isfinite(moved) & (np.abs(starts[number]) > 0.1)
+                gain = np.where(is_known, moved / goal.logs, 1.0).clip(*GAINS)
+                step = np.where(np.isfinite(step), step / gain, 0.0)
+            goal.logs = goal.logs + step.clip(-np.log(SURE), np.log(SURE))
     return is_near
 
 

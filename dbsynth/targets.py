@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from dbsynth.config import near
-from dbsynth.criteria import Criterion, CriterionError, Not, Test, read_condition, tests
+from dbsynth.criteria import Comparison, Criterion, CriterionError, Not, read_condition, tests
 from dbsynth.errors import UsageError
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.schema import Column, Schema, Table, TableName
@@ -120,7 +120,7 @@ def _bind(wish: Wish, plan: Plan) -> Target:
         table = _table(name, schema)
         own = _column(column, table).name
         cells = [
-            Cell(f"{wish.column}={label}", Test(own, "in", (label,)), share)
+            Cell(f"{wish.column}={label}", Comparison(own, "in", (label,)), share)
             for label, share in wish.labels
         ]
         return Target(table.name, tuple(cells))
@@ -154,7 +154,7 @@ def _column(word: str, table: Table) -> Column:
 def _named(criterion: Criterion, table: Table) -> Criterion:
     """Spell the columns as the schema does."""
     match criterion:
-        case Test():
+        case Comparison():
             return replace(criterion, column=_column(criterion.column, table).name)
         case Not():
             return Not(_named(criterion.part, table))
@@ -178,7 +178,7 @@ def _problems(target: Target, plan: Plan) -> Iterator[str]:
         yield "keys and other columns cannot be aimed at in one condition"
 
 
-def _problem(test: Test, table: Table, planned: TablePlan, plan: Plan) -> str:
+def _problem(test: Comparison, table: Table, planned: TablePlan, plan: Plan) -> str:
     column = table.column(test.column)
     if not column.is_written:
         return "is computed by the database"
