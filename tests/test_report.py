@@ -8,8 +8,9 @@ import json
 from rich.console import Console
 
 from dbsynth.findings import Finding, Findings
-from dbsynth.report import Run, TableRun, manifest, render_text
+from dbsynth.report import Run, TableRun, manifest, missed, render_text
 from dbsynth.schema import ForeignKey, Loss, TableName, When
+from dbsynth.targets import Reached
 
 USERS, ORDERS = TableName("public", "users"), TableName("public", "Orders [bold]")
 FINDING = Finding(
@@ -24,6 +25,13 @@ KEY = ForeignKey(
     parent=TableName("public", "users"), parent_columns=("id",), is_declared=False,
     when=When(column="user_kind", label="User"),
 )  # fmt: skip
+SHARE = {
+    "table": "public.users",
+    "rows": "users.gender=F",
+    "asked": 0.5,
+    "reached": 0.45,
+    "is_met": False,
+}
 RUN = Run(
     run_id="r1",
     started="2024-05-01T10:00:00+00:00",
@@ -46,6 +54,7 @@ RUN = Run(
         ),
         TableRun(name=ORDERS, target=ORDERS, mode="copy", source_rows=3, target_rows=3),
     ),
+    shares=(Reached(table=USERS, words="users.gender=F", asked=0.5, rows=200, hits=90),),
     losses=(Loss(object="type mood", reason="no enums", instead="text"),),
     references=(KEY,),
     findings=Findings.of(["foreign key", "not null", "not null"], [FINDING]),
@@ -93,6 +102,7 @@ def test_json_has_every_field_and_a_version() -> None:
                 "columns": {},
             },
         ],
+        "shares": [SHARE],
         "losses": [{"object": "type mood", "reason": "no enums", "instead": "text"}],
         "references": [
             {
@@ -163,6 +173,7 @@ def test_the_manifest_holds_strings_that_say_where_the_rows_come_from() -> None:
     found = manifest(RUN)
     tables = json.loads(found.pop("tables"))
     formats = json.loads(found.pop("format_versions"))
+    assert [SHARE] == json.loads(found.pop("shares"))
     assert [ForeignKey.from_json(k) for k in json.loads(found.pop("references"))] == [KEY]
     assert (tables["public.users"], formats, found) == (
         {
@@ -190,3 +201,12 @@ def test_a_finding_is_one_line() -> None:
         "error: foreign key of main.orders (user_id, shop_id): 1200: "
         "rows without their row in main.users"
     )
+
+
+def test_shares_are_printed_and_those_that_were_missed_are_warnings() -> None:
+    text = " ".join(printed(lambda console: render_text(RUN, console)).split())
+    assert "users.gender=F 50.0% 45.0%" in text
+    near = Reached(table=USERS, words="users.age > 9", asked=0.5, rows=200, hits=97)
+    found = missed((*RUN.shares, near), {USERS: TableName("main", "users")})
+    assert ["users.gender=F: 50.0% asked, 45.0% reached"] == [f.detail for f in found.warnings]
+    assert (found.is_sound, found.made) == (True, {"wished shares": 2})

@@ -136,8 +136,8 @@ def test_a_root_takes_along_its_other_columns_and_its_children(model: Model) -> 
 
 
 def test_a_child_takes_along_its_row_its_parents_and_its_children(model: Model) -> None:
-    plain, _ = _drawn(model, [], [])
-    tilted, [reached] = _drawn(model, ["visit.kind=rare:0.5"], [])
+    plain, _ = _drawn(model, [], [], scale=4.0)
+    tilted, [reached] = _drawn(model, ["visit.kind=rare:0.5"], [], scale=4.0)
     assert pytest.approx(0.5, abs=0.01) == reached.reached
     assert abs(len(tilted["visit"]) - len(plain["visit"])) <= 1
     given = {}
@@ -150,11 +150,11 @@ def test_a_child_takes_along_its_row_its_parents_and_its_children(model: Model) 
             (rare["region"] == "south").mean(), (items["size"] == "large").mean(),
         ]  # fmt: skip
     # What comes with a rare visit stays; that there are more of them is all.
-    assert np.allclose(given["plain"], given["tilted"], atol=0.12)
+    assert np.allclose(given["plain"], given["tilted"], atol=0.09)
     south = _joined(plain).groupby("kind")["region"].apply(lambda r: (r == "south").mean()).mean()
     assert pytest.approx(south, abs=0.08) == (_joined(tilted)["region"] == "south").mean()
     assert south > (_joined(plain)["region"] == "south").mean() + 0.08
-    assert (tilted["visit"]["cost"] > 500).mean() > (plain["visit"]["cost"] > 500).mean() + 0.15
+    assert (tilted["visit"]["cost"] > 500).mean() > (plain["visit"]["cost"] > 500).mean() + 0.08
     assert (tilted["item"]["size"] == "large").mean() > 0.35
 
 
@@ -169,9 +169,9 @@ def test_no_such_rows(floor: Model) -> None:
     assert {"plain"} == set(tables["visit"]["kind"])
 
 
-def test_several_labels_and_several_targets_at_once(model: Model) -> None:
+def test_several_labels_and_several_targets_at_once(floor: Model) -> None:
     tables, reached = _drawn(
-        model,
+        floor,
         ["visit.kind=plain:0.6,rare:0.4", "person.gender=M:0.5"],
         [
             "visit.is_paid: 0.6",
