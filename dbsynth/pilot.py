@@ -27,6 +27,7 @@ from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, TableName
 from dbsynth.state import State
 from dbsynth.tablemodel import Model
+from dbsynth.targets import refuse
 from dbsynth.tilt import BUCKETS, Goal, Score, Tilt, Tilts
 
 TARGET_ROWS, ENTITIES, MOST_ROWS = 6_000, 2_000, 24_000  # of a pilot, as far as they go together
@@ -34,6 +35,8 @@ TILTED_PILOTS = 3
 NEAR = 0.01  # shares that come out so near need no more correction
 BOUND = 0.999  # rows of more weight than this quantile count like it
 SURE = 20.0  # no weight is corrected by more than this factor at once
+_ROUNDING = 1e-9  # what is left of 1 by shares that sum to it
+_NOTHING_ELSE = "nothing else was learned that the other rows could be"
 GAINS = 0.25, 2.0  # how far a share may have moved for each step of its weight, both logarithms
 
 Make = Callable[[State, TablePlan], Iterator[Batch]]
@@ -73,9 +76,13 @@ def learn_tilts(
         seed: of the database to come.
         make: generates one table of a state.
         progress: told about pilots.
+
+    Raises:
+        UsageError: all rows would be in cells that are not to have all.
     """
     pilots = _Pilots(model, aims, seed, make, progress, _factor(model.plan, aims))
     first = pilots.drawn(0, {})
+    _refuse_nothing_else(aims, first)
     goals = [
         Goal(
             aim, _logs(np.array(aim.target.shares), first.shares(n, aim.cells), len(first.cells[n]))
@@ -96,6 +103,24 @@ def learn_tilts(
         goal.profile = _profile(goal.counts, np.array(goal.aim.target.shares))
         goal.counts, goal.wanted = np.zeros_like(goal.counts), np.zeros_like(goal.wanted)
     return tilts
+
+
+def _refuse_nothing_else(aims: tuple[Aim, ...], seen: _Seen) -> None:
+    """
+    Rows that are to be in no named cell must have something that they can be.
+
+    Raises:
+        UsageError: only the named cells were learned.
+    """
+    refuse(
+        [
+            f"{', '.join(c.words for c in aim.target.cells)}: {_NOTHING_ELSE}"
+            for number, aim in enumerate(aims)
+            if aim.target.shares[-1] > _ROUNDING
+            and len(seen.cells[number])
+            and (seen.cells[number] < aim.cells - 1).all()
+        ]
+    )
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,11 @@ from dbsynth.model.base import Session, Telling
 from dbsynth.rows import Slot, Values, blank
 from dbsynth.schema import TableName
 
-QUICK_TIMES = 4  # how often rows are drawn anew if they can be forced afterwards
+QUICK_TIMES = 2  # how often rows are drawn anew if they can be forced afterwards
 LONG_TIMES, LONG_ROUNDS = 16, 4  # how often, and again, if not
 SLACK = 0.05  # standard deviations by which counts may be off before rows are moved
-CANDIDATES = 8  # forced ones, and free ones, of which one is chosen
+FREE, FORCED = 3, 6  # candidates, of which one is chosen
+TRIES = 4  # of moving rows to the cell that lacks most
 POOL = 12  # rows looked at for each one that is to change its cell
 WORTH = np.log(3.0)  # forcing begins at such a ratio of weights
 BUCKETS = 16  # of places among siblings: 0, 1-2, 3-6, 7-14, …
@@ -191,21 +192,22 @@ class TiltedDrawing(Drawing):
         """Choose by weight among free rows, and rows that are forced into the heaviest cells."""
         wanted = [(g.aim, c) for g in self.tilt.goals if (c := g.heaviest) is not None]
         keys, trials = [], []
-        for allowed in ({}, _meeting([aim.allowed[cell] for aim, cell in wanted])):
-            trial = self._tried(rows, start, CANDIDATES, allowed)
+        forced = _meeting([aim.allowed[cell] for aim, cell in wanted])
+        for allowed, times in (({}, FREE), (forced, FORCED)):
+            trial = self._tried(rows, start, times, allowed)
             inside = np.ones(len(trial.mass), bool)
             for aim, cell in wanted:
                 inside &= aim.of_values(trial.values_drawn) == cell
             with np.errstate(divide="ignore"):
-                key = np.log(trial.mass) + self._logs(trial.values_drawn, trial.seen)
+                key = np.log(trial.mass / times) + self._logs(trial.values_drawn, trial.seen)
             key += self.rng.gumbel(size=len(key))
             key[inside != bool(allowed)] = -np.inf
-            keys.append(key.reshape(len(rows), CANDIDATES))
+            keys.append(key.reshape(len(rows), times))
             trials.append(trial)
         best = np.concatenate(keys, axis=1).argmax(axis=1)
-        for number, trial in enumerate(trials):
-            here = np.flatnonzero(best // CANDIDATES == number)
-            self._take(rows[here], trial, here * CANDIDATES + best[here] % CANDIDATES)
+        for trial, times, first in zip(trials, (FREE, FORCED), (0, FREE), strict=True):
+            here = np.flatnonzero((best >= first) & (best < first + times))
+            self._take(rows[here], trial, here * times + best[here] - first)
 
     def _level(self, goal: Goal, rows: Ints, start: int) -> None:
         """Move the few rows by which the counts of cells are off, those that move most easily."""
@@ -216,9 +218,11 @@ class TiltedDrawing(Drawing):
             return
         goal.wanted += goal.profile[places].sum(axis=0)
         slack = SLACK * np.sqrt(goal.wanted.sum())
-        for cell in np.argsort(-goal.lacking, kind="stable"):
-            if goal.lacking[cell] >= 0.5 + slack:
-                self._move(goal, int(cell), rows, start)
+        for _ in range(TRIES):
+            cell = int(np.argmax(goal.lacking))
+            if goal.lacking[cell] < 0.5 + slack:
+                break
+            self._move(goal, cell, rows, start)
 
     def _move(self, goal: Goal, cell: int, rows: Ints, start: int) -> None:
         """Draw rows of cells that have too many anew, and keep some that fell into a cell."""

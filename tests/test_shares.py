@@ -38,6 +38,7 @@ CREATE TABLE visit (id integer PRIMARY KEY, person_id integer NOT NULL REFERENCE
   is_paid boolean NOT NULL);
 CREATE TABLE item (visit_id integer NOT NULL REFERENCES visit (id), place integer NOT NULL,
   size varchar(5) NOT NULL, PRIMARY KEY (visit_id, place));
+CREATE TABLE same (id integer PRIMARY KEY, kind varchar(10), number integer NOT NULL);
 CREATE TABLE blank (id integer PRIMARY KEY, kind varchar(10));
 """
 PERSONS = 400
@@ -50,6 +51,8 @@ def _fill(path: Path) -> str:
     with closing(sqlite3.connect(path)) as base:
         base.executescript(SCHEMA)
         base.executemany("INSERT INTO land VALUES (?, ?)", [("AT", "Austria"), ("BE", "Belgium")])
+        same = [(n, "only", n % 13) for n in range(60)]
+        base.executemany("INSERT INTO same VALUES (?, ?, ?)", same)
         visit = 0
         for person in range(PERSONS):
             is_south = dice.random() < 0.3
@@ -254,6 +257,13 @@ def test_conditions_that_cannot_be_had_are_refused(condition: str, told: str, fl
     with pytest.raises(UsageError) as caught:
         _aims(floor, [], [condition])
     assert told in "\n".join(caught.value.problems)
+
+
+def test_rows_need_something_else_that_they_can_be(floor: Model) -> None:
+    aims = _aims(floor, ["same.kind=only:0.5"], [])
+    with pytest.raises(UsageError) as caught:
+        list(generate(floor, aims=aims))
+    assert ["same.kind=only: nothing else was learned"] == [p[:40] for p in caught.value.problems]
 
 
 def test_parents_take_as_many_children_as_rows_ask_for_their_kind() -> None:
