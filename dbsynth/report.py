@@ -201,10 +201,10 @@ def render_text(run: Run, console: Console) -> None:
         grid.add_row(*cells([name, table.mode, *rows, f"{table.seconds:.1f}"]))
     console.print(grid)
     if run.shares:
-        _say(console, "\nShares:")
-        grid = _grid(["rows", "asked", "reached"], numbers=(1, 2))
+        print_line(console, "\nShares:")
+        grid = make_grid(["rows", "asked", "reached"], numbers=(1, 2))
         for share in run.shares:
-            grid.add_row(*_cells([share.words, f"{share.asked:.1%}", f"{share.reached:.1%}"]))
+            grid.add_row(*cells([share.words, f"{share.asked:.1%}", f"{share.reached:.1%}"]))
         console.print(grid)
     if run.losses:
         print_line(console, f"\nNot the same as in the source ({len(run.losses)}):")
