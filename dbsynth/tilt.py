@@ -22,12 +22,12 @@ from dbsynth.aims import Aim
 from dbsynth.conditions import Siblings
 from dbsynth.criteria import Flags
 from dbsynth.draw import Drawing
-from dbsynth.encode import Head
+from dbsynth.encode import DatetimeColumn, Head
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified, to_total
 from dbsynth.logistic import Logistic
 from dbsynth.model.base import Session, Telling
-from dbsynth.rows import Slot, Values, blank
+from dbsynth.rows import Slot, Values, blank, ordering
 from dbsynth.schema import TableName
 
 QUICK_TIMES = 2  # how often rows are drawn anew if they can be forced afterwards
@@ -157,6 +157,19 @@ class TiltedDrawing(Drawing):
         for goal in self.tilt.goals:
             self._level(goal, rows, start)
 
+    @property
+    def _is_free_to_end(self) -> bool:
+        """Whether wishes are about the days on which siblings come: then no day is the last one."""
+        order = ordering(self.part.layout)
+        return order is not None and any(
+            order.name in g.aim.names.values() for g in self.tilt.goals
+        )
+
+    def _in_time(self, column: DatetimeColumn, placed: Floats, start: Floats, rows: Ints) -> Floats:
+        if self._is_free_to_end:
+            return placed
+        return super()._in_time(column, placed, start, rows)
+
     def _anew(self, rows: Ints, start: int, times: int) -> Ints:
         """Draw rows several times and keep the first that is accepted; tells which have none."""
         if len(rows) == 0:
@@ -268,7 +281,7 @@ class TiltedDrawing(Drawing):
             siblings=Siblings(self.siblings.index[pairs], self.siblings.count[pairs]),
             has_siblings=False,
             anchors={name: dates[pairs] for name, dates in self.anchors.items()},
-            ends=None if self.ends is None else self.ends[pairs],
+            ends=None if self.ends is None or self._is_free_to_end else self.ends[pairs],
             required=self.required,
             rng=self.rng,
             allowed=allowed,

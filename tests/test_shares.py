@@ -87,7 +87,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def model(source: str) -> Model:
-    return fitted(source, engine="argn", quality="fast")
+    return fitted(source, engine="argn", quality="balanced")
 
 
 @pytest.fixture(scope="module")

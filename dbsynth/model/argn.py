@@ -33,7 +33,7 @@ class Budget:
 
 
 BUDGETS: Mapping[Quality, Budget] = {
-    "fast": Budget(units=48, visits=400_000, epochs=12, patience=1),
+    "fast": Budget(units=48, visits=400_000, epochs=20, patience=1),
     "balanced": Budget(units=96, visits=1_500_000, epochs=40, patience=2),
     "max": Budget(units=160, visits=6_000_000, epochs=100, patience=4),
 }
