@@ -135,7 +135,7 @@ def test_a_root_takes_along_its_other_columns_and_its_children(model: Model) -> 
     before, after = (
         (t["visit"]["kind"] == "rare").mean() for t in (plain, tilted)
     )  # 0.11 and about 0.19 by the source's own shares
-    assert after > before + 0.03
+    assert after > 1.3 * before
 
 
 def test_a_child_takes_along_its_row_its_parents_and_its_children(model: Model) -> None:
@@ -158,7 +158,8 @@ def test_a_child_takes_along_its_row_its_parents_and_its_children(model: Model) 
     assert pytest.approx(south, abs=0.08) == (_joined(tilted)["region"] == "south").mean()
     assert south > (_joined(plain)["region"] == "south").mean() + 0.08
     assert (tilted["visit"]["cost"] > 500).mean() > (plain["visit"]["cost"] > 500).mean() + 0.08
-    assert (tilted["item"]["size"] == "large").mean() > 0.35
+    large = [(t["item"]["size"] == "large").mean() for t in (plain, tilted)]
+    assert large[1] > large[0] + 0.1
 
 
 def test_only_such_rows(model: Model) -> None:
