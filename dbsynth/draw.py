@@ -135,7 +135,8 @@ class Drawing:
             return Features.empty(len(rows))
         earlier = self.values[order.name][np.maximum(before, 0)].astype(np.float64)
         start = np.where(before >= 0, earlier, self._given_anchor(order, rows))
-        return pace(start, self.ends[rows], self.siblings.count[rows] - index - 1)
+        # In a block all rows see what was left, and to how many, when the block began.
+        return pace(start, self.ends[rows], self.siblings.count[rows] - index.min() - 1)
 
     def _given_anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
         """What the first sibling is measured from, known before the row; NaN if nothing is."""

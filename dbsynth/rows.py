@@ -231,9 +231,15 @@ def within(
         end: (n,) midnight of the last sibling's day; NaN if that is unknown.
         follow: (n,) how many siblings come after each.
     """
-    step = 0.0 if not column.is_strict else DAY if column.unit == "day" else 1.0
-    at_last = end + placed % DAY
-    moved = np.where(follow == 0, at_last, np.minimum(placed, end + DAY - 1 - follow * step))
+    assert column.gap is not None
+    unit = DAY if column.unit == "day" else 1.0
+    lattice = column.gap.step * unit
+    step = (lattice or unit) if column.is_strict else 0.0
+    latest = end + DAY - max(step, 1.0) - follow * step
+    moved = np.where(follow == 0, end + placed % DAY, np.minimum(placed, latest))
+    if lattice:  # what comes sooner than was drawn stays on the steps that gaps have
+        steps = np.floor((moved - start) / lattice)
+        moved = np.where((follow > 0) & (placed > latest), start + steps * lattice, moved)
     moved = np.floor(moved / DAY) * DAY if column.unit == "day" else moved
     moved = np.fmax(moved, start + step)
     known: Floats = np.where(np.isfinite(placed) & np.isfinite(end), moved, placed)

@@ -205,3 +205,12 @@ def test_small_categories_are_counted_label_by_label() -> None:
     wide = CategoryCodec(tuple(str(i) for i in range(99)))
     layout = Layout((CategoryColumn("w", wide), CategoryColumn("c", codec), PresenceColumn("p")))
     assert ((1, 4), (2, 2)) == layout.counted
+
+
+def test_what_is_moved_stays_on_the_steps_that_gaps_have() -> None:
+    hours = np.tile([0.0, 1.0, 4.0, 0.0, 2.0, 3.0], ROWS // 6) * HOUR
+    column = dated(hours, SIBLINGS, is_strict=True, is_date=False)
+    assert "second" == column.unit
+    start = np.array([19 * HOUR, 22 * HOUR])
+    moved = within(column, np.array([23 * HOUR, 23 * HOUR]), start, np.zeros(2), ints(2, 0))
+    assert [21.0, 23.0] == (moved / HOUR).tolist()
