@@ -17,7 +17,7 @@ from dbsynth.model.base import Session
 from dbsynth.rows import (
     Slot,
     blank,
-    ordering,
+    order_column,
     pace,
     place_day,
     place_number,
@@ -130,7 +130,7 @@ class Drawing:
 
     def _pace(self, rows: Ints, before: Ints, index: Ints) -> Features:
         """How much time is left until the last sibling, where that is known."""
-        order = ordering(self.part.layout)
+        order = order_column(self.part.layout)
         if self.ends is None or not isinstance(order, DatetimeColumn):
             return Features.empty(len(rows))
         earlier = self.values[order.name][np.maximum(before, 0)].astype(np.float64)
@@ -168,6 +168,8 @@ class Drawing:
         """Let the last sibling come when it should, and the others not after it."""
         if self.ends is None or column.gap is None:
             return placed
+        if column.delta is None:  # then nothing comes before the first
+            start = np.where(self.siblings.index[rows] > 0, start, np.nan)
         follow = self.siblings.count[rows] - self.siblings.index[rows] - 1
         return within(column, placed, start, self.ends[rows], follow)
 

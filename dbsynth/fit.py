@@ -42,7 +42,7 @@ from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
-from dbsynth.rows import IGNORED, Layout, Values, ordering, pace
+from dbsynth.rows import IGNORED, Layout, Values, order_column, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
@@ -349,7 +349,7 @@ class _TableFit:
         anchors: Mapping[str, Floats],
     ) -> Features:
         """How much time is left until the last sibling, where that is known."""
-        ends, order = ends_of(self.planned, owners, self.known), ordering(layout)
+        ends, order = ends_of(self.planned, owners, self.known), order_column(layout)
         if ends is None or not isinstance(order, DatetimeColumn):
             return Features.empty(len(self.rows))
         own = values[order.name].astype(np.float64)

@@ -102,7 +102,7 @@ class Layout:
         return found
 
 
-def ordering(layout: Layout) -> NumberColumn | DatetimeColumn | None:
+def order_column(layout: Layout) -> NumberColumn | DatetimeColumn | None:
     """The column that orders the rows of one owner, if there is one: always the first."""
     first = layout.columns[0] if layout.columns else None
     if isinstance(first, NumberColumn | DatetimeColumn) and first.gap is not None:
@@ -227,7 +227,7 @@ def within(
     Args:
         column: what they are moments of; says whether siblings may share one.
         placed: (n,) seconds; NaN and infinities stay.
-        start: (n,) what they must not come before.
+        start: (n,) what they must not come before; NaN for nothing.
         end: (n,) midnight of the last sibling's day; NaN if that is unknown.
         follow: (n,) how many siblings come after each.
     """
@@ -238,8 +238,9 @@ def within(
     latest = end + DAY - max(step, 1.0) - follow * step
     moved = np.where(follow == 0, end + placed % DAY, np.minimum(placed, latest))
     if lattice:  # what comes sooner than was drawn stays on the steps that gaps have
-        steps = np.floor((moved - start) / lattice)
-        moved = np.where((follow > 0) & (placed > latest), start + steps * lattice, moved)
+        on_step = start + np.floor((moved - start) / lattice) * lattice
+        is_sooner = (follow > 0) & (placed > latest) & np.isfinite(start)
+        moved = np.where(is_sooner, on_step, moved)
     moved = np.floor(moved / DAY) * DAY if column.unit == "day" else moved
     moved = np.fmax(moved, start + step)
     known: Floats = np.where(np.isfinite(placed) & np.isfinite(end), moved, placed)

@@ -27,7 +27,7 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified, to_total
 from dbsynth.logistic import Logistic
 from dbsynth.model.base import Session, Telling
-from dbsynth.rows import Slot, Values, blank, ordering
+from dbsynth.rows import Slot, Values, blank, order_column
 from dbsynth.schema import TableName
 
 QUICK_TIMES = 2  # how often rows are drawn anew if they can be forced afterwards
@@ -160,7 +160,7 @@ class TiltedDrawing(Drawing):
     @property
     def _is_free_to_end(self) -> bool:
         """Whether wishes are about the days on which siblings come: then no day is the last one."""
-        order = ordering(self.part.layout)
+        order = order_column(self.part.layout)
         return order is not None and any(
             order.name in g.aim.names.values() for g in self.tilt.goals
         )

@@ -272,3 +272,20 @@ def test_more_siblings_than_are_drawn_one_by_one_stay_in_order_and_apart(tmp_pat
     database = drawn(model)
     assert [] == broken_rules(model.plan.schema, database)
     assert 25 * many == len(database[TableName("", "sale")])
+
+
+def test_siblings_of_the_time_before_1970_stay_there(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    with closing(sqlite3.connect(path)) as base:
+        base.executescript(
+            "CREATE TABLE ship (id integer PRIMARY KEY, tons integer NOT NULL);"
+            "CREATE TABLE voyage (id integer PRIMARY KEY, day date NOT NULL,"
+            " ship_id integer NOT NULL REFERENCES ship (id));"
+        )
+        base.executemany("INSERT INTO ship VALUES (?, ?)", [(n, n % 40) for n in range(60)])
+        days = [f"19{50 + n % 9}-{1 + n % 12:02}-{1 + n % 28:02}" for n in range(300)]
+        rows = [(n, day, n % 60) for n, day in enumerate(days)]
+        base.executemany("INSERT INTO voyage VALUES (?, ?, ?)", rows)
+        base.commit()
+    found = drawn(fitted(str(path)))[TableName("", "voyage")].column("day").to_pylist()
+    assert ("1950", "1958") == (str(min(found))[:4], str(max(found))[:4])
