@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
-from dbsynth.conditions import ancestors, chosen_parents
+from dbsynth.bending import Outline, bend, merge
+from dbsynth.codecs import NULL
+from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
 from dbsynth.draft import Scope
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
@@ -26,10 +28,12 @@ from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress
 from dbsynth.rows import Values
+from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Table
+from dbsynth.sketches import OUTLINE
 from dbsynth.state import State
 from dbsynth.structure import Skeleton, draw_part
-from dbsynth.tablemodel import RowsModel, TableModel
+from dbsynth.tablemodel import RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.trees import hang
 from dbsynth.unfolding import decimals_of, draw_document
 from dbsynth.values import from_floats, moments_to_text, placeholders
@@ -113,12 +117,52 @@ class _Attributes:
         chosen = chosen_parents(self.planned, pointers, self.state.known)
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
         codes = skeleton.codes.take(np.arange(start, stop))
+        siblings = skeleton.siblings.part(start, stop)
+        given = Features.join([codes, chosen, above], stop - start)
         drawn = draw_part(
-            self.state, self.planned, self.table, "content", self.part,
-            Features.join([codes, chosen, above], stop - start),
-            skeleton.siblings.part(start, stop), owners, number,
+            self.state, self.planned, self.table, "content", self.part, given, siblings, owners,
+            number,
         )  # fmt: skip
+        drawn |= self._told_by_owners(drawn, owners)
+        whole = [given, self._siblings_seen(drawn, siblings), codes]
+        drawn |= self._outlined(drawn, Features.join(whole, stop - start), number)
         return drawn | self._late(start, stop)
+
+    def _told_by_owners(self, drawn: Values, owners: Ints | None) -> dict[str, Floats | Ints]:
+        """What becomes of numbers and labels so that they keep to what their owners told."""
+        owner = owner_key(self.planned)
+        if owner is None or owners is None:
+            return {}
+        told = self.state.known.sketches.get(owner.parent, {})
+        edge = edge_name(self.planned.name, owner.name)
+        found: dict[str, Floats | Ints] = {}
+        for column in self.part.layout.columns:
+            own = {p: told.get(sketch_name(edge, column.name, p)) for p in (*OUTLINE, "distinct")}
+            *ends, distinct = own.values()
+            if isinstance(column, CategoryColumn) and distinct is not None:
+                labels = drawn[column.name].astype(np.int64)
+                found[column.name] = merge(labels, owners, distinct, (NULL, column.codec.rare))
+            if isinstance(column, NumberColumn) and all(e is not None for e in ends):
+                outline = Outline(*(e for e in ends if e is not None))
+                numbers = drawn[column.name].astype(np.float64)
+                found[column.name] = bend(numbers, owners, outline, column.codec)
+        return found
+
+    def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:
+        if self.skeleton.owners is None:
+            return Features.empty(len(siblings.index))
+        return sibling_state(self.part.layout, drawn, siblings)
+
+    def _outlined(self, drawn: Values, given: Features, number: int) -> Values:
+        """Draw how the children of each row spread, given all that is known of the row."""
+        part = self.model.outline
+        if part is None:
+            return {}
+        own = self.part.layout.features(drawn, len(given))
+        return draw_part(
+            self.state, self.planned, self.table, "outline", part,
+            Features.join([given, own], len(given)), siblings_of(None, len(given)), None, number,
+        )  # fmt: skip
 
     def _late(self, start: int, stop: int) -> dict[str, Ints]:
         """Which rows have a polymorphic reference whose parent is only known later."""
@@ -192,12 +236,14 @@ class _Attributes:
         index = np.flatnonzero(kept)
         drawn = {n: v[index] for n, v in drawn.items()}
         if self.state.is_needed(self.planned.name):
-            own = self.part.layout.features(drawn, len(index))
+            own = [self.part.layout.features(drawn, len(index))]
+            if self.model.outline is not None:
+                own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
-            done.features.append(Features.join([codes, own], len(index)))
+            done.features.append(Features.join([codes, *own], len(index)))
         wanted = {k.name for k in self.planned.keys}
         wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
-        wanted |= {c.name for c in self.part.layout.columns if c.name.startswith("#")}
+        wanted |= {n for n in drawn if n.startswith("#")}
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
         columns = self.state.referenced(self.planned.name)
         if self._waits:

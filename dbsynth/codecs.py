@@ -110,13 +110,18 @@ class NumberCodec:
 
     def rank(self, values: Floats) -> NDArray[np.float32]:
         """Where values stand, from -1 (lowest) to 1 (highest); NULL is 0."""
-        grid = np.unique(np.concatenate([np.asarray(self.spikes), np.asarray(self.curve)]))
+        grid = self.grid
         if len(grid) < 2:
             return np.sign(np.where(is_plain(values), 0.0, np.nan_to_num(values))).astype(
                 np.float32
             )
         place = np.interp(values, grid, np.linspace(-1, 1, len(grid)))
         return np.nan_to_num(place).astype(np.float32)
+
+    @property
+    def grid(self) -> Floats:
+        """All values that were released, ascending."""
+        return np.unique(np.concatenate([np.asarray(self.spikes), np.asarray(self.curve)]))
 
     @property
     def _first_beyond(self) -> int:

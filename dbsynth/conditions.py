@@ -14,7 +14,7 @@ from dbsynth.rows import Layout, Values, position
 from dbsynth.running import Summary
 from dbsynth.sample import owner_key
 from dbsynth.schema import TableName
-from dbsynth.tablemodel import edge_name, last_name
+from dbsynth.tablemodel import edge_name, last_name, sketch_name
 
 
 @dataclass
@@ -24,6 +24,7 @@ class Known:
     features: dict[TableName, Features] = field(default_factory=dict)
     dates: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # seconds
     ends: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # last children's days
+    sketches: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # of children
     pointers: dict[TableName, dict[str, Ints]] = field(default_factory=dict)  # key -> parent row
     codes: dict[TableName, Ints] = field(default_factory=dict)  # cluster of each row
 
@@ -146,6 +147,29 @@ def ends_of(planned: TablePlan, owners: Ints | None, known: Known) -> Floats | N
     if ends is None or len(ends) == 0:
         return None
     return np.where(owners >= 0, ends[np.maximum(owners, 0)], np.nan)
+
+
+KNOTS = ("quarter", "half", "rest")
+LONG = 8  # siblings from which on there are knots
+
+
+def knot(count: Ints, number: int) -> Ints:
+    """Which sibling stands at a quarter, at half, … of so many."""
+    return np.round(number * (count - 1) / (len(KNOTS) + 1)).astype(np.int64)
+
+
+def knots_of(planned: TablePlan, owners: Ints | None, known: Known) -> Floats | None:
+    """The share of the time that is over at each knot of the siblings of (n,) rows: (n, knots)."""
+    owner = owner_key(planned)
+    if owner is None or owners is None:
+        return None
+    told, edge = known.sketches.get(owner.parent, {}), edge_name(planned.name, owner.name)
+    names = [sketch_name(edge, planned.order_by or "", k) for k in KNOTS]
+    if any(n not in told for n in names):
+        return None
+    shares = np.stack([told[n] for n in names], axis=1)
+    shares = np.maximum.accumulate(np.clip(shares, 0.0, 1.0), axis=1)
+    return np.where((owners >= 0)[:, None], shares[np.maximum(owners, 0)], np.nan)
 
 
 def sibling_state(layout: Layout, values: Values, siblings: Siblings) -> Features:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.codecs import NULL
-from dbsynth.conditions import Siblings, plain
+from dbsynth.conditions import LONG, Siblings, knot, plain
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified
@@ -27,6 +27,7 @@ from dbsynth.rows import (
 )
 from dbsynth.running import Summary
 from dbsynth.tablemodel import RowsModel
+from dbsynth.values import DAY
 
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
 BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
@@ -67,6 +68,7 @@ class Drawing:
     has_siblings: bool  # whether the condition of fit had a sibling part
     anchors: Mapping[str, Floats]  # dates of ancestors
     ends: Floats | None  # (n,) the day of the last sibling, if it is known
+    knots: Floats | None  # (n, knots) share of the time that is over at each knot
     required: frozenset[str]  # columns that may not be NULL
     rng: np.random.Generator
 
@@ -136,7 +138,22 @@ class Drawing:
         earlier = self.values[order.name][np.maximum(before, 0)].astype(np.float64)
         start = np.where(before >= 0, earlier, self._given_anchor(order, rows))
         # In a block all rows see what was left, and to how many, when the block began.
-        return pace(start, self.ends[rows], self.siblings.count[rows] - index.min() - 1)
+        return pace(start, *self._next_knot(order, rows, int(index.min())))
+
+    def _next_knot(self, order: DatetimeColumn, rows: Ints, index: int) -> tuple[Floats, Ints]:
+        """The day of the next knot of (n,) rows, or of the last sibling; how far ahead that is."""
+        assert self.ends is not None
+        count, ends = self.siblings.count[rows], self.ends[rows]
+        day, ahead = ends, count - index - 1
+        if self.knots is None or index == 0:
+            return day, ahead
+        first = self.values[order.name][self.siblings.first[rows]].astype(np.float64)
+        for number in range(self.knots.shape[1], 0, -1):
+            at, share = knot(count, number), self.knots[rows, number - 1]
+            is_next = (at > index) & np.isfinite(share) & (count >= LONG)
+            day = np.where(is_next, np.floor((first + share * (ends - first)) / DAY) * DAY, day)
+            ahead = np.where(is_next, at - index, ahead)
+        return day, ahead
 
     def _given_anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
         """What the first sibling is measured from, known before the row; NaN if nothing is."""

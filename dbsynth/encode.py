@@ -117,7 +117,12 @@ class DatetimeColumn:
         return to_floats(text_to_moments(column) if pa.types.is_string(column.type) else column)
 
     def day_features(self, values: Floats) -> Features:
-        """What networks see of the day: token, weekday, day of month, month, where it stands."""
+        """
+        What networks see of the day: its token, weekday, day of the month, month, where it stands.
+
+        And how many days the month has left: what comes at the end of months, or on a fixed day of
+        the next, is so far away.
+        """
         known = np.isfinite(values)
         days = np.floor(np.where(known, values, 0.0) / DAY)
         date = days.astype("int64").astype("datetime64[D]")
@@ -127,11 +132,12 @@ class DatetimeColumn:
             (days.astype(np.int64) + 3) % 7 + 1,
             (date - month).astype(np.int64) + 1,
             month.astype(np.int64) % 12 + 1,
+            ((month + 1).astype("datetime64[D]") - date).astype(np.int64),
         ]
         shown = [parts[0], *(np.where(known, p, 0) for p in parts[1:])]
         codes = np.stack(shown, axis=1).astype(np.int32)
         ranks = self.day.rank(np.where(known, days, values))[:, None]
-        return Features(codes, ranks, (self.day.tokens, 8, 32, 13))
+        return Features(codes, ranks, (self.day.tokens, 8, 32, 13, 32))
 
     def time_features(self, values: Floats) -> Features:
         """What networks see of the time of day: its token, the hour, where it stands."""

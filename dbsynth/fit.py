@@ -46,7 +46,7 @@ from dbsynth.rows import IGNORED, Layout, Values, order_column, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
-from dbsynth.sketches import sketches
+from dbsynth.sketches import Sketch, last_days, outlines
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
 from dbsynth.values import DAY
 
@@ -72,6 +72,8 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
     return Model(plan, tables)
 
 
+OUTLINE_ENGINE = "tree"  # of how children spread, whatever draws the rows themselves
+OUTLINE_SMOOTHING = 4.0  # stronger, and owners are too much alike
 NEAR_SIBLINGS = 8  # how far ahead, on average, training looks for the end of siblings
 _COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
 
@@ -130,12 +132,13 @@ class _TableFit:
             return replace(self, release=Release(self.plan.seed, is_protected=False))._copied()
         owners, siblings = self._owners()
         structure = self._structure(owners, siblings)
-        content = self._content(owners, siblings, structure)
+        content, outline = self._content(owners, siblings, structure)
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
         return TableModel(
             name=name,
             structure=structure,
             content=content,
+            outline=outline,
             clusters=self._cluster(),
             makers=fit_makers(
                 self.table, self.planned, self.rows, self.entities, self.release, _drawn(content)
@@ -252,7 +255,7 @@ class _TableFit:
 
     def _content(
         self, owners: Ints | None, siblings: Siblings, structure: RowsModel | None
-    ) -> RowsModel:
+    ) -> tuple[RowsModel, RowsModel | None]:
         dates = ancestor_dates(self.plan, self.planned, owners, self.known)
         columns: list[ModelledColumn] = []
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
@@ -270,7 +273,7 @@ class _TableFit:
             fanout = counts.astype(np.float64)
             columns.append(self._count_column(name, fanout))
             values[name] = fanout
-        for sketch in sketches(self.plan, self.planned, self.sample, self.entities, self.release):
+        for sketch in self._last_days():
             columns.append(sketch.column)
             values[sketch.column.name] = sketch.values
         layout = Layout(tuple(columns))
@@ -279,13 +282,28 @@ class _TableFit:
             [chosen, self._condition(owners, siblings, layout, values)], len(self.rows)
         )
         anchors = anchor_values(self.plan, self.planned, owners, values, self.known)
-        condition = Features.join(
-            [condition, self._pace(owners, siblings, layout, values, anchors)], len(self.rows)
-        )
-        trained = self._train("content", layout, values, condition, siblings, anchors)
+        left = self._pace(owners, siblings, layout, values, anchors)
+        whole = Features.join([condition, left], len(self.rows))
+        trained = self._train("content", layout, values, whole, siblings, anchors)
         own = layout.features(values, len(self.rows))
-        self._remember(layout, values, Features.join([self._codes(structure), own], len(own)))
-        return trained
+        own = Features.join([self._codes(structure), own], len(own))
+        outline, told = self._outline(Features.join([condition, own], len(own)))
+        self._remember(layout, values, Features.join([own, told], len(own)))
+        return trained, outline
+
+    def _last_days(self) -> list[Sketch]:
+        return last_days(self.plan, self.planned, self.sample, self.entities, self.release)
+
+    def _outline(self, condition: Features) -> tuple[RowsModel | None, Features]:
+        """Learn how the children of each row spread, given all that is known of the row."""
+        found = outlines(self.plan, self.planned, self.sample, self.entities, self.release)
+        if not found or self.engine == "marginal":
+            return None, Features.empty(len(self.rows))
+        layout = Layout(tuple(s.column for s in found))
+        values: Values = {s.column.name: s.values for s in found}
+        alone = siblings_of(None, len(self.rows))
+        trained = self._train("outline", layout, values, condition, alone, {})
+        return trained, layout.features(values, len(self.rows))
 
     def _codes(self, structure: RowsModel | None) -> Features:
         """The features of the keys that were chosen."""
@@ -391,8 +409,10 @@ class _TableFit:
             threshold=self.release.threshold(f"{name}/{part}"),
             seed=stable_seed(self.plan.seed, name, part),
             quality=self.plan.quality,
+            smoothing=OUTLINE_SMOOTHING if part == "outline" else np.inf,
         )
-        engine = self.engine if task.heads and len(self.rows) else "marginal"
+        engine = OUTLINE_ENGINE if part == "outline" else self.engine
+        engine = engine if task.heads and len(self.rows) else "marginal"
         model = find_engine(engine).fit(
             task, lambda done, total: self.progress(Event("fit", name, done, total, part))
         )

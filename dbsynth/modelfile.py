@@ -160,6 +160,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
     return {
         "structure": _part_data(table.structure, f"{prefix}.structure", weights),
         "content": _part_data(table.content, f"{prefix}.content", weights),
+        "outline": _part_data(table.outline, f"{prefix}.outline", weights),
         "has_clusters": table.clusters is not None,
         "makers": table.makers.to_json(),
         "documents": {n: d.to_json() for n, d in table.documents.items()},
@@ -193,6 +194,7 @@ def _table_model(
         name=planned.name,
         structure=_part(data["structure"], f"{prefix}.structure", weights),
         content=_part(data["content"], f"{prefix}.content", weights),
+        outline=_part(data["outline"], f"{prefix}.outline", weights),
         clusters=clusters,
         makers=Makers.from_json(data["makers"]),
         documents={n: Document.from_json(d) for n, d in data["documents"].items()},

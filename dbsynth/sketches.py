@@ -1,33 +1,88 @@
-"""What a row tells of its children before they are there: when the last of them comes."""
+"""What a row tells of its children before they are there: when they come, how numbers spread."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dbsynth.codecs import NumberCodec
-from dbsynth.encode import DatetimeColumn, ModelledColumn
+from dbsynth.conditions import KNOTS, LONG, knot, siblings_of
+from dbsynth.encode import DatetimeColumn, NumberColumn
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.release import Release
 from dbsynth.sample import Sample, owner_key
-from dbsynth.tablemodel import edge_name, last_name
+from dbsynth.tablemodel import edge_name, last_name, sketch_name
 from dbsynth.values import DAY, text_to_moments, to_floats
 
 MIN_SIBLINGS = 2.0  # children per parent on average from which on their last one is worth knowing
+MANY_SIBLINGS = 16.0  # … from which on all parents are told apart by how their children spread
+OUTLINE = ("low", "high", "centre", "spread")
+TWINS = 0.95  # numbers whose ranks correlate so much move together, or not at all
+COMPARED_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
     """A column that is drawn with the parent, and read by its children."""
 
-    column: ModelledColumn
+    column: DatetimeColumn | NumberColumn
     values: Floats  # (n,) of the parent's rows, NaN without children
 
 
-def sketches(
+@dataclass(frozen=True, slots=True)
+class _Children:
+    """The rows of a table that rows of another own, in order."""
+
+    planned: TablePlan
+    edge: str
+    rows: pa.Table  # (m,)
+    pointers: Ints  # (m,) the parent's row, -1 for none
+
+    @property
+    def siblings(self) -> float:
+        """How many rows a parent has, of those that have any."""
+        return len(self.pointers) / max(len(np.unique(self.pointers)), 1)
+
+    def column(self, name: str) -> pa.Array:
+        """A column's values."""
+        return self.rows.column(name).combine_chunks()
+
+    @property
+    def moments(self) -> Floats | None:
+        """The dates by which the rows are ordered, in seconds; None if that is no date."""
+        order = self.planned.order_by
+        if not order or self.planned.columns[order].kind != "datetime":
+            return None
+        data = self.column(order)
+        if pa.types.is_time(data.type):
+            return None
+        return to_floats(text_to_moments(data) if pa.types.is_string(data.type) else data)
+
+    @property
+    def numbers(self) -> dict[str, Floats]:
+        """The numbers that are drawn, but the one that orders the rows and those with a twin."""
+        found = {
+            name: to_floats(self.column(name))
+            for name, treatment in self.planned.columns.items()
+            if treatment.kind == "number"
+            and name != self.planned.order_by
+            and _is_number(self.column(name).type)
+        }
+        twins = _twins(found)
+        return {n: v for n, v in found.items() if n not in twins}
+
+    @property
+    def labels(self) -> list[str]:
+        """The columns of categories."""
+        return [n for n, t in self.planned.columns.items() if t.kind == "category"]
+
+
+def last_days(
     plan: Plan, planned: TablePlan, sample: Sample, entities: Ints, release: Release
 ) -> list[Sketch]:
     """
@@ -41,37 +96,145 @@ def sketches(
         release: the protection in force.
     """
     found = []
-    for child in plan.tables.values():
-        owner = owner_key(child)
-        if owner is None or owner.parent != planned.name or not child.order_by:
+    for children in _owned(plan, planned, sample, MIN_SIBLINGS):
+        moments = children.moments
+        if moments is None:
             continue
-        pointers = sample.parents.get((child.name, owner.name))
-        rows = sample.rows.get(child.name)
-        if pointers is None or rows is None or child.mode != "generate":
-            continue
-        moments = _moments(child, rows)
-        if moments is None or len(pointers) < MIN_SIBLINGS * len(np.unique(pointers)):
-            continue
-        last = _last(moments, pointers, len(entities))
-        name = last_name(edge_name(child.name, owner.name))
-        days = NumberCodec.fit(f"{planned.name}.{name}", np.floor(last / DAY), entities, release)
-        found.append(Sketch(DatetimeColumn(name, days, None), np.floor(last / DAY) * DAY))
+        last = np.floor(_ends(moments, children.pointers, len(entities))[1] / DAY)
+        name = last_name(children.edge)
+        days = NumberCodec.fit(f"{planned.name}.{name}", last, entities, release)
+        found.append(Sketch(DatetimeColumn(name, days, None), last * DAY))
     return found
 
 
-def _moments(child: TablePlan, rows: pa.Table) -> Floats | None:
-    """The dates by which a table's rows are ordered, in seconds; None if it is no date."""
-    if child.columns[child.order_by].kind != "datetime":
-        return None
-    column = rows.column(child.order_by).combine_chunks()
-    if pa.types.is_time(column.type):
-        return None
-    return to_floats(text_to_moments(column) if pa.types.is_string(column.type) else column)
+def outlines(
+    plan: Plan, planned: TablePlan, sample: Sample, entities: Ints, release: Release
+) -> list[Sketch]:
+    """
+    Learn how the children of each row spread, for every table of which it owns many rows.
+
+    Of their numbers the ends, mean and spread; of their dates when a quarter, half, … are there; of
+    their labels how many different ones there are.  Arguments as for `last_days`.
+    """
+    found = []
+    for children in _owned(plan, planned, sample, MANY_SIBLINGS):
+        for column, part, values in _parts(children, len(entities)):
+            if len(np.unique(values[np.isfinite(values)])) < 2:
+                continue
+            name = sketch_name(children.edge, column, part)
+            codec = NumberCodec.fit(f"{planned.name}.{name}", values, entities, release)
+            found.append(Sketch(NumberColumn(name, codec), values))
+    return found
 
 
-def _last(values: Floats, pointers: Ints, parents: int) -> Floats:
-    """The highest of (n,) values of each of so many parents; NaN for none."""
-    known = np.isfinite(values) & (pointers >= 0)
-    highest = np.full(parents, -np.inf)
-    np.maximum.at(highest, pointers[known], values[known])
-    return np.where(np.isfinite(highest), highest, np.nan)
+def outline(values: Floats, groups: Ints, count: int) -> dict[str, Floats]:
+    """
+    Sum up (n,) values of each of `count` groups; NaN where there are none.
+
+    Returns:
+        the mean, of values of which there are but two; else "low" and "high", "centre", where
+        between them the mean is, from 0 to 1, and "spread", how much there is of the widest
+        standard deviation that these allow (Bhatia and Davis, Am. Math. Monthly 107, 2000).
+    """
+    known = np.isfinite(values) & (groups >= 0)
+    v, g = values[known], groups[known]
+    number = np.bincount(g, minlength=count)
+    low, high = _ends(v, g, count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.bincount(g, v, minlength=count) / number
+        if len(np.unique(v)) <= 2:
+            return {"mean": mean}
+        square = np.bincount(g, (v - mean[g]) ** 2, minlength=count) / number
+        is_wide = high > low
+        centre = np.where(is_wide, (mean - low) / (high - low), np.nan)
+        spread = np.where(is_wide, np.sqrt(square / ((mean - low) * (high - mean))), np.nan)
+    return {"low": low, "high": high, "centre": centre, "spread": spread}
+
+
+def _owned(plan: Plan, planned: TablePlan, sample: Sample, siblings: float) -> Iterator[_Children]:
+    """The tables of which this one's rows own at least so many rows each, on average."""
+    for child in plan.tables.values():
+        owner = owner_key(child)
+        if owner is None or owner.parent != planned.name or child.mode != "generate":
+            continue
+        pointers = sample.parents.get((child.name, owner.name))
+        rows = sample.rows.get(child.name)
+        if pointers is None or rows is None:
+            continue
+        children = _Children(child, edge_name(child.name, owner.name), rows, pointers)
+        if children.siblings >= siblings:
+            yield children
+
+
+def _parts(children: _Children, count: int) -> Iterator[tuple[str, str, Floats]]:
+    """Column, what is told of it, and (count,) values."""
+    moments = children.moments
+    if moments is not None:
+        for part, values in _knots(moments, children.pointers, count).items():
+            yield children.planned.order_by, part, values
+    for column, own in children.numbers.items():
+        for part, values in outline(own, children.pointers, count).items():
+            yield column, part, values
+    for column in children.labels:
+        yield column, "distinct", _distinct(children.column(column), children.pointers, count)
+
+
+def _knots(moments: Floats, pointers: Ints, count: int) -> dict[str, Floats]:
+    """How much of the time between its first and last row is over at each knot of a group."""
+    siblings = siblings_of(pointers, len(pointers))
+    starts = np.flatnonzero((siblings.index == 0) & (siblings.count >= LONG) & (pointers >= 0))
+    rows = siblings.count[starts]
+    first, last = moments[starts], moments[starts + rows - 1]
+    found = {}
+    for number, name in enumerate(KNOTS, 1):
+        share = np.full(count, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            over = (moments[starts + knot(rows, number)] - first) / (last - first)
+        share[pointers[starts]] = np.where(last > first, over, np.nan)
+        found[name] = share
+    return found
+
+
+def _distinct(labels: pa.Array, groups: Ints, count: int) -> Floats:
+    """How many different labels each group has."""
+    codes = np.asarray(pc.fill_null(labels.dictionary_encode().indices, -1)).astype(np.int64)
+    known = (codes >= 0) & (groups >= 0)
+    size = int(codes.max(initial=0)) + 1
+    pairs = np.unique(groups[known] * size + codes[known])
+    return np.bincount(pairs // size, minlength=count).astype(np.float64)
+
+
+def _twins(numbers: dict[str, Floats]) -> set[str]:
+    """The columns that nearly follow from one another."""
+    found = set()
+    for name, values in numbers.items():
+        for other, theirs in numbers.items():
+            if name < other and abs(_correlation(values, theirs)) >= TWINS:
+                found |= {name, other}
+    return found
+
+
+def _correlation(a: Floats, b: Floats) -> float:
+    """Spearman's, of the rows that have both."""
+    both = np.flatnonzero(np.isfinite(a) & np.isfinite(b))
+    both = both[:: len(both) // COMPARED_ROWS + 1]
+    if len(both) < 2:
+        return 0.0
+    x, y = (np.unique(v[both], return_inverse=True)[1].astype(np.float64) for v in (a, b))
+    spread = float(x.std() * y.std())
+    return float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread else 0.0
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    )
+
+
+def _ends(values: Floats, groups: Ints, count: int) -> tuple[Floats, Floats]:
+    """The lowest and highest of (n,) values of each group; NaN for none."""
+    known = np.isfinite(values) & (groups >= 0)
+    low, high = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(low, groups[known], values[known])
+    np.maximum.at(high, groups[known], values[known])
+    return np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)

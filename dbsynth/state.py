@@ -101,6 +101,10 @@ class State:
         }
         dates = self.known.dates[name]
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
+        told = model.outline.layout.columns if model.outline else ()
+        self.known.sketches[name] = {
+            c.name: values[c.name].astype(np.float64) for c in told if c.name in values
+        }
         for key in self.plan.tables[name].keys:
             if key.role == "backfill" and key.name in values:
                 self.presence[name, key.name] = values[key.name].astype(np.int64)

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from dbsynth.conditions import Siblings, ancestor_dates, ancestors, climb, ends_of, siblings_of
+from dbsynth.conditions import (
+    Siblings,
+    ancestor_dates,
+    ancestors,
+    climb,
+    ends_of,
+    knots_of,
+    siblings_of,
+)
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn
 from dbsynth.features import Features, Floats, Ints
@@ -71,6 +79,7 @@ def draw_part(
         has_siblings=owners is not None,
         anchors=ancestor_dates(state.plan, planned, owners, state.known),
         ends=ends_of(planned, owners, state.known),
+        knots=knots_of(planned, owners, state.known),
         required=frozenset(columns | keys),
         rng=state.rng(table.name, name, number),
     ).draw()

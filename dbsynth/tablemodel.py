@@ -51,6 +51,7 @@ class TableModel:
     name: TableName
     structure: RowsModel | None = None  # keys other than the owner's
     content: RowsModel | None = None  # attributes, then how many children
+    outline: RowsModel | None = None  # what rows tell of numbers of their children
     clusters: Clusters | None = None  # where other tables choose these rows by kind
     makers: Makers = field(default_factory=Makers)
     documents: Mapping[str, Document] = field(default_factory=dict)  # by column
@@ -76,6 +77,11 @@ def edge_name(child: TableName, key: str) -> str:
 def last_name(edge: str) -> str:
     """The name of the day on which the last child row along an edge comes."""
     return f"{edge}~last"
+
+
+def sketch_name(edge: str, column: str, part: str) -> str:
+    """The name of a part of what a row tells of a number of its children along an edge."""
+    return f"{edge}~{column}~{part}"
 
 
 def spread_out(features: Features) -> NDArray[np.float32]:

@@ -282,6 +282,7 @@ class TiltedDrawing(Drawing):
             has_siblings=False,
             anchors={name: dates[pairs] for name, dates in self.anchors.items()},
             ends=None if self.ends is None or self._is_free_to_end else self.ends[pairs],
+            knots=None,  # only looked at in conditions
             required=self.required,
             rng=self.rng,
             allowed=allowed,

@@ -35,6 +35,7 @@ class FitTask:
     threshold: int  # how many different entities a statistic that is kept needs
     seed: int
     quality: Quality
+    smoothing: float = np.inf  # how many rows like others' trees may imagine, at most
 
 
 class Session(Protocol):

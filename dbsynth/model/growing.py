@@ -50,6 +50,7 @@ class Size:
 
     trees: int
     rows: int  # that a tree is grown on, at most
+    imagined: float = np.inf  # rows like the parent's, at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +132,7 @@ def grow(rows: Rows, size: Size, seed: int) -> Forest:
             trees.append(_tree(answers, points, chosen, rows, int(rng.integers(2**31))))
             bags.append(bag)
     levels = Levels.of(rows)
-    imagined = _best(trees, bags, rows, levels)
+    imagined = np.minimum(_best(trees, bags, rows, levels), size.imagined)
     return _together(questions, trees, [_shares(t, rows, levels, imagined) for t in trees])
 
 

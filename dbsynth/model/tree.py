@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ def fit(task: FitTask, report: Callable[[int, int], None]) -> TreeModel:
     """Grow trees for each head, on the condition and the slots before its own."""
     inputs, seen = Inputs.of(task), whole(task)
     _, entities = np.unique(task.entities, return_inverse=True)
+    size = replace(SIZES[task.quality], imagined=task.smoothing)
     forests = []
     for head, (slot, tokens) in enumerate(task.heads):
         used = np.flatnonzero(task.targets[head] >= 0)
@@ -81,7 +82,7 @@ def fit(task: FitTask, report: Callable[[int, int], None]) -> TreeModel:
             may_grow=~task.held_out[used],
             threshold=task.threshold,
         )
-        forests.append(grow(rows, SIZES[task.quality], stable_seed(task.seed, "head", head)))
+        forests.append(grow(rows, size, stable_seed(task.seed, "head", head)))
         report(head + 1, len(task.heads))
     return TreeModel(inputs, tuple(s for s, _ in task.heads), tuple(forests))
 
