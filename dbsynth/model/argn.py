@@ -28,16 +28,20 @@ class Budget:
 
     units: int
     visits: int  # row visits at most
+    work: float  # row visits times weights at most: wide tables are gone through less often
     epochs: int  # over small tables, at most
-    patience: int  # evaluations without gain before the rate is halved
+    patience: int  # evaluations without gain before the rate is lowered
 
 
 BUDGETS: Mapping[Quality, Budget] = {
-    "fast": Budget(units=48, visits=400_000, epochs=20, patience=1),
-    "balanced": Budget(units=96, visits=1_500_000, epochs=40, patience=2),
-    "max": Budget(units=160, visits=6_000_000, epochs=100, patience=4),
+    "fast": Budget(units=48, visits=150_000, work=6e10, epochs=20, patience=1),
+    "balanced": Budget(units=96, visits=600_000, work=7e11, epochs=40, patience=2),
+    "max": Budget(units=160, visits=3_000_000, work=1e13, epochs=100, patience=4),
 }
-RATE, LAST_RATE = 3e-3, 2e-4
+FEWEST_VISITS = 50_000  # however wide a table
+RATE, LAST_RATE = 1e-2, 7e-4
+BATCH = (32, 512)  # rows of a step, at least and at most; in between, STEPS of them an epoch
+STEPS = 128
 LEAST_DROPOUT, MOST_DROPOUT, DECAY = 0.1, 0.35, 0.3
 BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropout grows
 EVALUATED_ROWS = 20_000
@@ -184,7 +188,12 @@ class _Data:
 
 
 def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
-    """Go through shuffled rows until the held-out loss stops falling or the budget is spent."""
+    """
+    Go through shuffled rows until the held-out loss stops falling or the budget is spent.
+
+    The rate falls to nothing with the budget, and sooner where the held-out loss does not fall: a
+    high rate that fades brings in a third of the visits what a low one brings.
+    """
     data = _Data(
         _tensors(task.condition),
         [_tensors(s) for s in task.slots],
@@ -195,14 +204,15 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
     if len(held_out) > EVALUATED_ROWS:
         held_out = held_out[torch.randperm(len(held_out))[:EVALUATED_ROWS]]
     compared = learned[torch.randperm(len(learned))[: max(1, len(held_out))]]
-    size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / 60))), 32, 512))
-    total = min(budget.visits, budget.epochs * len(learned))
+    size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / STEPS))), *BATCH))
+    total = _visits(net, budget, len(learned))
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
-    best, weights, stale, seen, dropout = float("inf"), None, 0, 0, LEAST_DROPOUT
-    while seen < total and optimizer.param_groups[0]["lr"] > LAST_RATE:
+    best, weights, stale, seen, dropout, rate = float("inf"), None, 0, 0, LEAST_DROPOUT, RATE
+    while seen < total and rate > LAST_RATE:
         for rows in torch.randperm(len(learned)).split(size):
-            if len(rows) < min(8, size, len(learned)) and seen:
+            if seen >= total or (len(rows) < min(8, size, len(learned)) and seen):
                 continue
+            optimizer.param_groups[0]["lr"] = rate * (1 - seen / total)
             _step(net, optimizer, data.loss(net, learned[rows], dropout))
             seen += len(rows)
         report(min(seen, total), total)
@@ -215,13 +225,20 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
             continue
         stale += 1
         if stale >= budget.patience:
-            optimizer.param_groups[0]["lr"] /= 2.5
+            rate /= 2.5
             stale = 0
             if weights is not None:
                 net.load_state_dict(weights)
     if weights is not None:
         net.load_state_dict(weights)
     report(total, total)
+
+
+def _visits(net: RowNet, budget: Budget, rows: int) -> int:
+    """How many row visits there are to be: what a table costs is bounded, however wide and long."""
+    weights = sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear))
+    affordable = max(FEWEST_VISITS, int(budget.work / weights))
+    return min(budget.visits, affordable, budget.epochs * rows)
 
 
 def _step(net: RowNet, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
