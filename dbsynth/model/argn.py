@@ -34,7 +34,7 @@ class Budget:
 
 
 BUDGETS: Mapping[Quality, Budget] = {
-    "fast": Budget(units=48, visits=120_000, work=5e10, epochs=20, patience=1),
+    "fast": Budget(units=48, visits=200_000, work=4e10, epochs=20, patience=1),
     "balanced": Budget(units=96, visits=600_000, work=7e11, epochs=40, patience=2),
     "max": Budget(units=160, visits=3_000_000, work=1e13, epochs=100, patience=4),
 }
