@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbsynth.model.argn import BUDGETS, FEWEST_VISITS, _visits
+from dbsynth.model.argn import BUDGETS, DECAY, FEWEST_VISITS, MOST_NORM, _AdamW, _visits
 from dbsynth.model.net import NetShape, RowNet, _dropped, _Embed
 
 
@@ -58,3 +61,35 @@ def test_codes_that_share_a_table_have_rows_of_their_own() -> None:
     assert changed[narrow : 2 * narrow].all()
     assert not changed[:narrow].any()
     assert not changed[2 * narrow :].any()
+
+
+def test_steps_are_those_of_torchs_own_optimizer() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        own, other = a_net(10), a_net(10)
+        other.load_state_dict(own.state_dict())
+        codes, floats = torch.randint(0, 4, (50, 3)), torch.rand(50, 10)
+    ours = _AdamW(own)
+    theirs = torch.optim.AdamW(other.parameters(), weight_decay=DECAY, fused=True)
+    for number in range(5):
+        rate = 0.01 / (1 + number)
+        ours.step(own.hidden(codes, floats).square().mean(), rate)
+        theirs.param_groups[0]["lr"] = rate
+        theirs.zero_grad()
+        other.hidden(codes, floats).square().mean().backward()
+        torch.nn.utils.clip_grad_norm_(other.parameters(), MOST_NORM)
+        theirs.step()
+    assert all(map(torch.equal, own.parameters(), other.parameters()))
+
+
+def test_learning_does_not_load_torchs_compiler() -> None:
+    code = """
+import sys, torch
+from dbsynth.model.argn import _AdamW
+from dbsynth.model.net import NetShape, RowNet
+net = RowNet(NetShape((2,), 1, ((2,),), (0,), ((0, 2),)))
+_AdamW(net).step(net.hidden(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1)).sum(), 0.01)
+print("torch._dynamo.symbolic_convert" in sys.modules)
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"

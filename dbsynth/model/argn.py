@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.adamw import adamw
 
 from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Quality, Tensors
@@ -43,6 +44,7 @@ RATE, LAST_RATE = 1e-2, 7e-4
 BATCH = (32, 512)  # rows of a step, at least and at most; in between, STEPS of them an epoch
 STEPS = 128
 LEAST_DROPOUT, MOST_DROPOUT, DECAY = 0.1, 0.35, 0.3
+MOST_NORM = 5.0  # of a gradient
 BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropout grows
 EVALUATED_ROWS = 20_000
 
@@ -206,14 +208,13 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
     compared = learned[torch.randperm(len(learned))[: max(1, len(held_out))]]
     size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / STEPS))), *BATCH))
     total = _visits(net, budget, len(learned))
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
+    optimizer = _AdamW(net)
     best, weights, stale, seen, dropout, rate = float("inf"), None, 0, 0, LEAST_DROPOUT, RATE
     while seen < total and rate > LAST_RATE:
         for rows in torch.randperm(len(learned)).split(size):
             if seen >= total or (len(rows) < min(8, size, len(learned)) and seen):
                 continue
-            optimizer.param_groups[0]["lr"] = rate * (1 - seen / total)
-            _step(net, optimizer, data.loss(net, learned[rows], dropout))
+            optimizer.step(data.loss(net, learned[rows], dropout), rate * (1 - seen / total))
             seen += len(rows)
         report(min(seen, total), total)
         # Without held-out rows there is nothing to compare: the whole budget is used.
@@ -241,11 +242,38 @@ def _visits(net: RowNet, budget: Budget, rows: int) -> int:
     return min(budget.visits, affordable, budget.epochs * rows)
 
 
-def _step(net: RowNet, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-    optimizer.step()
+class _AdamW:
+    """
+    AdamW with decoupled decay, one fused step after another.
+
+    torch's own class loads its compiler on first use, which takes longer than a small table.
+    """
+
+    def __init__(self, net: RowNet) -> None:
+        self.weights: list[Tensor] = list(net.parameters())
+        self.means = [torch.zeros_like(w) for w in self.weights]
+        self.squares = [torch.zeros_like(w) for w in self.weights]
+        self.steps = [torch.zeros(()) for _ in self.weights]
+
+    def step(self, loss: Tensor, rate: float) -> None:
+        """Follow the gradient of a loss."""
+        for weight in self.weights:
+            weight.grad = None
+        loss.backward()
+        used = [i for i, w in enumerate(self.weights) if w.grad is not None]
+        weights = [self.weights[i] for i in used]
+        torch.nn.utils.clip_grad_norm_(weights, MOST_NORM)
+        with torch.no_grad():
+            adamw(
+                weights,
+                [w.grad for w in weights if w.grad is not None],
+                [self.means[i] for i in used],
+                [self.squares[i] for i in used],
+                [],
+                [self.steps[i] for i in used],
+                fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=DECAY,
+                eps=1e-8, maximize=False,
+            )  # fmt: skip
 
 
 def _dropout(held_out: float, learned: float) -> float:
