@@ -35,8 +35,7 @@ def fit_clusters(
     for _ in range(ROUNDS):
         nearest = _nearest(spread, centres)
         rows = np.bincount(nearest, minlength=len(centres))
-        total = np.zeros_like(centres)
-        np.add.at(total, nearest, spread)
+        total = (nearest == np.arange(len(centres))[:, None]).astype(np.float32) @ spread
         centres = np.where(rows[:, None] > 0, total / np.maximum(rows, 1)[:, None], centres)
     support = release.support(_nearest(spread, centres), entities, len(centres))
     released = centres[support >= release.threshold(statistic)]

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.adamw import adamw
 
 from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Quality, Tensors
@@ -28,17 +29,22 @@ class Budget:
 
     units: int
     visits: int  # row visits at most
+    work: float  # row visits times weights at most: wide tables are gone through less often
     epochs: int  # over small tables, at most
-    patience: int  # evaluations without gain before the rate is halved
+    patience: int  # evaluations without gain before the rate is lowered
 
 
 BUDGETS: Mapping[Quality, Budget] = {
-    "fast": Budget(units=48, visits=400_000, epochs=20, patience=1),
-    "balanced": Budget(units=96, visits=1_500_000, epochs=40, patience=2),
-    "max": Budget(units=160, visits=6_000_000, epochs=100, patience=4),
+    "fast": Budget(units=48, visits=200_000, work=4e10, epochs=20, patience=1),
+    "balanced": Budget(units=96, visits=600_000, work=7e11, epochs=40, patience=2),
+    "max": Budget(units=160, visits=3_000_000, work=1e13, epochs=100, patience=4),
 }
-RATE, LAST_RATE = 3e-3, 2e-4
+FEWEST_VISITS = 50_000  # however wide a table
+RATE, LAST_RATE = 1e-2, 7e-4
+BATCH = (32, 512)  # rows of a step, at least and at most; in between, STEPS of them an epoch
+STEPS = 128
 LEAST_DROPOUT, MOST_DROPOUT, DECAY = 0.1, 0.35, 0.3
+MOST_NORM = 5.0  # of a gradient
 BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropout grows
 EVALUATED_ROWS = 20_000
 
@@ -184,7 +190,12 @@ class _Data:
 
 
 def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
-    """Go through shuffled rows until the held-out loss stops falling or the budget is spent."""
+    """
+    Go through shuffled rows until the held-out loss stops falling or the budget is spent.
+
+    The rate falls to nothing with the budget, and sooner where the held-out loss does not fall: a
+    high rate that fades brings in a third of the visits what a low one brings.
+    """
     data = _Data(
         _tensors(task.condition),
         [_tensors(s) for s in task.slots],
@@ -195,15 +206,15 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
     if len(held_out) > EVALUATED_ROWS:
         held_out = held_out[torch.randperm(len(held_out))[:EVALUATED_ROWS]]
     compared = learned[torch.randperm(len(learned))[: max(1, len(held_out))]]
-    size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / 60))), 32, 512))
-    total = min(budget.visits, budget.epochs * len(learned))
-    optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY, fused=True)
-    best, weights, stale, seen, dropout = float("inf"), None, 0, 0, LEAST_DROPOUT
-    while seen < total and optimizer.param_groups[0]["lr"] > LAST_RATE:
+    size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / STEPS))), *BATCH))
+    total = _visits(net, budget, len(learned))
+    optimizer = _AdamW(net)
+    best, weights, stale, seen, dropout, rate = float("inf"), None, 0, 0, LEAST_DROPOUT, RATE
+    while seen < total and rate > LAST_RATE:
         for rows in torch.randperm(len(learned)).split(size):
-            if len(rows) < min(8, size, len(learned)) and seen:
+            if seen >= total or (len(rows) < min(8, size, len(learned)) and seen):
                 continue
-            _step(net, optimizer, data.loss(net, learned[rows], dropout))
+            optimizer.step(data.loss(net, learned[rows], dropout), rate * (1 - seen / total))
             seen += len(rows)
         report(min(seen, total), total)
         # Without held-out rows there is nothing to compare: the whole budget is used.
@@ -215,7 +226,7 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
             continue
         stale += 1
         if stale >= budget.patience:
-            optimizer.param_groups[0]["lr"] /= 2.5
+            rate /= 2.5
             stale = 0
             if weights is not None:
                 net.load_state_dict(weights)
@@ -224,11 +235,45 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
     report(total, total)
 
 
-def _step(net: RowNet, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-    optimizer.step()
+def _visits(net: RowNet, budget: Budget, rows: int) -> int:
+    """How many row visits there are to be: what a table costs is bounded, however wide and long."""
+    weights = sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear))
+    affordable = max(FEWEST_VISITS, int(budget.work / weights))
+    return min(budget.visits, affordable, budget.epochs * rows)
+
+
+class _AdamW:
+    """
+    AdamW with decoupled decay, one fused step after another.
+
+    torch's own class loads its compiler on first use, which takes longer than a small table.
+    """
+
+    def __init__(self, net: RowNet) -> None:
+        self.weights: list[Tensor] = list(net.parameters())
+        self.means = [torch.zeros_like(w) for w in self.weights]
+        self.squares = [torch.zeros_like(w) for w in self.weights]
+        self.steps = [torch.zeros(()) for _ in self.weights]
+
+    def step(self, loss: Tensor, rate: float) -> None:
+        """Follow the gradient of a loss."""
+        for weight in self.weights:
+            weight.grad = None
+        loss.backward()
+        used = [i for i, w in enumerate(self.weights) if w.grad is not None]
+        weights = [self.weights[i] for i in used]
+        torch.nn.utils.clip_grad_norm_(weights, MOST_NORM)
+        with torch.no_grad():
+            adamw(
+                weights,
+                [w.grad for w in weights if w.grad is not None],
+                [self.means[i] for i in used],
+                [self.squares[i] for i in used],
+                [],
+                [self.steps[i] for i in used],
+                fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=DECAY,
+                eps=1e-8, maximize=False,
+            )  # fmt: skip
 
 
 def _dropout(held_out: float, learned: float) -> float:
