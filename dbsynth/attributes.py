@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import ancestors, chosen_parents
+from dbsynth.copying import Taken, gate_name, reached, take_over
 from dbsynth.draft import Scope
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
@@ -76,8 +77,9 @@ class _Attributes:
         mender = self._mender()
         done = _Done()
         for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
-            drawn = self._chunk(start, stop, number)
-            rows = self._assemble(drawn, start, stop)
+            taken = self._taken(start, stop)
+            drawn = self._chunk(start, stop, number, taken)
+            rows = self._assemble(drawn, taken, start, stop)
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)
@@ -105,7 +107,23 @@ class _Attributes:
         late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
         return frozenset(late - {c for columns in done for c in columns})
 
-    def _chunk(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+    def _taken(self, start: int, stop: int) -> dict[str, Taken]:
+        """What stands above rows start..stop, for the columns that repeat it."""
+        state, found = self.state, {}
+        for name, treatment in self.planned.columns.items():
+            if (origin := treatment.copies) is not None:
+                first = self.skeleton.pointers[origin.via[0]][start:stop]
+                rows = reached(
+                    state.plan, self.table.name, origin, first,
+                    lambda table, key: state.known.pointers[table][key],
+                )  # fmt: skip
+                above = state.keys[origin.table][origin.column]
+                found[name] = take_over(self.table.column(name), above, rows)
+        return found
+
+    def _chunk(
+        self, start: int, stop: int, number: int, taken: Mapping[str, Taken]
+    ) -> dict[str, Floats | Ints]:
         """Draw rows start..stop of the content layout."""
         skeleton = self.skeleton
         owners = None if skeleton.owners is None else skeleton.owners[start:stop]
@@ -117,6 +135,7 @@ class _Attributes:
             self.state, self.planned, self.table, "content", self.part,
             Features.join([codes, chosen, above], stop - start),
             skeleton.siblings.part(start, stop), owners, number,
+            {c.name: taken[c.name].working(c) for c in self.part.layout.columns if c.name in taken},
         )  # fmt: skip
         return drawn | self._late(start, stop)
 
@@ -130,7 +149,9 @@ class _Attributes:
             if k.name in late
         }
 
-    def _assemble(self, drawn: Values, start: int, stop: int) -> pa.Table:
+    def _assemble(
+        self, drawn: Values, taken: Mapping[str, Taken], start: int, stop: int
+    ) -> pa.Table:
         """Turn one chunk's working values into the table's columns."""
         fitted = {c.name: c for c in self.part.layout.columns}
         columns: dict[str, pa.Array] = {}
@@ -141,6 +162,8 @@ class _Attributes:
                 columns[column.name] = found.codec.decode(tokens, arrow_type(column.type))
             elif isinstance(found, NumberColumn | DatetimeColumn):
                 columns[column.name] = _to_arrow(found, drawn[column.name], column)
+            if column.name in columns:
+                columns[column.name] = _copied(column.name, columns[column.name], drawn, taken)
         made = make_columns(
             self.model.makers, self.table, self.planned, columns, self.state.seed, start,
             stop - start,
@@ -151,7 +174,8 @@ class _Attributes:
             missing = pa.array(drawn[name] == 0) if name in fitted else None
             is_masked = missing is not None and isinstance(fitted[name], PresenceColumn)
             nothing = pa.scalar(None, values.type)
-            columns[name] = pc.if_else(missing, nothing, values) if is_masked else values
+            masked = pc.if_else(missing, nothing, values) if is_masked else values
+            columns[name] = _copied(name, masked, drawn, taken)
         for column in self.table.written_columns:
             if column.name not in columns:
                 columns[column.name] = self._key_column(column, start, stop)
@@ -244,6 +268,14 @@ class _Attributes:
                 if now is not before.column(column.name):
                     values[column.name] = column.values(now.combine_chunks())
         return whole
+
+
+def _copied(name: str, own: pa.Array, drawn: Values, taken: Mapping[str, Taken]) -> pa.Array:
+    """Take over what stands above, in the rows where a column is to repeat it."""
+    if name not in taken:
+        return own
+    gate, above = drawn.get(gate_name(name)), taken[name]
+    return above.over(own, above.here if gate is None else above.here & (gate == 1))
 
 
 def _to_arrow(

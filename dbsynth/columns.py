@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,7 @@ class ColumnFit:
     rows: pa.Table  # (n,) sampled
     entities: Ints  # (n,)
     release: Release
+    shown: Mapping[str, Floats] = field(default_factory=dict)  # numbers that copies of them show
 
     def learned(self) -> list[Column]:
         """The columns of which the network draws something, the sorting one first."""
@@ -43,6 +44,7 @@ class ColumnFit:
             for c in self.table.written_columns
             if kinds[c.name].kind in ("category", "number", "datetime")
             or (kinds[c.name].kind != "foreign key" and self._has_nulls(c))
+            or kinds[c.name].copies is not None
         ]
         return sorted(found, key=lambda c: c.name != self.planned.order_by)
 
@@ -113,7 +115,10 @@ class ColumnFit:
         family = column.type.family if column.type.kind == "other" else ""
         values = numerals.read(data, column.type) if family else to_floats(data)
         limits = bounds(self.table, column.name, self.dialect)
-        codec = NumberCodec.fit(statistic, values, self.entities, self.release, _range(*limits))
+        codec = NumberCodec.fit(
+            statistic, values, self.entities, self.release, _range(*limits),
+            self.shown.get(column.name),
+        )  # fmt: skip
         if siblings is None:
             return NumberColumn(column.name, codec, family=family)
         plain = np.where(is_plain(values), values, np.nan)

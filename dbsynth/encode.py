@@ -55,7 +55,7 @@ class CategoryColumn:
 
 @dataclass(frozen=True, slots=True)
 class PresenceColumn:
-    """Only whether there is a value (1) or NULL (0); what it is, is made elsewhere."""
+    """Whether there is a value (1) or NULL (0), or a copied one (1) or an own; made elsewhere."""
 
     name: str
 

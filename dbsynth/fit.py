@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ from dbsynth.conditions import (
     sibling_state,
     siblings_of,
 )
+from dbsynth.copying import Flags, gate_name, reached, take_over, unsaid
 from dbsynth.documents import Document
 from dbsynth.encode import (
     CategoryColumn,
@@ -48,7 +50,7 @@ from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
 from dbsynth.sketches import sketches
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
-from dbsynth.values import DAY
+from dbsynth.values import DAY, to_floats
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
@@ -108,7 +110,26 @@ class _TableFit:
             self.rows,
             self.entities,
             self.release,
+            self._shown,
         )
+
+    @cached_property
+    def _shown(self) -> dict[str, Floats]:
+        """Numbers that rows of enough entities show, because they copy them from these rows."""
+        found: dict[str, list[Floats]] = {}
+        for child in self.plan.tables.values():
+            for column, treatment in child.columns.items():
+                origin = treatment.copies
+                if origin is None or origin.table != self.planned.name:
+                    continue
+                if treatment.kind == "number" and child.name in self.sample.rows:
+                    values = self.sample.rows[child.name].column(column).combine_chunks()
+                    statistic, entities = f"{child.name}.{column}", self.sample.entities[child.name]
+                    labels, _ = self.release.labels(statistic, values, entities)
+                    found.setdefault(origin.column, []).append(
+                        to_floats(pa.array(labels, values.type))
+                    )
+        return {name: np.unique(np.concatenate(parts)) for name, parts in found.items()}
 
     @property
     def engine(self) -> str:
@@ -256,7 +277,15 @@ class _TableFit:
         dates = ancestor_dates(self.plan, self.planned, owners, self.known)
         columns: list[ModelledColumn] = []
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
+        untold: dict[str, Flags] = {}
         for column in self._columns.learned():
+            if self.planned.columns[column.name].copies is not None:
+                same, here = self._repeated(column)
+                untold[column.name] = same
+                if not same[here].all():
+                    gate = gate_name(column.name)
+                    columns.append(PresenceColumn(gate))
+                    values[gate], untold[gate] = same.astype(np.int64), ~here
             fitted = self._columns.fit(column, siblings, dates | _moments(columns, values))
             columns.append(fitted)
             values[column.name] = fitted.values(self._columns.values(column.name))
@@ -282,10 +311,25 @@ class _TableFit:
         condition = Features.join(
             [condition, self._pace(owners, siblings, layout, values, anchors)], len(self.rows)
         )
-        trained = self._train("content", layout, values, condition, siblings, anchors)
+        trained = self._train("content", layout, values, condition, siblings, anchors, untold)
         own = layout.features(values, len(self.rows))
         self._remember(layout, values, Features.join([self._codes(structure), own], len(own)))
         return trained
+
+    def _repeated(self, column: Column) -> tuple[Flags, Flags]:
+        """In which rows a column is the same as its origin, and where it could be."""
+        origin = self.planned.columns[column.name].copies
+        assert origin is not None
+        parents = self.sample.parents
+        first = parents[self.planned.name, origin.via[0]]
+        rows = reached(
+            self.plan, self.planned.name, origin, first, lambda table, key: parents[table, key]
+        )
+        above = self.sample.rows.get(origin.table)
+        if above is None:
+            return np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+        taken = take_over(column, above.column(origin.column), rows)
+        return taken.is_same(self._columns.values(column.name)), taken.here
 
     def _codes(self, structure: RowsModel | None) -> Features:
         """The features of the keys that were chosen."""
@@ -373,10 +417,12 @@ class _TableFit:
         condition: Features,
         siblings: Siblings,
         anchors: Mapping[str, Floats],
+        untold: Mapping[str, Flags] | None = None,
     ) -> RowsModel:
         slots = layout.slots
         name = f"{self.planned.name}"
         targets = layout.targets(values, anchors, siblings.previous)
+        targets = unsaid(layout, targets, untold or {})
         if not self._may_learn:  # nothing counts: every token is as likely as the next
             targets = [np.full(len(t), IGNORED, np.int64) for t in targets]
         task = FitTask(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from dbsynth.conditions import Siblings, ancestor_dates, ancestors, climb, ends_of, siblings_of
+from dbsynth.copying import Given
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn
 from dbsynth.features import Features, Floats, Ints
@@ -59,6 +61,7 @@ def draw_part(
     siblings: Siblings,
     owners: Ints | None,
     number: int,
+    copies: Mapping[str, Given] | None = None,
 ) -> dict[str, Floats | Ints]:
     """Draw one chunk of a layout: (n,) working values by column name."""
     columns = {c.name for c in table.columns if not c.is_nullable}
@@ -72,6 +75,7 @@ def draw_part(
         anchors=ancestor_dates(state.plan, planned, owners, state.known),
         ends=ends_of(planned, owners, state.known),
         required=frozenset(columns | keys),
+        copies=copies or {},
         rng=state.rng(table.name, name, number),
     ).draw()
 

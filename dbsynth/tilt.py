@@ -283,6 +283,7 @@ class TiltedDrawing(Drawing):
             anchors={name: dates[pairs] for name, dates in self.anchors.items()},
             ends=None if self.ends is None or self._is_free_to_end else self.ends[pairs],
             required=self.required,
+            copies={name: given.take(pairs) for name, given in self.copies.items()},
             rng=self.rng,
             allowed=allowed,
         )

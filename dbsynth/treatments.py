@@ -27,6 +27,19 @@ KINDS: tuple[TreatmentKind, ...] = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the value of another row stands: the keys that lead there, its table and column."""
+
+    via: tuple[str, ...]  # names of keys, one after the other
+    table: TableName
+    column: str
+
+    def __str__(self) -> str:
+        """As plans say it: "customers.city via fk_orders_customers"."""
+        return f"{self.table}.{self.column} via {' > '.join(self.via)}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
     """
@@ -41,6 +54,7 @@ class Treatment:
     semantic: str = ""
     evidence: str = ""  # one phrase without any value of the source
     is_unique: bool = False  # alone unique over the table
+    copies: Origin | None = None  # whose value it mostly is; else it is made as `kind` says
 
 
 Treatments = Mapping[TableName, Mapping[str, Treatment]]
