@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.arrow import can_hold
-from dbsynth.features import Ints
+from dbsynth.features import Ints, climb
 from dbsynth.limits import allowed_labels
 from dbsynth.ownership import Facts
 from dbsynth.plan import KeyPlan, TableMode, climbs
@@ -92,8 +92,7 @@ def _reached(
     """The row to which keys, one after the other, lead from each row of the profile."""
     found = np.arange(len(facts.profile[name]))
     for step in via:
-        above = facts.pointers[name, step]
-        found = np.where(found >= 0, above[np.maximum(found, 0)], -1)
+        found = climb(found, facts.pointers[name, step])
         name = next(k.parent for k in keys[name] if k.name == step)
     return found
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from dbsynth.arrow import arrow_type
 from dbsynth.encode import ModelledColumn
-from dbsynth.features import Floats, Ints
+from dbsynth.features import Floats, Ints, climb
 from dbsynth.plan import Plan
 from dbsynth.rows import IGNORED, Layout
 from dbsynth.schema import Column, TableName
@@ -78,10 +78,7 @@ def reached(plan: Plan, name: TableName, origin: Origin, first: Ints, pointers: 
     """
     found = first
     for place, step in enumerate(origin.via):
-        if place:
-            above = pointers(name, step)
-            usable = (found >= 0) & (len(above) > 0)
-            found = np.where(usable, above[np.maximum(found, 0)] if len(above) else -1, -1)
+        found = climb(found, pointers(name, step)) if place else first
         name = next(k.parent for k in plan.tables[name].keys if k.name == step)
     return found
 

@@ -220,7 +220,8 @@ def _with_copies(
     found = dict(tables)
     for entry in (e for e in data.get("tables") or [] if isinstance(e, dict)):
         name = TableName(str(entry.get("schema") or ""), str(entry.get("table")))
-        said = {c: t["copies"] for c, t in (entry.get("columns") or {}).items() if "copies" in t}
+        entries = entry["columns"] if isinstance(entry.get("columns"), dict) else {}
+        said = {c: t["copies"] for c, t in entries.items() if isinstance(t, dict) and "copies" in t}
         if name not in tables or not said:
             continue
         known, columns = origins(name, keys, schema), dict(tables[name].columns)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from dbsynth.conditions import Siblings, ancestor_dates, ancestors, climb, ends_of, siblings_of
+from dbsynth.conditions import Siblings, ancestor_dates, ancestors, ends_of, siblings_of
 from dbsynth.copying import Given
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn
-from dbsynth.features import Features, Floats, Ints
+from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
 from dbsynth.keys import ANYWHERE, choose_parents, draw_in_place, to_total

@@ -16,6 +16,7 @@ from dbsynth.generate import generate
 from dbsynth.planfile import from_yaml, to_yaml
 from dbsynth.schema import TableName
 from dbsynth.treatments import Origin
+from tests.filler import fill_sqlite
 from tests.generated import Database, collected, digests, drawn, fitted
 
 SCRIPT = """
@@ -132,3 +133,12 @@ def test_copies_in_a_model_file_and_by_another_seed(shop: str, tmp_path: Path) -
     other = collected(model.plan.schema, generate(again, seed=9))
     price = other[LINE].column("price").to_pylist()
     assert 1.0 == same(price, above(other, LINE, "product_id", PRODUCT, "price"))
+
+
+def test_rows_without_any_row_above_copy_nothing(tmp_path: Path) -> None:
+    script = """
+    CREATE TABLE place (id integer PRIMARY KEY, town varchar(20));
+    CREATE TABLE visit (id integer PRIMARY KEY, place_id integer REFERENCES place, town varchar(9));
+    """
+    plan = run.plan(fill_sqlite(tmp_path / "source.sqlite", script, {"place": 0, "visit": 40}))
+    assert plan.tables[TableName("", "visit")].columns["town"].copies is None
