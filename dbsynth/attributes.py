@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
+from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.conditions import ancestors, chosen_parents
-from dbsynth.copying import Taken, gate_name, reached, take_over
 from dbsynth.draft import Scope
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
@@ -75,11 +75,15 @@ class _Attributes:
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
         mender = self._mender()
+        borrowing = Borrowing(
+            self.state, self.planned, self.table, self.model, self.part.layout,
+            self.skeleton.pointers,
+        )  # fmt: skip
         done = _Done()
         for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
-            taken = self._taken(start, stop)
-            drawn = self._chunk(start, stop, number, taken)
-            rows = self._assemble(drawn, taken, start, stop)
+            borrowed = borrowing.part(start, stop)
+            drawn = self._chunk(start, stop, number, borrowed)
+            rows = self._assemble(drawn, borrowed, start, stop)
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)
@@ -107,22 +111,8 @@ class _Attributes:
         late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
         return frozenset(late - {c for columns in done for c in columns})
 
-    def _taken(self, start: int, stop: int) -> dict[str, Taken]:
-        """What stands above rows start..stop, for the columns that repeat it."""
-        state, found = self.state, {}
-        for name, treatment in self.planned.columns.items():
-            if (origin := treatment.copies) is not None:
-                first = self.skeleton.pointers[origin.via[0]][start:stop]
-                rows = reached(
-                    state.plan, self.table.name, origin, first,
-                    lambda table, key: state.known.pointers[table][key],
-                )  # fmt: skip
-                above = state.keys[origin.table][origin.column]
-                found[name] = take_over(self.table.column(name), above, rows)
-        return found
-
     def _chunk(
-        self, start: int, stop: int, number: int, taken: Mapping[str, Taken]
+        self, start: int, stop: int, number: int, borrowed: Borrowed
     ) -> dict[str, Floats | Ints]:
         """Draw rows start..stop of the content layout."""
         skeleton = self.skeleton
@@ -135,7 +125,7 @@ class _Attributes:
             self.state, self.planned, self.table, "content", self.part,
             Features.join([codes, chosen, above], stop - start),
             skeleton.siblings.part(start, stop), owners, number,
-            {c.name: taken[c.name].working(c) for c in self.part.layout.columns if c.name in taken},
+            borrowed.given(),
         )  # fmt: skip
         return drawn | self._late(start, stop)
 
@@ -149,9 +139,7 @@ class _Attributes:
             if k.name in late
         }
 
-    def _assemble(
-        self, drawn: Values, taken: Mapping[str, Taken], start: int, stop: int
-    ) -> pa.Table:
+    def _assemble(self, drawn: Values, borrowed: Borrowed, start: int, stop: int) -> pa.Table:
         """Turn one chunk's working values into the table's columns."""
         fitted = {c.name: c for c in self.part.layout.columns}
         columns: dict[str, pa.Array] = {}
@@ -162,8 +150,9 @@ class _Attributes:
                 columns[column.name] = found.codec.decode(tokens, arrow_type(column.type))
             elif isinstance(found, NumberColumn | DatetimeColumn):
                 columns[column.name] = _to_arrow(found, drawn[column.name], column)
-            if column.name in columns:
-                columns[column.name] = _copied(column.name, columns[column.name], drawn, taken)
+            own = borrowed.renamed(column.name, found, columns.get(column.name), drawn)
+            if own is not None:
+                columns[column.name] = borrowed.copied(column.name, own, drawn)
         made = make_columns(
             self.model.makers, self.table, self.planned, columns, self.state.seed, start,
             stop - start,
@@ -175,7 +164,7 @@ class _Attributes:
             is_masked = missing is not None and isinstance(fitted[name], PresenceColumn)
             nothing = pa.scalar(None, values.type)
             masked = pc.if_else(missing, nothing, values) if is_masked else values
-            columns[name] = _copied(name, masked, drawn, taken)
+            columns[name] = borrowed.copied(name, masked, drawn)
         for column in self.table.written_columns:
             if column.name not in columns:
                 columns[column.name] = self._key_column(column, start, stop)
@@ -268,14 +257,6 @@ class _Attributes:
                 if now is not before.column(column.name):
                     values[column.name] = column.values(now.combine_chunks())
         return whole
-
-
-def _copied(name: str, own: pa.Array, drawn: Values, taken: Mapping[str, Taken]) -> pa.Array:
-    """Take over what stands above, in the rows where a column is to repeat it."""
-    if name not in taken:
-        return own
-    gate, above = drawn.get(gate_name(name)), taken[name]
-    return above.over(own, above.here if gate is None else above.here & (gate == 1))
 
 
 def _to_arrow(

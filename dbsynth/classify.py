@@ -231,7 +231,7 @@ def _named(clues: _Clues) -> Treatment | None:
         return None
     evidence = f"name says {_spoken(meaning)}"
     if meaning in lexicon.SHARED and clues.may_be_category:
-        return clues.treat("category", f"{evidence}, {clues.repeats}")
+        return clues.treat("category", f"{evidence}, {clues.repeats}", meaning)
     return clues.treat("personal", evidence, meaning)
 
 

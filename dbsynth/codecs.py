@@ -243,7 +243,7 @@ class CategoryCodec:
 
     @property
     def rare(self) -> int:
-        """The token of labels that were not released; trained on, never drawn."""
+        """The token of labels that were not released; drawn where something stands for them."""
         return len(self.labels) + 1
 
     def encode(self, values: pa.Array) -> Ints:

@@ -16,7 +16,6 @@ from dbsynth.features import Floats, Ints, climb
 from dbsynth.plan import Plan
 from dbsynth.rows import IGNORED, Layout
 from dbsynth.schema import Column, TableName
-from dbsynth.treatments import Origin
 
 Flags = NDArray[np.bool_]
 Pointers = Callable[[TableName, str], Ints]  # table, key -> parent rows
@@ -62,22 +61,24 @@ def gate_name(column: str) -> str:
     return f"={column}"
 
 
-def reached(plan: Plan, name: TableName, origin: Origin, first: Ints, pointers: Pointers) -> Ints:
+def reached(
+    plan: Plan, name: TableName, via: tuple[str, ...], first: Ints, pointers: Pointers
+) -> Ints:
     """
-    Follow an origin's keys.
+    Follow keys, one after the other.
 
     Args:
         plan: for the tables that the keys lead to.
         name: the table where they begin.
-        origin: the keys.
+        via: the keys' names.
         first: (n,) parent rows along the first key, -1 for none.
         pointers: the parent rows of whole tables along the others.
 
     Returns:
-        (n,) rows of the origin's table, -1 for none.
+        (n,) rows of the table where they end, -1 for none.
     """
     found = first
-    for place, step in enumerate(origin.via):
+    for place, step in enumerate(via):
         found = climb(found, pointers(name, step)) if place else first
         name = next(k.parent for k in plan.tables[name].keys if k.name == step)
     return found

@@ -36,7 +36,7 @@ class CategoryColumn:
     A learned category; values are its codec's tokens.
 
     The rare token is drawn only where something can be made of it (`draws_rare`): a reference row
-    that too few entities refer to stands for all such rows.
+    that too few entities refer to stands for all such rows, pseudonyms for rare labels.
     """
 
     name: str

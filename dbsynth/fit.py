@@ -40,9 +40,10 @@ from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, stable_seed
 from dbsynth.ordering import token_places
-from dbsynth.plan import KeyPlan, Plan, TablePlan
+from dbsynth.plan import KeyPlan, Plan, TablePlan, climbs
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
+from dbsynth.pseudonyms import Pseudonyms, fit_pseudonyms, may_rename
 from dbsynth.release import Release
 from dbsynth.rows import IGNORED, Layout, Values, order_column, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
@@ -152,14 +153,22 @@ class _TableFit:
         owners, siblings = self._owners()
         structure = self._structure(owners, siblings)
         content = self._content(owners, siblings, structure)
+        pseudonyms = self._pseudonyms(content.layout)
+        content = replace(content, layout=content.layout.with_rare(pseudonyms))
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
         return TableModel(
             name=name,
             structure=structure,
             content=content,
+            pseudonyms=pseudonyms,
             clusters=self._cluster(),
             makers=fit_makers(
-                self.table, self.planned, self.rows, self.entities, self.release, _drawn(content)
+                self.table,
+                self.planned,
+                self.rows,
+                self.entities,
+                self.release,
+                _drawn(content.layout),
             ),
             documents=self._documents(),
             counts=counts,
@@ -199,6 +208,46 @@ class _TableFit:
             for c in self.table.written_columns
             if self.planned.columns[c.name].kind == "structure"
         }
+
+    def _pseudonyms(self, layout: Layout) -> dict[str, Pseudonyms]:
+        """Learn how labels repeat that too few entities have."""
+        kept = {c.name: c.codec for c in layout.columns if isinstance(c, CategoryColumn)}
+        found = {}
+        for column in self.table.written_columns if self._may_learn else ():
+            if not may_rename(self.table, column, self.planned, self.plan.schema.dialect):
+                continue
+            values = self._columns.values(column.name)
+            rare = np.asarray(values.is_valid())
+            if column.name in kept:
+                rare &= kept[column.name].encode(values) == kept[column.name].rare
+            elif column.name in _drawn(layout):
+                continue
+            made = fit_pseudonyms(
+                f"{self.planned.name}.{column.name}",
+                column,
+                self.planned.columns[column.name],
+                values.filter(pa.array(rare)),
+                self.entities[rare],
+                {via: rows[rare] for via, rows in self._ways.items()},
+                self.release,
+            )
+            if made is not None:
+                found[column.name] = made
+        return found
+
+    @cached_property
+    def _ways(self) -> dict[tuple[str, ...], Ints]:
+        """The rows to which all ways up lead, shorter ways first."""
+        name, keys = self.planned.name, {n: t.keys for n, t in self.plan.tables.items()}
+        ways = sorted(climbs(name, keys), key=lambda way: len(way[0]))
+        return {via: self._reached(via) for via, _ in ways}
+
+    def _reached(self, via: tuple[str, ...]) -> Ints:
+        parents = self.sample.parents
+        first = parents[self.planned.name, via[0]]
+        return reached(
+            self.plan, self.planned.name, via, first, lambda table, key: parents[table, key]
+        )
 
     def _plain(self, column: Column) -> bool:
         return self.planned.columns[column.name].kind in ("category", "number")
@@ -320,11 +369,7 @@ class _TableFit:
         """In which rows a column is the same as its origin, and where it could be."""
         origin = self.planned.columns[column.name].copies
         assert origin is not None
-        parents = self.sample.parents
-        first = parents[self.planned.name, origin.via[0]]
-        rows = reached(
-            self.plan, self.planned.name, origin, first, lambda table, key: parents[table, key]
-        )
+        rows = self._reached(origin.via)
         above = self.sample.rows.get(origin.table)
         if above is None:
             return np.zeros(len(rows), bool), np.zeros(len(rows), bool)
@@ -493,9 +538,9 @@ def _masked(states: Ints) -> pa.Array:
     return pa.array(states, pa.int64(), mask=states < 0)
 
 
-def _drawn(content: RowsModel) -> set[str]:
+def _drawn(layout: Layout) -> set[str]:
     """The columns whose values, not only their presence, a network draws."""
-    return {c.name for c in content.layout.columns if not isinstance(c, PresenceColumn)}
+    return {c.name for c in layout.columns if not isinstance(c, PresenceColumn)}
 
 
 def _moments(columns: Sequence[ModelledColumn], values: Values) -> dict[str, Floats]:

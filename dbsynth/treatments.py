@@ -46,8 +46,9 @@ class Treatment:
     What is done with one column.
 
     `semantic` refines the kind: for "personal" the semantic type (email, first_name …, see
-    `dbsynth.pii.SEMANTICS`); for "key" one of integer, uuid, format, serial; for "structure" json
-    where texts are JSON; for "void" the text that stands in each row; else "".
+    `dbsynth.pii.SEMANTICS`); for "category" the same, of its rare labels; for "key" one of integer,
+    uuid, format, serial; for "structure" json where texts are JSON; for "void" the text that stands
+    in each row; else "".
     """
 
     kind: TreatmentKind
