@@ -168,7 +168,7 @@ class _TableFit:
                 self.rows,
                 self.entities,
                 self.release,
-                _drawn(content.layout),
+                _drawn(content.layout) | set(pseudonyms),
             ),
             documents=self._documents(),
             counts=counts,

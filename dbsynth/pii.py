@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -49,6 +51,21 @@ _LOCALES = word_list(
     "ro_RO tr_TR hr_HR sl_SI sk_SK id_ID"
 )
 _DRAWS = {"last": 3000, "company": 2000, "user_agent": 300, "path": 600, "job": 900}
+_SPOKEN = {
+    "People's Republic of China": "China", "Kingdom of the Netherlands": "Netherlands",
+    "Republic of Ireland": "Ireland", "Republic of the Congo": "Congo",
+    "Democratic Republic of the Congo": "DR Congo", "Brunei Darussalam": "Brunei",
+    "Federated States of Micronesia": "Micronesia", "The Gambia": "Gambia",
+}  # fmt: skip
+_OFTEN = 15  # times that a country comes whose places are known, for one of any other
+_MANNERS = word_list(
+    "Classic Compact Deluxe Essential Light Modern Premium Pro Simple Smart Solid Urban"
+)
+_STUFFS = word_list("Bamboo Ceramic Copper Cotton Glass Leather Linen Oak Rubber Silk Steel Wool")
+_THINGS = word_list(
+    "Backpack Basket Bench Blanket Bottle Bowl Chair Clock Cup Desk Gloves Jacket Kettle Knife "
+    "Lamp Mirror Mug Pan Pillow Plate Rack Shelf Shirt Stool Table Tray Vase Wallet Watch"
+)
 _FEW = 20  # entries that a pool must keep
 _PEOPLE_POOLS = ("female", "male", "last")
 _PLACE_POOLS = ("city", "state", "state_code", "postcode")
@@ -58,7 +75,8 @@ _POOLS_OF = {
     "city": _PLACE_POOLS, "state": _PLACE_POOLS, "street_address": ("street",),
     "address": (*_PLACE_POOLS, "street"), "country": ("country",), "company": ("company",),
     "country_code": ("country_code", "country_code3"), "job": ("job",),
-    "user_agent": ("user_agent",), "file_path": ("path",),
+    "user_agent": ("user_agent",), "file_path": ("path",), "language": ("language",),
+    "product": ("product",), "salutation": (),
 }  # fmt: skip
 
 
@@ -164,7 +182,8 @@ def _pool(locale: str, pool: str) -> tuple[str, ...]:
         return tuple(p[_PLACE_POOLS.index(pool)] for p in _places(locale))
     if pool.startswith("country"):
         part = {"country": "name", "country_code": "alpha_2_code"}.get(pool, "alpha_3_code")
-        return tuple(str(getattr(c, part)) for c in _all_countries())
+        known = [c for c in _all_countries() if c.alpha_2_code in {lo[3:] for lo in _LOCALES}]
+        return tuple(str(getattr(c, part)) for c in [*known * _OFTEN, *_all_countries()])
     fake = _faker(locale, pool)
     draw: Callable[[], str] = {
         "female": fake.first_name_female,
@@ -173,12 +192,16 @@ def _pool(locale: str, pool: str) -> tuple[str, ...]:
         "street": fake.street_name,
         "company": fake.company,
         "job": fake.job,
+        "language": fake.language_name,
+        "product": lambda: " ".join(map(fake.random_element, (_MANNERS, _STUFFS, _THINGS))),
         "user_agent": fake.user_agent,
         "path": lambda: fake.file_path(depth=2).rpartition(".")[0],
     }[pool]
     found = dict.fromkeys(draw().replace("\n", " ") for _ in range(_DRAWS.get(pool, 2000)))
     if pool in _PEOPLE_POOLS:
         return tuple(n for n in found if " " not in n or pool == "last")
+    if pool in ("job", "language"):  # as people say them, not as lists do
+        return tuple(v for v in found if not set(v) & set(",/()"))
     # Entries must not end in a digit: numbers are appended to make them unique.
     return tuple(v for v in found if not v[-1:].isdigit())
 
@@ -211,10 +234,18 @@ def _state_names() -> dict[str, str]:
     return {**dict(zip(codes, Provider.states, strict=True)), "DC": "District of Columbia"}
 
 
+@lru_cache(maxsize=1)
 def _all_countries() -> Sequence[Any]:
+    """Every country, by the name that people use."""
     from faker.providers.date_time import Provider
 
-    return Provider.countries
+    found = []
+    for country in Provider.countries:
+        name = country.name
+        with suppress(UnicodeError):  # some of Faker's names were decoded wrongly
+            name = name.encode("latin-1").decode()
+        found.append(replace(country, name=_SPOKEN.get(name, name)))
+    return found
 
 
 def _pools(

@@ -12,7 +12,7 @@ Source: Ferguson 1973; stick-breaking by Sethuraman 1994.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth import lexicon
 from dbsynth.features import Floats, Ints
 from dbsynth.limits import allowed_labels
 from dbsynth.permute import key_of, mix, permute
@@ -84,10 +85,21 @@ def may_rename(table: Table, column: Column, planned: TablePlan, dialect: str) -
     treatment = planned.columns[column.name]
     return (
         column.type.kind == "string"
-        and treatment.kind in ("category", "text")
+        and (treatment.kind in ("category", "text") or _is_shared(planned, column.name))
         and not treatment.is_unique
         and not allowed_labels(table, column.name, dialect)
     )
+
+
+def _is_shared(planned: TablePlan, column: str) -> bool:
+    """Whether personal data are of a kind that many rows share, and by themselves."""
+    kinds = {n: t.semantic for n, t in planned.columns.items() if t.kind == "personal"}
+    own = kinds.pop(column, "")
+    if own == "full_name":
+        return lexicon.names_a_person(column)
+    if own in ("city", "state"):  # places agree with each other
+        return not lexicon.PLACES - {"country"} & set(kinds.values())
+    return own in lexicon.SHARED - {"postal_code", "country_code", "salutation"}
 
 
 def fit_pseudonyms(
@@ -130,6 +142,8 @@ def fit_pseudonyms(
         pairs = np.unique(np.stack([of, labels], axis=1), axis=0)[:, 1]
     counted = release.counts(f"{statistic}.uses", np.bincount(pairs))
     uses, times = np.unique(counted[counted > 0], return_counts=True)
+    if not treatment.semantic and lexicon.names_a_person(column.name):
+        treatment = replace(treatment, semantic="full_name")
     made = PersonalColumn.of(column, treatment) if treatment.semantic else None
     return Pseudonyms(
         via=via,
