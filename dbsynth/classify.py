@@ -245,7 +245,10 @@ def _is_denied(clues: _Clues) -> bool:
     meaning, profile, table = clues.meaning, clues.profile, clues.table
     if meaning in ("state", "city", "country"):
         others = {lexicon.semantic_of(c.name) for c in table.columns} - {meaning}
-        others.add(lexicon.named_thing(table.name.name))
+        thing = lexicon.named_thing(table.name.name)
+        if thing == "country" and meaning == "state":
+            return True  # a part of the world
+        others.add(thing)
         is_place = bool(others & lexicon.PLACES) or not clues.may_be_category
         return not is_place and meaning == "state"
     if meaning == "language":

@@ -23,6 +23,9 @@ from dbsynth.sample import owner_key
 from dbsynth.schema import Column, Table
 from dbsynth.values import DAY, text_to_moments, to_floats
 
+_BEFORE = 5 * 365.0  # days in which rows come before those that refer to them
+_YOUNGEST, _OLDEST = 22 * 365.0, 60 * 365.0  # days that people are old
+
 
 @dataclass(frozen=True)
 class ColumnFit:
@@ -35,6 +38,7 @@ class ColumnFit:
     entities: Ints  # (n,)
     release: Release
     shown: Mapping[str, Floats] = field(default_factory=dict)  # numbers that copies of them show
+    first_day: float | None = None  # of the rows below, if these are invented
 
     def learned(self) -> list[Column]:
         """The columns of which the network draws something, the sorting one first."""
@@ -87,8 +91,18 @@ class ColumnFit:
             siblings=ordered,
             is_strict=self._is_strict(column.name),
             is_date=column.type.kind == "date",
-            fallback=_days(*bounds(self.table, column.name, self.dialect)),
+            fallback=self._some_days(column),
         )
+
+    def _some_days(self, column: Column) -> tuple[float, float]:
+        """Days since 1970 between which dates lie that cannot be learned."""
+        low, high = bounds(self.table, column.name, self.dialect)
+        if low is not None or high is not None:
+            return _days(low, high)
+        last = SOME_DAYS[1] if self.first_day is None else math.floor(self.first_day)
+        if self.planned.columns[column.name].semantic == "birth_date":
+            return last - _OLDEST, last - _YOUNGEST
+        return SOME_DAYS if self.first_day is None else (last - _BEFORE, last)
 
     def _has_nulls(self, column: Column) -> bool:
         return column.is_nullable and self.rows.column(column.name).null_count > 0
@@ -130,8 +144,6 @@ class ColumnFit:
 
 def _days(low: float | None, high: float | None) -> tuple[float, float]:
     """Whole days within bounds in seconds, as far as they are known."""
-    if low is None and high is None:
-        return SOME_DAYS
     first = math.ceil(low / DAY) if low is not None else None
     last = math.floor(high / DAY) if high is not None else None
     first = first if first is not None else (last or 0) - 365

@@ -45,7 +45,7 @@ from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.pseudonyms import Pseudonyms, fit_pseudonyms, may_rename
 from dbsynth.release import Release
-from dbsynth.rows import IGNORED, Layout, Values, order_column, pace
+from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
@@ -75,7 +75,9 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
     return Model(plan, tables)
 
 
+FILLED = 9  # values for each NULL, in tables that are invented
 NEAR_SIBLINGS = 8  # how far ahead, on average, training looks for the end of siblings
+_DATED = ("date", "timestamp", "timestamptz")
 _COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
 
 
@@ -112,6 +114,7 @@ class _TableFit:
             self.entities,
             self.release,
             self._shown,
+            self._first_day,
         )
 
     @cached_property
@@ -131,6 +134,25 @@ class _TableFit:
                         to_floats(pa.array(labels, values.type))
                     )
         return {name: np.unique(np.concatenate(parts)) for name, parts in found.items()}
+
+    @cached_property
+    def _first_day(self) -> float | None:
+        """The first day, since 1970, of rows that refer to these, which are invented."""
+        days = []
+        for child in self.plan.tables.values() if self.planned.mode == "invent" else ():
+            entities = self.sample.entities.get(child.name, np.zeros(0, np.int64))
+            is_below = any(k.parent == self.planned.name for k in child.keys)
+            if not is_below or not self.release.is_enough(entities):
+                continue
+            for column in self.plan.schema.table(child.name).written_columns:
+                if column.type.kind in _DATED and child.columns[column.name].kind == "datetime":
+                    moments = to_floats(self.sample.rows[child.name].column(column.name))
+                    here = np.isfinite(moments)
+                    if self.release.is_enough(entities[here]):
+                        statistic = f"{child.name}.{column.name}"
+                        low, _ = self.release.bounds(statistic, moments[here], entities[here])
+                        days.append(low / DAY)
+        return min(days, default=None)
 
     @property
     def engine(self) -> str:
@@ -468,8 +490,8 @@ class _TableFit:
         name = f"{self.planned.name}"
         targets = layout.targets(values, anchors, siblings.previous)
         targets = unsaid(layout, targets, untold or {})
-        if not self._may_learn:  # nothing counts: every token is as likely as the next
-            targets = [np.full(len(t), IGNORED, np.int64) for t in targets]
+        if not self._may_learn:  # nothing counts: every token but NULL is as likely as the next
+            targets = [_mostly_filled(h.tokens) for s in slots for h in s.heads]
         task = FitTask(
             name=f"{name}/{part}",
             condition=condition,
@@ -531,6 +553,12 @@ class _TableFit:
             if len(own) and back:
                 found[key.name] = Release.share(back[0][pointers[own]] == own)
         return found
+
+
+def _mostly_filled(tokens: int) -> Ints:
+    """Tokens of invented rows: all alike, but for a few NULLs."""
+    others = np.repeat(np.arange(1, tokens), FILLED)
+    return np.concatenate([np.zeros(len(others) // FILLED, np.int64), others])
 
 
 def _masked(states: Ints) -> pa.Array:

@@ -268,7 +268,25 @@ def _pools(
         pools[pool] = tuple(tuple(_without(p, pool, taken)) for p in drawn)
     if "city" in pools:
         _drop_places(pools, taken)
+    _drop_long(pools, columns)
     return pools
+
+
+def _drop_long(
+    pools: dict[str, tuple[tuple[str, ...], ...]], columns: Sequence[PersonalColumn]
+) -> None:
+    """Drop entries that a column would cut, where enough others remain."""
+    for column in columns:
+        is_place = column.semantic in _PLACE_POOLS
+        names = _PLACE_POOLS if is_place else (column.semantic,)
+        if column.max_length is None or column.semantic not in pools:
+            continue
+        for i, entries in enumerate(pools[column.semantic]):
+            kept = [j for j, v in enumerate(entries) if len(v) <= column.max_length]
+            if _FEW <= len(kept) < len(entries):
+                for name in names:  # those of places are aligned
+                    own = tuple(pools[name][i][j] for j in kept)
+                    pools[name] = (*pools[name][:i], own, *pools[name][i + 1 :])
 
 
 def _filtered_pools(semantic: str) -> tuple[str, ...]:

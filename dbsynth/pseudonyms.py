@@ -44,7 +44,8 @@ MIN_GAIN = 0.05  # share of rows that repeat a label of their group, beyond chan
 STICKS = 64  # labels of a group that are told apart by their share; later ones come once
 ALONE = -1  # the group of rows that have none
 SPARE = 0.3  # texts made beyond the labels wanted, for some are the same
-PAIRS = 2  # blocks in a row that bring little, before texts are put together
+POOR_BLOCKS = 2  # that bring few new texts, before texts are put together
+_PREFIXES = lexicon.word_list("New Old North South East West Upper Lower Great Little Inner Outer")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,23 +273,25 @@ class Renaming:
     def _written(self, wanted: int) -> pa.Array:
         """At least so many different texts, if the pools have them; each has its place for good."""
         poor = 0
-        while len(self._texts) < wanted and poor <= 2 * PAIRS:
+        while len(self._texts) < wanted and poor <= 2 * POOR_BLOCKS:
             before = len(self._texts)
-            block = self._block() if poor < PAIRS else self._pairs()
+            block = self._block() if poor < POOR_BLOCKS else self._more()
             self._texts.update(dict.fromkeys(block.to_pylist()))
             for label in self.released:
                 self._texts.pop(label, None)
             poor += len(self._texts) - before < (wanted - before) / 4
         return pa.array(list(self._texts), pa.string())
 
-    def _pairs(self) -> pa.Array:
-        """Texts of two texts each, where the pools have no more."""
+    def _more(self) -> pa.Array:
+        """Texts of two parts each, where the pools have no more."""
         known = pa.array(list(self._texts), pa.string())
         size = len(known)
-        places = np.arange(size)
-        key = key_of("pair", self.seed, self.statistic, size)
-        others = permute(places.astype(np.uint64), size, key).astype(np.int64)
-        joined = pc.binary_join_element_wise(known, known.take(pa.array(others)), " ")
+        key = key_of("more", self.seed, self.statistic, size)
+        others = permute(np.arange(size, dtype=np.uint64), size, key).astype(np.int64)
+        firsts = known
+        if self.model.personal is not None:
+            firsts = pa.array(_PREFIXES).take(pa.array(others % len(_PREFIXES)))
+        joined = pc.binary_join_element_wise(firsts, known.take(pa.array(others)), " ")
         return joined if self.limit is None else pc.utf8_slice_codeunits(joined, 0, self.limit)
 
     def _block(self) -> pa.Array:
