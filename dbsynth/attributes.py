@@ -150,9 +150,9 @@ class _Attributes:
                 columns[column.name] = found.codec.decode(tokens, arrow_type(column.type))
             elif isinstance(found, NumberColumn | DatetimeColumn):
                 columns[column.name] = _to_arrow(found, drawn[column.name], column)
-            own = borrowed.renamed(column.name, found, columns.get(column.name), drawn)
-            if own is not None:
-                columns[column.name] = borrowed.copied(column.name, own, drawn)
+            if column.name in columns:
+                columns[column.name] = borrowed.copied(column.name, columns[column.name], drawn)
+        borrowed.rename(columns, drawn)
         made = make_columns(
             self.model.makers, self.table, self.planned, columns, self.state.seed, start,
             stop - start,

@@ -13,12 +13,15 @@ import pyarrow.compute as pc
 from dbsynth.copying import Flags, Given, Taken, gate_name, reached, take_over
 from dbsynth.encode import CategoryColumn, ModelledColumn, PresenceColumn
 from dbsynth.features import Ints
+from dbsynth.permute import key_of
 from dbsynth.plan import TablePlan
-from dbsynth.pseudonyms import ALONE, Renaming
+from dbsynth.pseudonyms import ALONE, STICKS, Pseudonyms, Renaming
 from dbsynth.rows import Layout, Values
 from dbsynth.schema import Table
 from dbsynth.state import State
 from dbsynth.tablemodel import TableModel
+
+_SPARE_BITS = STICKS.bit_length()
 
 
 @dataclass
@@ -84,38 +87,52 @@ class Borrowed:
         """Take over what stands above, in the rows where a column is to repeat it."""
         return self.taken[name].over(own, self._same(name, drawn)) if name in self.taken else own
 
-    def renamed(
-        self, name: str, found: ModelledColumn | None, own: pa.Array | None, drawn: Values
-    ) -> pa.Array | None:
+    def rename(self, columns: dict[str, pa.Array], drawn: Values) -> None:
         """
-        Put pseudonyms where a rare label was drawn, or any value of a column that is made.
+        Put pseudonyms where a rare label was drawn, and into columns that are made of them.
 
         Args:
-            name: the column.
-            found: how it is modelled, if it is.
-            own: its (n,) learned values so far; None if it has none.
+            columns: (n,) values of learned columns; those with pseudonyms are put into it.
             drawn: (n,) working values.
         """
-        renaming = self.whole.renamings.get(name)
-        if renaming is None:
-            return own
+        found = {c.name: c for c in self.whole.layout.columns}
+        for name in self.whole.renamings:
+            named = self._renamed(name, found.get(name), columns, drawn)
+            columns[name] = self.copied(name, named, drawn)
+
+    def _renamed(
+        self,
+        name: str,
+        found: ModelledColumn | None,
+        columns: Mapping[str, pa.Array],
+        drawn: Values,
+    ) -> pa.Array:
+        renaming, own = self.whole.renamings[name], columns.get(name)
         wanted = ~self._same(name, drawn)
         if isinstance(found, CategoryColumn):
             wanted &= drawn[name] == found.codec.rare
         elif isinstance(found, PresenceColumn):
             wanted &= drawn[name] == 1
         texts = renaming.draw(
-            self._groups(renaming.model.via)[wanted],
+            self._groups(renaming.model, columns)[wanted],
             self.whole.state.rng(self.whole.table.name, "pseudonyms", name, self.start),
         )
         place = pa.array(np.cumsum(wanted) - 1, pa.int64(), mask=~wanted)
         made = texts.take(place)
         return made if own is None else pc.if_else(pa.array(wanted), made, own)
 
-    def _groups(self, via: tuple[str, ...]) -> Ints:
-        if not via:
+    def _groups(self, model: Pseudonyms, columns: Mapping[str, pa.Array]) -> Ints:
+        """What rows share: the number of a row, or of a label; -1 for nothing."""
+        if model.via:
+            return self.whole.reached(model.via, self.start, self.stop)
+        if not model.beside:
             return np.full(self.stop - self.start, ALONE, np.int64)
-        return self.whole.reached(via, self.start, self.stop)
+        encoded = columns[model.beside].dictionary_encode()
+        labels = encoded.dictionary.to_pylist()
+        # As long as sticks of a group can be numbered beside it.
+        numbers = np.array([key_of("label", label) >> _SPARE_BITS for label in labels], np.int64)
+        places = np.asarray(pc.fill_null(encoded.indices, len(labels)), np.int64)
+        return np.append(numbers, ALONE)[places]
 
     def _same(self, name: str, drawn: Values) -> Flags:
         """Mark the rows in which a column is a copy."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.clusters import fit_clusters
@@ -43,7 +44,7 @@ from dbsynth.ordering import token_places
 from dbsynth.plan import KeyPlan, Plan, TablePlan, climbs
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
-from dbsynth.pseudonyms import Pseudonyms, fit_pseudonyms, may_rename
+from dbsynth.pseudonyms import Group, Pseudonyms, fit_pseudonyms, may_rename
 from dbsynth.release import Release
 from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
@@ -234,35 +235,52 @@ class _TableFit:
     def _pseudonyms(self, layout: Layout) -> dict[str, Pseudonyms]:
         """Learn how labels repeat that too few entities have."""
         kept = {c.name: c.codec for c in layout.columns if isinstance(c, CategoryColumn)}
+        made = set(kept) | {
+            c.name
+            for c in self.table.written_columns
+            if self._may_learn
+            and c.name not in _drawn(layout)
+            and may_rename(self.table, c, self.planned, self.plan.schema.dialect)
+        }
+        labels = {
+            c.name: self._labels(c.name) for c in self.table.written_columns if c.name in made
+        }
+        beside: dict[Group, Ints] = {}
         found = {}
-        for column in self.table.written_columns if self._may_learn else ():
-            if not may_rename(self.table, column, self.planned, self.plan.schema.dialect):
-                continue
-            values = self._columns.values(column.name)
-            rare = np.asarray(values.is_valid())
-            if column.name in kept:
-                rare &= kept[column.name].encode(values) == kept[column.name].rare
-            elif column.name in _drawn(layout):
-                continue
-            made = fit_pseudonyms(
-                f"{self.planned.name}.{column.name}",
-                column,
-                self.planned.columns[column.name],
-                values.filter(pa.array(rare)),
-                self.entities[rare],
-                {via: rows[rare] for via, rows in self._ways.items()},
-                self.release,
-            )
-            if made is not None:
-                found[column.name] = made
+        # Those of fewer labels come first: others may follow from them.
+        for name in sorted(labels, key=lambda n: int(labels[n].max(initial=0))):
+            column, codes = self.table.column(name), labels[name]
+            if name in made:
+                values = self._columns.values(name)
+                rare = codes >= 0
+                if name in kept:
+                    rare &= kept[name].encode(values) == kept[name].rare
+                pseudonyms = fit_pseudonyms(
+                    f"{self.planned.name}.{name}",
+                    column,
+                    self.planned.columns[name],
+                    values.filter(pa.array(rare)),
+                    self.entities[rare],
+                    {group: of[rare] for group, of in (self._ways | beside).items()},
+                    self.release,
+                )
+                if pseudonyms is not None:
+                    found[name] = pseudonyms
+            if name in kept or name in found:
+                beside[(), name] = codes
         return found
 
+    def _labels(self, name: str) -> Ints:
+        """The labels of a column as numbers, -1 for NULL."""
+        encoded = self._columns.values(name).dictionary_encode()
+        return np.asarray(pc.fill_null(encoded.indices, -1), np.int64)
+
     @cached_property
-    def _ways(self) -> dict[tuple[str, ...], Ints]:
+    def _ways(self) -> dict[Group, Ints]:
         """The rows to which all ways up lead, shorter ways first."""
         name, keys = self.planned.name, {n: t.keys for n, t in self.plan.tables.items()}
         ways = sorted(climbs(name, keys), key=lambda way: len(way[0]))
-        return {via: self._reached(via) for via, _ in ways}
+        return {(via, ""): self._reached(via) for via, _ in ways}
 
     def _reached(self, via: tuple[str, ...]) -> Ints:
         parents = self.sample.parents

@@ -2,9 +2,10 @@
 Made labels that repeat as the source's rare ones do: in how many rows, and among siblings.
 
 Labels that too few entities carry never leave the source; what does is how many there are, how
-often each is used (the top ones only as a mean), and how much rows of one group (siblings, or the
-rows of one parent) share them.  Within a group labels repeat as in a Dirichlet process, whose
-concentration is fitted; across groups each label is used as often as one of the source's.
+often each is used (the top ones only as a mean), and how much rows of one group (siblings, the rows
+of one parent, rows with one label in another column) share them.  Within a group labels repeat as
+in a Dirichlet process, whose concentration is fitted; across groups each label is used as often as
+one of the source's.
 
 Source: Ferguson 1973; stick-breaking by Sethuraman 1994.
 """
@@ -41,7 +42,10 @@ from dbsynth.treatments import Treatment
 MAX_LABELS = 50_000  # more are no labels
 MAX_LENGTH = 60  # characters on average; longer texts are no labels
 MIN_GAIN = 0.05  # share of rows that repeat a label of their group, beyond chance
+SHUFFLES, DOUBT = 8, 3.0  # by which chance is known; its standard deviations that do not count
 STICKS = 64  # labels of a group that are told apart by their share; later ones come once
+Group = tuple[tuple[str, ...], str]  # a way up, or a column of the same row
+NO_GROUP: Group = ((), "")
 ALONE = -1  # the group of rows that have none
 SPARE = 0.3  # texts made beyond the labels wanted, for some are the same
 POOR_BLOCKS = 2  # that bring few new texts, before texts are put together
@@ -52,16 +56,23 @@ _PREFIXES = lexicon.word_list("New Old North South East West Upper Lower Great L
 class Pseudonyms:
     """What stands for a column's rare labels; plain released values only."""
 
-    via: tuple[str, ...]  # keys to the row that rows of a group share; () if rows share nothing
+    via: tuple[str, ...]  # keys to the row that rows of a group share, or
+    beside: str  # the column whose label they share; both empty if rows share nothing
     concentration: float  # of the labels of one group
     uses: tuple[tuple[int, int], ...]  # in how many groups a label is used, how many labels are so
     personal: PersonalModel | None = None  # makes their texts, or
     text: TextModel | None = None
 
+    @property
+    def is_grouped(self) -> bool:
+        """Whether rows share labels."""
+        return bool(self.via or self.beside)
+
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
         return {
             "via": list(self.via),
+            "beside": self.beside,
             "concentration": self.concentration,
             "uses": [list(u) for u in self.uses],
             "personal": self.personal.to_json() if self.personal else None,
@@ -74,6 +85,7 @@ class Pseudonyms:
         personal, text = data["personal"], data["text"]
         return cls(
             via=tuple(data["via"]),
+            beside=data["beside"],
             concentration=data["concentration"],
             uses=tuple((u, n) for u, n in data["uses"]),
             personal=PersonalModel.from_json(personal) if personal else None,
@@ -109,7 +121,7 @@ def fit_pseudonyms(
     treatment: Treatment,
     values: pa.Array,
     entities: Ints,
-    groups: Mapping[tuple[str, ...], Ints],
+    groups: Mapping[Group, Ints],
     release: Release,
 ) -> Pseudonyms | None:
     """
@@ -121,7 +133,8 @@ def fit_pseudonyms(
         treatment: its own.
         values: (n,) labels that may not be released; without NULL.
         entities: (n,) which entity each row belongs to.
-        groups: by ways up, shorter ones first, (n,) rows that they lead to, -1 for none.
+        groups: (n,) rows that ways up lead to, and codes of other columns' labels, -1 for none;
+            of those that tell as much the first is taken.
         release: the protection in force.
 
     Returns:
@@ -135,10 +148,10 @@ def fit_pseudonyms(
     is_long = pc.mean(pc.utf8_length(encoded.dictionary)).as_py() > MAX_LENGTH
     if is_long or len(encoded.dictionary) > MAX_LABELS:
         return None
-    via = _best_group(labels, groups, release.seed)
+    best = _best_group(labels, groups, release.seed)
     pairs, concentration = labels, 0.0
-    if via:
-        of = np.where(groups[via] >= 0, groups[via], -1 - np.arange(len(labels)))
+    if best != NO_GROUP:
+        of = np.where(groups[best] >= 0, groups[best], -1 - np.arange(len(labels)))
         concentration = _concentration(labels, of)
         pairs = np.unique(np.stack([of, labels], axis=1), axis=0)[:, 1]
     counted = release.counts(f"{statistic}.uses", np.bincount(pairs))
@@ -147,7 +160,8 @@ def fit_pseudonyms(
         treatment = replace(treatment, semantic="full_name")
     made = PersonalColumn.of(column, treatment) if treatment.semantic else None
     return Pseudonyms(
-        via=via,
+        via=best[0],
+        beside=best[1],
         concentration=concentration,
         uses=tuple(zip(uses.tolist()[::-1], times.tolist()[::-1], strict=True)),
         personal=fit_personal([made], {column.name: text}, entities, release, release.seed)
@@ -157,17 +171,18 @@ def fit_pseudonyms(
     )
 
 
-def _best_group(labels: Ints, groups: Mapping[tuple[str, ...], Ints], seed: int) -> tuple[str, ...]:
-    """The way to the rows whose own rows share most labels, beyond what chance would give."""
+def _best_group(labels: Ints, groups: Mapping[Group, Ints], seed: int) -> Group:
+    """The groups whose rows share most labels, beyond what chance would give."""
     rng = np.random.default_rng(seed)
-    shuffled = rng.permutation(labels)
-    best: tuple[str, ...] = ()
-    most = 0.0
-    for via, of in groups.items():
+    shuffles = [rng.permutation(len(labels)) for _ in range(SHUFFLES)]
+    best, most = NO_GROUP, 0.0
+    for group, of in groups.items():
         here = of >= 0
-        gain = _repeated(labels[here], of[here]) - _repeated(shuffled[here], of[here])
-        if gain * here.mean() > most + MIN_GAIN:
-            best, most = via, gain * here.mean()
+        chance = [_repeated(labels[here], of[moved][here[moved]]) for moved in shuffles]
+        gain = _repeated(labels[here], of[here]) - float(np.mean(chance))
+        doubt = DOUBT * float(np.std(chance))
+        if (gain - doubt) * here.mean() > most + MIN_GAIN:
+            best, most = group, (gain - doubt) * here.mean()
     return best
 
 
@@ -210,8 +225,8 @@ class Renaming:
     _blocks: int = 0
 
     def draw(self, groups: Ints, rng: np.random.Generator) -> pa.Array:
-        """Draw labels of (n,) rows; `groups` are the rows that they share, -1 for none."""
-        places = self._drawn(groups, rng) if self.model.via else self._next(len(groups))
+        """Draw labels of (n,) rows; `groups` are what they share, -1 for nothing."""
+        places = self._drawn(groups, rng) if self.model.is_grouped else self._next(len(groups))
         labels = self._labels(places)
         texts = self._written(int(labels.max()) + 1 if len(labels) else 0)
         return texts.take(pa.array(labels % max(1, len(texts))))

@@ -29,7 +29,7 @@ def learned(labels: Ints, groups: Ints, semantic: str = "") -> Pseudonyms:
         Treatment(kind="category", semantic=semantic),
         pa.array([f"zq{n}" for n in labels]),
         np.arange(len(labels)) // ROWS,
-        {("key",): groups},
+        {(("key",), ""): groups},
         Release(1),
     )
     assert found is not None
@@ -102,7 +102,7 @@ def test_a_model_of_pseudonyms_is_read_as_it_was_written() -> None:
 
 
 def test_too_few_entities_have_no_pseudonyms() -> None:
-    values, nobody = pa.array(["a", "b"] * 5), {("key",): np.zeros(10, np.int64)}
+    values, nobody = pa.array(["a", "b"] * 5), {(("key",), ""): np.zeros(10, np.int64)}
     treatment = Treatment(kind="category")
     found = fit_pseudonyms("t.label", COLUMN, treatment, values, np.arange(10), nobody, Release(1))
     assert found is None
@@ -130,3 +130,19 @@ def test_rare_labels_come_as_often_as_in_the_source_and_none_of_them_leaves_it(
     assert not (set(rows) - released) & set(rare)
     assert 20 < len(set(rows)) < 70
     assert digests(drawn(model)) == digests(drawn(model))
+
+
+def test_a_rare_label_follows_from_another_column_as_in_the_source(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    path = tmp_path / "source.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE car (id integer PRIMARY KEY, make text, model text)")
+        for i in range(400):
+            make = rng.integers(0, 110)
+            row = (i, f"zq{make}", f"xk{make * 10 + rng.integers(0, 2)}")
+            connection.execute("INSERT INTO car VALUES (?, ?, ?)", row)
+    rows = drawn(fitted(str(path)))[TableName("", "car")]
+    makes = rows.group_by("model").aggregate([("make", "count_distinct")])
+    models = rows.group_by("make").aggregate([("model", "count_distinct")])
+    assert np.mean(makes.column("make_count_distinct")) < 1.5
+    assert np.mean(models.column("model_count_distinct")) == pytest.approx(1.8, abs=0.5)
