@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 
 from dbsynth import lexicon
 from dbsynth.features import Floats, Ints
+from dbsynth.formats import FormatModel, fit_format, sample_format
 from dbsynth.limits import allowed_labels
 from dbsynth.permute import key_of, mix, permute
 from dbsynth.personas import make_personal
@@ -41,6 +42,7 @@ from dbsynth.treatments import Treatment
 
 MAX_LABELS = 50_000  # more are no labels
 MAX_LENGTH = 60  # characters on average; longer texts are no labels
+MANY_DIGITS = 0.3  # of the characters of codes
 MIN_GAIN = 0.05  # share of rows that repeat a label of their group, beyond chance
 SHUFFLES, DOUBT = 8, 3.0  # by which chance is known; its standard deviations that do not count
 STICKS = 64  # labels of a group that are told apart by their share; later ones come once
@@ -61,6 +63,7 @@ class Pseudonyms:
     concentration: float  # of the labels of one group
     uses: tuple[tuple[int, int], ...]  # in how many groups a label is used, how many labels are so
     personal: PersonalModel | None = None  # makes their texts, or
+    code: FormatModel | None = None  # or
     text: TextModel | None = None
 
     @property
@@ -76,19 +79,21 @@ class Pseudonyms:
             "concentration": self.concentration,
             "uses": [list(u) for u in self.uses],
             "personal": self.personal.to_json() if self.personal else None,
+            "code": self.code.to_json() if self.code else None,
             "text": self.text.to_json() if self.text else None,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Pseudonyms:
         """Rebuild from `to_json`'s value."""
-        personal, text = data["personal"], data["text"]
+        personal, code, text = data["personal"], data["code"], data["text"]
         return cls(
             via=tuple(data["via"]),
             beside=data["beside"],
             concentration=data["concentration"],
             uses=tuple((u, n) for u, n in data["uses"]),
             personal=PersonalModel.from_json(personal) if personal else None,
+            code=FormatModel.from_json(code) if code else None,
             text=TextModel.from_json(text) if text else None,
         )
 
@@ -108,8 +113,8 @@ def _is_shared(planned: TablePlan, column: str) -> bool:
     """Whether personal data are of a kind that many rows share, and by themselves."""
     kinds = {n: t.semantic for n, t in planned.columns.items() if t.kind == "personal"}
     own = kinds.pop(column, "")
-    if own == "full_name":
-        return lexicon.names_a_person(column)
+    if own == "full_name":  # names that agree with nothing
+        return not lexicon.PEOPLE & set(kinds.values())
     if own in ("city", "state"):  # places agree with each other
         return not lexicon.PLACES - {"country"} & set(kinds.values())
     return own in lexicon.SHARED - {"postal_code", "country_code", "salutation"}
@@ -148,6 +153,8 @@ def fit_pseudonyms(
     is_long = pc.mean(pc.utf8_length(encoded.dictionary)).as_py() > MAX_LENGTH
     if is_long or len(encoded.dictionary) > MAX_LABELS:
         return None
+    if treatment.semantic == "full_name" and 2 * len(encoded.dictionary) > len(text):
+        return None  # most rows have a person of their own
     best = _best_group(labels, groups, release.seed)
     pairs, concentration = labels, 0.0
     if best != NO_GROUP:
@@ -156,19 +163,44 @@ def fit_pseudonyms(
         pairs = np.unique(np.stack([of, labels], axis=1), axis=0)[:, 1]
     counted = release.counts(f"{statistic}.uses", np.bincount(pairs))
     uses, times = np.unique(counted[counted > 0], return_counts=True)
-    if not treatment.semantic and lexicon.names_a_person(column.name):
-        treatment = replace(treatment, semantic="full_name")
-    made = PersonalColumn.of(column, treatment) if treatment.semantic else None
-    return Pseudonyms(
+    return replace(
+        _texts(statistic, column, treatment, text, entities, release),
         via=best[0],
         beside=best[1],
         concentration=concentration,
         uses=tuple(zip(uses.tolist()[::-1], times.tolist()[::-1], strict=True)),
-        personal=fit_personal([made], {column.name: text}, entities, release, release.seed)
-        if made
-        else None,
-        text=None if made else fit_text(statistic, text, entities, release, column.type.length),
     )
+
+
+def _texts(
+    statistic: str,
+    column: Column,
+    treatment: Treatment,
+    text: pa.Array,
+    entities: Ints,
+    release: Release,
+) -> Pseudonyms:
+    """Learn what texts look like: of a known kind, codes, or words."""
+    nothing = Pseudonyms(via=(), beside="", concentration=0.0, uses=())
+    if not treatment.semantic and lexicon.names_a_person(column.name):
+        treatment = replace(treatment, semantic="full_name")
+    if treatment.semantic:
+        made = PersonalColumn.of(column, treatment)
+        values = {column.name: text}
+        personal = fit_personal([made], values, entities, release, release.seed)
+        return replace(nothing, personal=personal)
+    length = column.type.length
+    if _are_codes(text):
+        code = fit_format(statistic, text, entities, release, max_length=length)
+        return replace(nothing, code=code)
+    return replace(nothing, text=fit_text(statistic, text, entities, release, length))
+
+
+def _are_codes(text: pa.Array) -> bool:
+    """Whether a good part of the characters are digits, and hardly any separates words."""
+    digits = pc.sum(pc.count_substring_regex(text, r"\d")).as_py()
+    spaces = pc.sum(pc.count_substring_regex(text, r"\s")).as_py()
+    return bool(digits >= MANY_DIGITS * pc.sum(pc.utf8_length(text)).as_py() and digits > spaces)
 
 
 def _best_group(labels: Ints, groups: Mapping[Group, Ints], seed: int) -> Group:
@@ -317,6 +349,9 @@ class Renaming:
         if model.personal is not None:
             made = make_personal(model.personal, seed=self.seed, first_row=number * size, rows=size)
             return made[model.personal.columns[0].name]
-        assert model.text is not None
         key = key_of("text", self.seed, self.statistic, number)
-        return sample_text(model.text, np.random.Generator(np.random.Philox(key=key)), size)
+        rng = np.random.Generator(np.random.Philox(key=key))
+        if model.code is not None:
+            return sample_format(model.code, rng, size, seed=self.seed)
+        assert model.text is not None
+        return sample_text(model.text, rng, size)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from dbsynth.features import Ints
@@ -93,6 +94,21 @@ def test_a_label_that_is_released_is_no_pseudonym() -> None:
     rest = Renaming(model, 5, "t.label", [taken]).draw(np.full(40, -1), np.random.default_rng(0))
     assert taken in free.to_pylist()
     assert taken not in rest.to_pylist()
+
+
+def test_codes_keep_their_form() -> None:
+    found = fit_pseudonyms(
+        "t.code",
+        COLUMN,
+        Treatment(kind="category"),
+        pa.array([f"{n:05d}-{n % 7}" for n in range(400)]),
+        np.arange(400),
+        {},
+        Release(1),
+    )
+    assert found is not None
+    made = Renaming(found, 5, "t.code").draw(np.full(50, -1), np.random.default_rng(0))
+    assert pc.all(pc.match_substring_regex(made, r"^\d{5}-\d$")).as_py()
 
 
 def test_a_model_of_pseudonyms_is_read_as_it_was_written() -> None:
