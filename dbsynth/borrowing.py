@@ -64,8 +64,13 @@ class Borrowing:
         """The rows to which keys lead from rows start..stop, -1 for none."""
         known = self.state.known.pointers
         first = self.pointers[via[0]][start:stop]
+        nobody = np.zeros(0, np.int64)  # of a table without rows
         return reached(
-            self.state.plan, self.table.name, via, first, lambda table, key: known[table][key]
+            self.state.plan,
+            self.table.name,
+            via,
+            first,
+            lambda table, key: known[table].get(key, nobody),
         )
 
 

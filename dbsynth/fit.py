@@ -285,8 +285,13 @@ class _TableFit:
     def _reached(self, via: tuple[str, ...]) -> Ints:
         parents = self.sample.parents
         first = parents[self.planned.name, via[0]]
+        nobody = np.zeros(0, np.int64)  # of a table without rows
         return reached(
-            self.plan, self.planned.name, via, first, lambda table, key: parents[table, key]
+            self.plan,
+            self.planned.name,
+            via,
+            first,
+            lambda table, key: parents.get((table, key), nobody),
         )
 
     def _plain(self, column: Column) -> bool:

@@ -17,6 +17,7 @@ from dbsynth.pseudonyms import Pseudonyms, Renaming, fit_pseudonyms
 from dbsynth.release import Release
 from dbsynth.schema import Column, SqlType, TableName
 from dbsynth.treatments import Treatment
+from tests.filler import fill_sqlite
 from tests.generated import digests, drawn, fitted
 
 COLUMN = Column(name="label", type=SqlType(kind="string", native="varchar"))
@@ -162,3 +163,13 @@ def test_a_rare_label_follows_from_another_column_as_in_the_source(tmp_path: Pat
     models = rows.group_by("make").aggregate([("model", "count_distinct")])
     assert np.mean(makes.column("make_count_distinct")) < 1.5
     assert np.mean(models.column("model_count_distinct")) == pytest.approx(1.8, abs=0.5)
+
+
+def test_rows_whose_ways_up_lead_through_a_table_without_rows_are_named(tmp_path: Path) -> None:
+    script = """
+    CREATE TABLE a (id integer PRIMARY KEY);
+    CREATE TABLE b (id integer PRIMARY KEY, a_id integer REFERENCES a);
+    CREATE TABLE c (id integer PRIMARY KEY, b_id integer REFERENCES b, word varchar(30));
+    """
+    url = fill_sqlite(tmp_path / "source.sqlite", script, {"a": 0, "b": 0, "c": 80})
+    assert 80 == len(drawn(fitted(url))[TableName("", "c")])
