@@ -33,7 +33,7 @@ from dbsynth.permute import key_of
 from dbsynth.personal import PersonalColumn, PersonalModel
 from dbsynth.personas import CODED, make_personal
 from dbsynth.prose import TextModel, fit_prose, sample_text
-from dbsynth.release import Release
+from dbsynth.release import MIN_ENTITIES, Release
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -45,6 +45,7 @@ __all__ = [
 
 _MAIN_LOCALE = "en_US"
 _MAX_LOCALES = 5
+_WORLD = ("en_US", "de_DE", "fr_FR", "es_ES", "pt_BR")  # where countries are not released
 _LOCALES = word_list(
     "en_US en_GB en_CA en_AU en_NZ en_IE en_IN de_DE de_AT de_CH fr_FR fr_BE es_ES es_MX "
     "es_AR es_CL es_CO it_IT pt_BR pt_PT nl_NL sv_SE no_NO da_DK fi_FI pl_PL cs_CZ hu_HU "
@@ -345,19 +346,33 @@ def _locales(
     entities: NDArray[np.int64],
     release: Release,
 ) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Choose locales, the most frequent first, and say which one each released country has."""
+    """
+    Choose locales, the most frequent first, and say which one each country has.
+
+    Where rows have countries that may not be released, others stand for them: of any language.
+    """
     codes = _country_codes()
     for name, array in values.items():
         if lexicon.semantic_of(name) not in ("country", "country_code"):
             continue
         texts = pc.utf8_lower(pc.utf8_trim_whitespace(filled(array)))
-        labels, _ = release.labels(f"personal.{name}", texts, entities)
+        labels, rows = release.labels(f"personal.{name}", texts, entities)
         spoken = {label: codes[label] for label in labels if label in codes}
         locales = tuple(dict.fromkeys(spoken.values()))[:_MAX_LOCALES]
+        others = len(texts) - texts.null_count - int(rows.sum())
+        if others >= MIN_ENTITIES and release.is_enough(entities):
+            locales = tuple(dict.fromkeys([*locales, *_WORLD]))[:_MAX_LOCALES]
+            return locales, {c: i for c, lo in codes.items() if (i := _near(lo, locales)) >= 0}
         if locales:
             known = {label: locales.index(lo) for label, lo in spoken.items() if lo in locales}
             return locales, known
     return (_MAIN_LOCALE,), {}
+
+
+def _near(locale: str, locales: Sequence[str]) -> int:
+    """Which of some locales is the same as another, or has its language; -1 for none."""
+    alike = [i for i, lo in enumerate(locales) if lo[:2] == locale[:2]]
+    return locales.index(locale) if locale in locales else alike[0] if alike else -1
 
 
 @lru_cache(maxsize=1)
