@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.clusters import fit_clusters
@@ -26,7 +25,7 @@ from dbsynth.conditions import (
     sibling_state,
     siblings_of,
 )
-from dbsynth.copying import Flags, gate_name, reached, take_over, unsaid
+from dbsynth.copying import Flags, gate_name, unsaid
 from dbsynth.documents import Document
 from dbsynth.encode import (
     CategoryColumn,
@@ -41,10 +40,10 @@ from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, stable_seed
 from dbsynth.ordering import token_places
-from dbsynth.plan import KeyPlan, Plan, TablePlan, climbs
+from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
-from dbsynth.pseudonyms import Group, Pseudonyms, fit_pseudonyms, may_rename
+from dbsynth.relatives import Relatives
 from dbsynth.release import Release
 from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
@@ -52,7 +51,7 @@ from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
 from dbsynth.sketches import sketches
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
-from dbsynth.values import DAY, to_floats
+from dbsynth.values import DAY
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
@@ -78,7 +77,6 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
 
 FILLED = 9  # values for each NULL, in tables that are invented
 NEAR_SIBLINGS = 8  # how far ahead, on average, training looks for the end of siblings
-_DATED = ("date", "timestamp", "timestamptz")
 _COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
 
 
@@ -105,7 +103,7 @@ class _TableFit:
     def entities(self) -> Ints:
         return self.sample.entities[self.planned.name]
 
-    @property
+    @cached_property
     def _columns(self) -> ColumnFit:
         return ColumnFit(
             self.table,
@@ -114,46 +112,13 @@ class _TableFit:
             self.rows,
             self.entities,
             self.release,
-            self._shown,
-            self._first_day,
+            self._relatives.shown(),
+            self._relatives.first_day(),
         )
 
-    @cached_property
-    def _shown(self) -> dict[str, Floats]:
-        """Numbers that rows of enough entities show, because they copy them from these rows."""
-        found: dict[str, list[Floats]] = {}
-        for child in self.plan.tables.values():
-            for column, treatment in child.columns.items():
-                origin = treatment.copies
-                if origin is None or origin.table != self.planned.name:
-                    continue
-                if treatment.kind == "number" and child.name in self.sample.rows:
-                    values = self.sample.rows[child.name].column(column).combine_chunks()
-                    statistic, entities = f"{child.name}.{column}", self.sample.entities[child.name]
-                    labels, _ = self.release.labels(statistic, values, entities)
-                    found.setdefault(origin.column, []).append(
-                        to_floats(pa.array(labels, values.type))
-                    )
-        return {name: np.unique(np.concatenate(parts)) for name, parts in found.items()}
-
-    @cached_property
-    def _first_day(self) -> float | None:
-        """The first day, since 1970, of rows that refer to these, which are invented."""
-        days = []
-        for child in self.plan.tables.values() if self.planned.mode == "invent" else ():
-            entities = self.sample.entities.get(child.name, np.zeros(0, np.int64))
-            is_below = any(k.parent == self.planned.name for k in child.keys)
-            if not is_below or not self.release.is_enough(entities):
-                continue
-            for column in self.plan.schema.table(child.name).written_columns:
-                if column.type.kind in _DATED and child.columns[column.name].kind == "datetime":
-                    moments = to_floats(self.sample.rows[child.name].column(column.name))
-                    here = np.isfinite(moments)
-                    if self.release.is_enough(entities[here]):
-                        statistic = f"{child.name}.{column.name}"
-                        low, _ = self.release.bounds(statistic, moments[here], entities[here])
-                        days.append(low / DAY)
-        return min(days, default=None)
+    @property
+    def _relatives(self) -> Relatives:
+        return Relatives(self.plan, self.planned, self.sample, self.release)
 
     @property
     def engine(self) -> str:
@@ -176,7 +141,7 @@ class _TableFit:
         owners, siblings = self._owners()
         structure = self._structure(owners, siblings)
         content = self._content(owners, siblings, structure)
-        pseudonyms = self._pseudonyms(content.layout)
+        pseudonyms = self._relatives.pseudonyms(content.layout) if self._may_learn else {}
         content = replace(content, layout=content.layout.with_rare(pseudonyms))
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
         return TableModel(
@@ -231,68 +196,6 @@ class _TableFit:
             for c in self.table.written_columns
             if self.planned.columns[c.name].kind == "structure"
         }
-
-    def _pseudonyms(self, layout: Layout) -> dict[str, Pseudonyms]:
-        """Learn how labels repeat that too few entities have."""
-        kept = {c.name: c.codec for c in layout.columns if isinstance(c, CategoryColumn)}
-        made = set(kept) | {
-            c.name
-            for c in self.table.written_columns
-            if self._may_learn
-            and c.name not in _drawn(layout)
-            and may_rename(self.table, c, self.planned, self.plan.schema.dialect)
-        }
-        labels = {
-            c.name: self._labels(c.name) for c in self.table.written_columns if c.name in made
-        }
-        beside: dict[Group, Ints] = {}
-        found = {}
-        # Those of fewer labels come first: others may follow from them.
-        for name in sorted(labels, key=lambda n: int(labels[n].max(initial=0))):
-            column, codes = self.table.column(name), labels[name]
-            if name in made:
-                values = self._columns.values(name)
-                rare = codes >= 0
-                if name in kept:
-                    rare &= kept[name].encode(values) == kept[name].rare
-                pseudonyms = fit_pseudonyms(
-                    f"{self.planned.name}.{name}",
-                    column,
-                    self.planned.columns[name],
-                    values.filter(pa.array(rare)),
-                    self.entities[rare],
-                    {group: of[rare] for group, of in (self._ways | beside).items()},
-                    self.release,
-                )
-                if pseudonyms is not None:
-                    found[name] = pseudonyms
-            if name in kept or name in found:
-                beside[(), name] = codes
-        return found
-
-    def _labels(self, name: str) -> Ints:
-        """The labels of a column as numbers, -1 for NULL."""
-        encoded = self._columns.values(name).dictionary_encode()
-        return np.asarray(pc.fill_null(encoded.indices, -1), np.int64)
-
-    @cached_property
-    def _ways(self) -> dict[Group, Ints]:
-        """The rows to which all ways up lead, shorter ways first."""
-        name, keys = self.planned.name, {n: t.keys for n, t in self.plan.tables.items()}
-        ways = sorted(climbs(name, keys), key=lambda way: len(way[0]))
-        return {(via, ""): self._reached(via) for via, _ in ways}
-
-    def _reached(self, via: tuple[str, ...]) -> Ints:
-        parents = self.sample.parents
-        first = parents[self.planned.name, via[0]]
-        nobody = np.zeros(0, np.int64)  # of a table without rows
-        return reached(
-            self.plan,
-            self.planned.name,
-            via,
-            first,
-            lambda table, key: parents.get((table, key), nobody),
-        )
 
     def _plain(self, column: Column) -> bool:
         return self.planned.columns[column.name].kind in ("category", "number")
@@ -374,7 +277,7 @@ class _TableFit:
         untold: dict[str, Flags] = {}
         for column in self._columns.learned():
             if self.planned.columns[column.name].copies is not None:
-                same, here = self._repeated(column)
+                same, here = self._relatives.same(column)
                 untold[column.name] = same
                 if not same[here].all():
                     gate = gate_name(column.name)
@@ -409,17 +312,6 @@ class _TableFit:
         own = layout.features(values, len(self.rows))
         self._remember(layout, values, Features.join([self._codes(structure), own], len(own)))
         return trained
-
-    def _repeated(self, column: Column) -> tuple[Flags, Flags]:
-        """In which rows a column is the same as its origin, and where it could be."""
-        origin = self.planned.columns[column.name].copies
-        assert origin is not None
-        rows = self._reached(origin.via)
-        above = self.sample.rows.get(origin.table)
-        if above is None:
-            return np.zeros(len(rows), bool), np.zeros(len(rows), bool)
-        taken = take_over(column, above.column(origin.column), rows)
-        return taken.is_same(self._columns.values(column.name)), taken.here
 
     def _codes(self, structure: RowsModel | None) -> Features:
         """The features of the keys that were chosen."""

@@ -45,6 +45,9 @@ MAX_LENGTH = 60  # characters on average; longer texts are no labels
 MANY_DIGITS = 0.3  # of the characters of codes
 MIN_GAIN = 0.05  # share of rows that repeat a label of their group, beyond chance
 SHUFFLES, DOUBT = 8, 3.0  # by which chance is known; its standard deviations that do not count
+MANY_ROWS = 20_000
+MAX_TEXTS = 200_000  # of one column; more labels share them
+MIN_BLOCK = 64  # texts made at once
 STICKS = 64  # labels of a group that are told apart by their share; later ones come once
 Group = tuple[tuple[str, ...], str]  # a way up, or a column of the same row
 NO_GROUP: Group = ((), "")
@@ -160,7 +163,7 @@ def fit_pseudonyms(
     if best != NO_GROUP:
         of = np.where(groups[best] >= 0, groups[best], -1 - np.arange(len(labels)))
         concentration = _concentration(labels, of)
-        pairs = np.unique(np.stack([of, labels], axis=1), axis=0)[:, 1]
+        pairs = _pairs(labels, of)
     counted = release.counts(f"{statistic}.uses", np.bincount(pairs))
     uses, times = np.unique(counted[counted > 0], return_counts=True)
     return replace(
@@ -206,7 +209,8 @@ def _are_codes(text: pa.Array) -> bool:
 def _best_group(labels: Ints, groups: Mapping[Group, Ints], seed: int) -> Group:
     """The groups whose rows share most labels, beyond what chance would give."""
     rng = np.random.default_rng(seed)
-    shuffles = [rng.permutation(len(labels)) for _ in range(SHUFFLES)]
+    times = SHUFFLES if len(labels) < MANY_ROWS else 2  # then chance is known well
+    shuffles = [rng.permutation(len(labels)) for _ in range(times)]
     best, most = NO_GROUP, 0.0
     for group, of in groups.items():
         here = of >= 0
@@ -222,13 +226,20 @@ def _repeated(labels: Ints, of: Ints) -> float:
     """The share of rows that repeat a label of their group."""
     if len(labels) == 0:
         return 0.0
-    return 1.0 - len(np.unique(np.stack([of, labels], axis=1), axis=0)) / len(labels)
+    return 1.0 - len(_pairs(labels, of)) / len(labels)
+
+
+def _pairs(labels: Ints, of: Ints) -> Ints:
+    """The labels of each group, every one once; groups may be negative."""
+    size = int(labels.max()) + 1
+    found: Ints = np.unique(of * size + labels)
+    return found % size
 
 
 def _concentration(labels: Ints, of: Ints) -> float:
     """The concentration at which as many labels of groups are expected as there are."""
     _, sizes = np.unique(of, return_counts=True)
-    pairs = len(np.unique(np.stack([of, labels], axis=1), axis=0))
+    pairs = len(_pairs(labels, of))
     place = np.arange(int(sizes.max()))
     groups = len(sizes) - np.searchsorted(np.sort(sizes), place, side="right")
     low, high = np.log(1e-4), np.log(1e7)
@@ -254,7 +265,8 @@ class Renaming:
     _groups: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     _places: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     _texts: dict[str, None] = field(default_factory=dict)
-    _blocks: int = 0
+    _array: pa.Array = field(default_factory=lambda: pa.array([], pa.string()))  # the same
+    _tried: int = 0  # texts made so far, also those that were the same
 
     def draw(self, groups: Ints, rng: np.random.Generator) -> pa.Array:
         """Draw labels of (n,) rows; `groups` are what they share, -1 for nothing."""
@@ -319,15 +331,17 @@ class Renaming:
 
     def _written(self, wanted: int) -> pa.Array:
         """At least so many different texts, if the pools have them; each has its place for good."""
-        poor = 0
+        poor, wanted = 0, min(wanted, MAX_TEXTS)
         while len(self._texts) < wanted and poor <= 2 * POOR_BLOCKS:
             before = len(self._texts)
             block = self._block() if poor < POOR_BLOCKS else self._more()
             self._texts.update(dict.fromkeys(block.to_pylist()))
             for label in self.released:
                 self._texts.pop(label, None)
-            poor += len(self._texts) - before < (wanted - before) / 4
-        return pa.array(list(self._texts), pa.string())
+            poor += len(self._texts) - before < len(block) / 4
+        if len(self._texts) > len(self._array):
+            self._array = pa.array(list(self._texts), pa.string())
+        return self._array
 
     def _more(self) -> pa.Array:
         """Texts of two parts each, where the pools have no more."""
@@ -342,14 +356,15 @@ class Renaming:
         return joined if self.limit is None else pc.utf8_slice_codeunits(joined, 0, self.limit)
 
     def _block(self) -> pa.Array:
-        """Some more texts."""
-        model, number = self.model, self._blocks
-        self._blocks += 1
-        size = int((1 + SPARE) * sum(n for _, n in model.uses)) + 8
+        """Some more texts, half as many as there are."""
+        model, first = self.model, self._tried
+        labels = sum(n for _, n in model.uses)
+        size = max(int((1 + SPARE) * labels), len(self._texts) // 2, MIN_BLOCK)
+        self._tried += size
         if model.personal is not None:
-            made = make_personal(model.personal, seed=self.seed, first_row=number * size, rows=size)
+            made = make_personal(model.personal, seed=self.seed, first_row=first, rows=size)
             return made[model.personal.columns[0].name]
-        key = key_of("text", self.seed, self.statistic, number)
+        key = key_of("text", self.seed, self.statistic, first)
         rng = np.random.Generator(np.random.Philox(key=key))
         if model.code is not None:
             return sample_format(model.code, rng, size, seed=self.seed)

@@ -173,3 +173,15 @@ def test_rows_whose_ways_up_lead_through_a_table_without_rows_are_named(tmp_path
     """
     url = fill_sqlite(tmp_path / "source.sqlite", script, {"a": 0, "b": 0, "c": 80})
     assert 80 == len(drawn(fitted(url))[TableName("", "c")])
+
+
+def test_an_enum_has_only_its_own_labels(tmp_path: Path) -> None:
+    script = """
+    CREATE TABLE x (id integer PRIMARY KEY, size varchar(9) CHECK (size IN ('s', 'm', 'l', 'xl')));
+    """
+    path = tmp_path / "source.sqlite"
+    fill_sqlite(path, script, {})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        rows = [(i, "m" if i < 395 else "xl") for i in range(400)]
+        connection.executemany("INSERT INTO x VALUES (?, ?)", rows)
+    assert {} == fitted(str(path)).tables[TableName("", "x")].pseudonyms
