@@ -142,3 +142,23 @@ def test_rows_without_any_row_above_copy_nothing(tmp_path: Path) -> None:
     """
     plan = run.plan(fill_sqlite(tmp_path / "source.sqlite", script, {"place": 0, "visit": 40}))
     assert plan.tables[TableName("", "visit")].columns["town"].copies is None
+
+
+def test_a_reference_that_is_refused_takes_its_copies_with_it(tmp_path: Path) -> None:
+    script = """
+    CREATE TABLE town (id integer PRIMARY KEY, label varchar(30));
+    CREATE TABLE trip (id integer PRIMARY KEY, town_id integer NOT NULL, label varchar(30));
+    """
+    path = tmp_path / "source.sqlite"
+    fill_sqlite(path, script, {})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        towns = [(i, f"town {i % 90}") for i in range(1, 121)]
+        connection.executemany("INSERT INTO town VALUES (?, ?)", towns)
+        trips = [(i, i % 120 + 1, towns[i % 120][1]) for i in range(600)]
+        connection.executemany("INSERT INTO trip VALUES (?, ?, ?)", trips)
+    text = to_yaml(run.plan(str(path)))
+    assert "copies: town.label via" in text
+    saved = tmp_path / "plan.yaml"
+    saved.write_text(text.replace("accepted: true", "accepted: false"), "utf-8")
+    again = run.plan(str(path), run.Options(plan_file=saved))
+    assert again.tables[TableName("", "trip")].columns["label"].copies is None
