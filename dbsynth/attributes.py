@@ -168,6 +168,7 @@ class _Attributes:
         for column in self.table.written_columns:
             if column.name not in columns:
                 columns[column.name] = self._key_column(column, start, stop)
+        borrowed.repeat(columns, drawn)
         return pa.table({c.name: columns[c.name] for c in self.table.written_columns})
 
     def _key_column(self, column: Column, start: int, stop: int) -> pa.Array:

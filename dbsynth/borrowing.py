@@ -54,7 +54,7 @@ class Borrowing:
         """Look up what stands above rows start..stop."""
         taken = {}
         for name, treatment in self.planned.columns.items():
-            if (origin := treatment.copies) is not None:
+            if (origin := treatment.copies) is not None and origin.via:
                 above = self.state.keys[origin.table][origin.column]
                 rows = self.reached(origin.via, start, stop)
                 taken[name] = take_over(self.table.column(name), above, rows)
@@ -91,6 +91,17 @@ class Borrowed:
     def copied(self, name: str, own: pa.Array, drawn: Values) -> pa.Array:
         """Take over what stands above, in the rows where a column is to repeat it."""
         return self.taken[name].over(own, self._same(name, drawn)) if name in self.taken else own
+
+    def repeat(self, columns: dict[str, pa.Array], drawn: Values) -> None:
+        """Let columns take over those of their own row; (n,) values, all others are done."""
+        for name, treatment in self.whole.planned.columns.items():
+            if (origin := treatment.copies) is not None and not origin.via:
+                other = pa.chunked_array([columns[origin.column]])
+                rows = np.arange(self.stop - self.start)
+                taken = take_over(self.whole.table.column(name), other, rows)
+                gate = drawn.get(gate_name(name))
+                same = taken.here if gate is None else taken.here & (gate == 1)
+                columns[name] = taken.over(columns[name], same)
 
     def rename(self, columns: dict[str, pa.Array], drawn: Values) -> None:
         """

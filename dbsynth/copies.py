@@ -1,4 +1,4 @@
-"""Find columns that repeat a column of a row above, along any keys: a city, a price, a name."""
+"""Find columns that repeat a column of a row above, or one of their own: a city, a price."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ MIN_ORIGINS = 8  # rows above that are behind them
 GLANCE, GLANCE_SHARE = 500, 0.4  # rows that are compared before all are
 CLEARLY = 0.01  # a share by which a longer way is better
 _LEARNED = ("category", "number", "datetime", "personal", "format", "text")
+_MADE = ("personal", "format", "text")
 _USER = "set by the user"
 
 
@@ -50,7 +51,7 @@ def with_copies(
     order_by: str,
 ) -> dict[str, Treatment]:
     """
-    Say of a table's columns which of them repeat a value of a row above.
+    Say of a table's columns which of them repeat a value of a row above, or texts of their own row.
 
     Args:
         facts: the first rows of all tables, and what points to what in them.
@@ -77,9 +78,17 @@ def with_copies(
             for via, parent in ways
             for f in _compared(facts, table, column, Origin(via, parent, ""), pointers[via])
         ]
+        if column.type.kind == "string" and own.kind in _MADE:  # others are learned together
+            own_row = Origin((), table.name, "")
+            found += _compared(
+                facts, table, column, own_row, np.arange(len(facts.profile[table.name]))
+            )
         if found:
             best = min(found, key=lambda f: f.rank)
-            treatments[column.name] = _taken(facts, table, column, best, modes)
+            other = facts.treatments[best.origin.table] if best.origin.via else treatments
+            mode = modes[best.origin.table][0]
+            known = other[best.origin.column]
+            treatments[column.name] = _taken(facts, table, column, best, known, mode)
     return treatments
 
 
@@ -107,6 +116,8 @@ def _compared(
         return
     glance = here[:: max(1, len(here) // GLANCE)]
     for other in facts.schema.table(way.table).written_columns:
+        if not way.via and other.name == column.name:
+            break  # in one row the first of two is the origin
         treatment = facts.treatments[way.table][other.name]
         if treatment.kind not in _LEARNED or not can_hold(column, other):
             continue
@@ -151,15 +162,15 @@ def _taken(
     table: Table,
     column: Column,
     found: _Found,
-    modes: Mapping[TableName, tuple[TableMode, str]],
+    other: Treatment,
+    mode: TableMode,
 ) -> Treatment:
     """A copied column's treatment: a text is of the kind that its origin is of."""
     own = facts.treatments[table.name][column.name]
-    other = facts.treatments[found.origin.table][found.origin.column]
     evidence = f"{own.evidence}; the same in {found.share:.0%} of the rows"
     copied = replace(own, copies=found.origin, evidence=evidence)
     if column.type.kind != "string" or allowed_labels(table, column.name, facts.schema.dialect):
         return copied
-    if modes[found.origin.table][0] == "copy":
+    if mode == "copy":
         return replace(copied, kind="category", semantic="")
     return replace(copied, kind=other.kind, semantic=other.semantic)

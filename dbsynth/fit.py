@@ -276,9 +276,10 @@ class _TableFit:
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
         untold: dict[str, Flags] = {}
         for column in self._columns.learned():
-            if self.planned.columns[column.name].copies is not None:
+            if (origin := self.planned.columns[column.name].copies) is not None:
                 same, here = self._relatives.same(column)
-                untold[column.name] = same
+                if origin.via:  # then drawing knows the value that is copied
+                    untold[column.name] = same
                 if not same[here].all():
                     gate = gate_name(column.name)
                     columns.append(PresenceColumn(gate))

@@ -90,12 +90,16 @@ def origins(
         for via, goal in climbs(name, keys)
         for other in schema.table(goal).written_columns
     ]
-    return {
-        column.name: {
-            str(o): o for o in found if can_hold(column, schema.table(o.table).column(o.column))
+    before: list[Origin] = []
+    possible = {}
+    for column in schema.table(name).written_columns:
+        possible[column.name] = {
+            str(o): o
+            for o in [*before, *found]
+            if can_hold(column, schema.table(o.table).column(o.column))
         }
-        for column in schema.table(name).written_columns
-    }
+        before.append(Origin((), name, column.name))
+    return possible
 
 
 def contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> list[str]:

@@ -154,6 +154,8 @@ class Relatives:
 
     def _reached(self, via: tuple[str, ...]) -> Ints:
         """The row to which keys lead from each of the sampled rows."""
+        if not via:
+            return np.arange(len(self.sample.rows[self.planned.name]))
         parents, nobody = self.sample.parents, np.zeros(0, np.int64)  # of a table without rows
         first = parents[self.planned.name, via[0]]
         return reached(

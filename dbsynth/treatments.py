@@ -29,14 +29,16 @@ KINDS: tuple[TreatmentKind, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the value of another row stands: the keys that lead there, its table and column."""
+    """Where a value stands that is repeated: the keys that lead there, its table and column."""
 
-    via: tuple[str, ...]  # names of keys, one after the other
+    via: tuple[str, ...]  # names of keys, one after the other; none: in the same row
     table: TableName
     column: str
 
     def __str__(self) -> str:
-        """As plans say it: "customers.city via fk_orders_customers"."""
+        """As plans say it: "customers.city via fk_orders_customers"; "ship_city" in one row."""
+        if not self.via:
+            return self.column
         return f"{self.table}.{self.column} via {' > '.join(self.via)}"
 
 

@@ -162,3 +162,35 @@ def test_a_reference_that_is_refused_takes_its_copies_with_it(tmp_path: Path) ->
     saved.write_text(text.replace("accepted: true", "accepted: false"), "utf-8")
     again = run.plan(str(path), run.Options(plan_file=saved))
     assert again.tables[TableName("", "trip")].columns["label"].copies is None
+
+
+ADDRESSES = """
+CREATE TABLE parcel (id integer PRIMARY KEY, weight integer, bill_city varchar(40),
+  ship_city varchar(40), ship_note varchar(40));
+"""
+
+
+@pytest.mark.parametrize("engine", ["marginal", "tree"])
+def test_texts_of_one_row_are_the_same_as_often_as_in_the_source(
+    tmp_path: Path, engine: str
+) -> None:
+    rng = random.Random(2)
+    path = tmp_path / "source.sqlite"
+    fill_sqlite(path, ADDRESSES, {})
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for i in range(500):
+            bill = f"Town {rng.randint(0, 400)}" if rng.random() < 0.9 else None
+            ship = bill if rng.random() < 0.7 else f"Town {rng.randint(0, 400)}"
+            row = (i, rng.randint(1, 50), bill, ship, f"note {i}")
+            connection.execute("INSERT INTO parcel VALUES (?, ?, ?, ?, ?)", row)
+    model = fitted(str(path), engine=engine)
+    table = TableName("", "parcel")
+    columns = model.plan.tables[table].columns
+    assert Origin((), table, "bill_city") == columns["ship_city"].copies
+    assert columns["bill_city"].copies is None
+    assert columns["ship_note"].copies is None
+    assert model.plan == from_yaml(to_yaml(model.plan), model.plan.schema)
+    rows = drawn(model)[table]
+    bill, ship = rows.column("bill_city").to_pylist(), rows.column("ship_city").to_pylist()
+    assert same(bill, ship) == pytest.approx(0.7, abs=0.08)
+    assert rows.column("bill_city").null_count == pytest.approx(50, abs=25)
