@@ -43,6 +43,12 @@ def arrow_type(sql: SqlType) -> pa.DataType:
             return pa.string()
 
 
+def can_hold(column: Column, other: Column) -> bool:
+    """Whether a column's type holds all values of another's, but for their length."""
+    same = column.type.kind == other.type.kind and column.type.labels == other.type.labels
+    return same and arrow_type(column.type) == arrow_type(other.type)
+
+
 def bare_rows(rows: int) -> pa.RecordBatch:
     """Rows without a column, of which only the number is known."""
     return pa.RecordBatch.from_struct_array(pa.Array.from_buffers(pa.struct([]), rows, [None]))

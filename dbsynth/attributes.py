@@ -15,6 +15,7 @@ from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.bending import Outline, bend, merge
+from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
 from dbsynth.draft import Scope
@@ -78,10 +79,15 @@ class _Attributes:
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
         mender = self._mender()
+        borrowing = Borrowing(
+            self.state, self.planned, self.table, self.model, self.part.layout,
+            self.skeleton.pointers,
+        )  # fmt: skip
         done = _Done()
         for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
-            drawn = self._chunk(start, stop, number)
-            rows = self._assemble(drawn, start, stop)
+            borrowed = borrowing.part(start, stop)
+            drawn = self._chunk(start, stop, number, borrowed)
+            rows = self._assemble(drawn, borrowed, start, stop)
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)
@@ -109,7 +115,9 @@ class _Attributes:
         late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
         return frozenset(late - {c for columns in done for c in columns})
 
-    def _chunk(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+    def _chunk(
+        self, start: int, stop: int, number: int, borrowed: Borrowed
+    ) -> dict[str, Floats | Ints]:
         """Draw rows start..stop of the content layout."""
         skeleton = self.skeleton
         owners = None if skeleton.owners is None else skeleton.owners[start:stop]
@@ -121,7 +129,7 @@ class _Attributes:
         given = Features.join([codes, chosen, above], stop - start)
         drawn = draw_part(
             self.state, self.planned, self.table, "content", self.part, given, siblings, owners,
-            number,
+            number, borrowed.given(),
         )  # fmt: skip
         drawn |= self._told_by_owners(drawn, owners)
         whole = [given, self._siblings_seen(drawn, siblings), codes]
@@ -174,7 +182,7 @@ class _Attributes:
             if k.name in late
         }
 
-    def _assemble(self, drawn: Values, start: int, stop: int) -> pa.Table:
+    def _assemble(self, drawn: Values, borrowed: Borrowed, start: int, stop: int) -> pa.Table:
         """Turn one chunk's working values into the table's columns."""
         fitted = {c.name: c for c in self.part.layout.columns}
         columns: dict[str, pa.Array] = {}
@@ -185,6 +193,9 @@ class _Attributes:
                 columns[column.name] = found.codec.decode(tokens, arrow_type(column.type))
             elif isinstance(found, NumberColumn | DatetimeColumn):
                 columns[column.name] = _to_arrow(found, drawn[column.name], column)
+            if column.name in columns:
+                columns[column.name] = borrowed.copied(column.name, columns[column.name], drawn)
+        borrowed.rename(columns, drawn)
         made = make_columns(
             self.model.makers, self.table, self.planned, columns, self.state.seed, start,
             stop - start,
@@ -195,10 +206,12 @@ class _Attributes:
             missing = pa.array(drawn[name] == 0) if name in fitted else None
             is_masked = missing is not None and isinstance(fitted[name], PresenceColumn)
             nothing = pa.scalar(None, values.type)
-            columns[name] = pc.if_else(missing, nothing, values) if is_masked else values
+            masked = pc.if_else(missing, nothing, values) if is_masked else values
+            columns[name] = borrowed.copied(name, masked, drawn)
         for column in self.table.written_columns:
             if column.name not in columns:
                 columns[column.name] = self._key_column(column, start, stop)
+        borrowed.repeat(columns, drawn)
         return pa.table({c.name: columns[c.name] for c in self.table.written_columns})
 
     def _key_column(self, column: Column, start: int, stop: int) -> pa.Array:

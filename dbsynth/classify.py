@@ -21,6 +21,7 @@ _ALL = 0.98
 _NEARLY_UNIQUE = 0.5
 _FEW_DOCUMENTS = 50
 _LONG_CODE = 40
+_SHORT_TITLE = 4.5  # characters: Mr., Mrs., Dr.; codes of languages
 _ID_DIGITS = 6  # numbers with fewer digits on average identify nobody by themselves
 # Shapes that decide by themselves, whatever the column is called.
 _TELLING = ("email", "url", "mac_address", "ip", "ipv6", "password_hash", "iban")
@@ -216,7 +217,7 @@ def _told(clues: _Clues) -> Treatment | None:
 
 
 def _named(clues: _Clues) -> Treatment | None:
-    """Personal or shared geography because the name says so and the values do not deny it."""
+    """Personal, or shared by many, because the name says so and the values do not deny it."""
     meaning = clues.meaning
     if meaning == "gender":
         return clues.treat("category", "name says gender") if clues.may_be_category else None
@@ -224,14 +225,18 @@ def _named(clues: _Clues) -> Treatment | None:
         siblings = [c.name for c in clues.table.columns if c.name != clues.column.name]
         if lexicon.is_company_table(clues.table.name.name):
             return clues.treat("personal", "a name in a table of companies", "company")
-        if not lexicon.is_person_table(clues.table.name.name, siblings):
-            return None
-        return clues.treat("personal", "a name in a table of people", "full_name")
+        if lexicon.is_person_table(clues.table.name.name, siblings):
+            return clues.treat("personal", "a name in a table of people", "full_name")
+        meaning = lexicon.named_thing(clues.table.name.name)
+    if meaning == "title":
+        siblings = [c.name for c in clues.table.columns if c.name != clues.column.name]
+        is_job = lexicon.is_person_table(clues.table.name.name, siblings)
+        meaning = "job" if is_job and clues.profile.mean_length > _SHORT_TITLE else ""
     if meaning not in lexicon.SEMANTICS or _is_denied(clues):
         return None
     evidence = f"name says {_spoken(meaning)}"
     if meaning in lexicon.SHARED and clues.may_be_category:
-        return clues.treat("category", f"{evidence}, {clues.repeats}")
+        return clues.treat("category", f"{evidence}, {clues.repeats}", meaning)
     return clues.treat("personal", evidence, meaning)
 
 
@@ -240,8 +245,14 @@ def _is_denied(clues: _Clues) -> bool:
     meaning, profile, table = clues.meaning, clues.profile, clues.table
     if meaning in ("state", "city", "country"):
         others = {lexicon.semantic_of(c.name) for c in table.columns} - {meaning}
+        thing = lexicon.named_thing(table.name.name)
+        if thing == "country" and meaning == "state":
+            return True  # a part of the world
+        others.add(thing)
         is_place = bool(others & lexicon.PLACES) or not clues.may_be_category
         return not is_place and meaning == "state"
+    if meaning == "language":
+        return profile.rows > 0 and profile.mean_length <= _SHORT_TITLE  # codes
     if meaning == "birth_date":
         return profile.rows > 0 and profile.share("date") < _MOST
     if profile.rows == 0:

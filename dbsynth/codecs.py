@@ -139,6 +139,7 @@ class NumberCodec:
         entities: Ints,
         release: Release,
         fallback: tuple[float, float] = (1.0, 100.0),
+        shown: Floats | None = None,
     ) -> NumberCodec:
         """
         Learn spikes, quantile curve and lattice.
@@ -149,6 +150,7 @@ class NumberCodec:
             entities: (n,).
             release: the protection in force.
             fallback: whole numbers in this range are decoded where too few entities have a value.
+            shown: values that are released elsewhere: enough entities have rows that copy them.
         """
         known = is_plain(values)
         v, e = values[known], entities[known]
@@ -157,7 +159,7 @@ class NumberCodec:
             step = 1.0 if fallback[1] - fallback[0] >= 1.0 else 0.0
             return cls((), fallback, 1, step, 0.0, beyond)
         step, offset = _lattice(v)
-        spikes = _spikes(statistic, v, e, release)
+        spikes = _spikes(statistic, v, e, release, shown)
         rest = ~np.isin(v, spikes) if len(spikes) else np.ones(len(v), bool)
         enough = len(np.unique(e[rest])) >= release.threshold(statistic) if rest.any() else False
         if not enough:
@@ -210,12 +212,17 @@ def _lattice(values: Floats) -> tuple[float, float]:
     return 0.0, 0.0
 
 
-def _spikes(statistic: str, values: Floats, entities: Ints, release: Release) -> Floats:
+def _spikes(
+    statistic: str, values: Floats, entities: Ints, release: Release, shown: Floats | None
+) -> Floats:
     distinct, codes, rows = np.unique(values, return_inverse=True, return_counts=True)
     few = len(distinct) <= MAX_VALUES
     frequent = rows >= (1 if few else max(2.0, SPIKE_SHARE * len(values)))
     support = release.support(codes.astype(np.int64), entities, len(distinct))
-    kept = np.flatnonzero(frequent & (support >= release.threshold(statistic)))
+    may_show = support >= release.threshold(statistic)
+    if shown is not None and few:
+        may_show |= np.isin(distinct, shown)
+    kept = np.flatnonzero(frequent & may_show)
     if not few and len(kept) > MAX_SPIKES:
         kept = np.sort(kept[np.argsort(-rows[kept], kind="stable")[:MAX_SPIKES]])
     return distinct[kept]
@@ -241,7 +248,7 @@ class CategoryCodec:
 
     @property
     def rare(self) -> int:
-        """The token of labels that were not released; trained on, never drawn."""
+        """The token of labels that were not released; drawn where something stands for them."""
         return len(self.labels) + 1
 
     def encode(self, values: pa.Array) -> Ints:

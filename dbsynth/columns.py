@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,9 @@ from dbsynth.sample import owner_key
 from dbsynth.schema import Column, Table
 from dbsynth.values import DAY, text_to_moments, to_floats
 
+_BEFORE = 5 * 365.0  # days in which rows come before those that refer to them
+_YOUNGEST, _OLDEST = 22 * 365.0, 60 * 365.0  # days that people are old
+
 
 @dataclass(frozen=True)
 class ColumnFit:
@@ -34,6 +37,8 @@ class ColumnFit:
     rows: pa.Table  # (n,) sampled
     entities: Ints  # (n,)
     release: Release
+    shown: Mapping[str, Floats] = field(default_factory=dict)  # numbers that copies of them show
+    first_day: float | None = None  # of the rows below, if these are invented
 
     def learned(self) -> list[Column]:
         """The columns of which the network draws something, the sorting one first."""
@@ -43,6 +48,7 @@ class ColumnFit:
             for c in self.table.written_columns
             if kinds[c.name].kind in ("category", "number", "datetime")
             or (kinds[c.name].kind != "foreign key" and self._has_nulls(c))
+            or kinds[c.name].copies is not None
         ]
         return sorted(found, key=lambda c: c.name != self.planned.order_by)
 
@@ -85,8 +91,18 @@ class ColumnFit:
             siblings=ordered,
             is_strict=self._is_strict(column.name),
             is_date=column.type.kind == "date",
-            fallback=_days(*bounds(self.table, column.name, self.dialect)),
+            fallback=self._some_days(column),
         )
+
+    def _some_days(self, column: Column) -> tuple[float, float]:
+        """Days since 1970 between which dates lie that cannot be learned."""
+        low, high = bounds(self.table, column.name, self.dialect)
+        if low is not None or high is not None:
+            return _days(low, high)
+        last = SOME_DAYS[1] if self.first_day is None else math.floor(self.first_day)
+        if self.planned.columns[column.name].semantic == "birth_date":
+            return last - _OLDEST, last - _YOUNGEST
+        return SOME_DAYS if self.first_day is None else (last - _BEFORE, last)
 
     def _has_nulls(self, column: Column) -> bool:
         return column.is_nullable and self.rows.column(column.name).null_count > 0
@@ -113,7 +129,10 @@ class ColumnFit:
         family = column.type.family if column.type.kind == "other" else ""
         values = numerals.read(data, column.type) if family else to_floats(data)
         limits = bounds(self.table, column.name, self.dialect)
-        codec = NumberCodec.fit(statistic, values, self.entities, self.release, _range(*limits))
+        codec = NumberCodec.fit(
+            statistic, values, self.entities, self.release, _range(*limits),
+            self.shown.get(column.name),
+        )  # fmt: skip
         if siblings is None:
             return NumberColumn(column.name, codec, family=family)
         plain = np.where(is_plain(values), values, np.nan)
@@ -125,8 +144,6 @@ class ColumnFit:
 
 def _days(low: float | None, high: float | None) -> tuple[float, float]:
     """Whole days within bounds in seconds, as far as they are known."""
-    if low is None and high is None:
-        return SOME_DAYS
     first = math.ceil(low / DAY) if low is not None else None
     last = math.floor(high / DAY) if high is not None else None
     first = first if first is not None else (last or 0) - 365

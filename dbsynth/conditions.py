@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.features import Features, Floats, Ints
+from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.plan import CHOSEN, Plan, TablePlan
 from dbsynth.rows import Layout, Values, position
 from dbsynth.running import Summary
@@ -94,13 +94,6 @@ def ancestors(plan: Plan, planned: TablePlan, owners: Ints | None, known: Known)
             return Features.join(parts, len(owners))
         pointers = climb(pointers, known.pointers[name][above.name])
         name = above.parent
-
-
-def climb(pointers: Ints, above: Ints) -> Ints:
-    """Follow (n,) pointers one key further; -1 stays -1."""
-    if len(above) == 0:
-        return np.full(len(pointers), -1, np.int64)
-    return np.where(pointers >= 0, above[np.maximum(pointers, 0)], -1)
 
 
 def chosen_parents(planned: TablePlan, pointers: Mapping[str, Ints], known: Known) -> Features:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dbsynth.codecs import NULL
 from dbsynth.conditions import LONG, Siblings, knot, plain
+from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified
@@ -70,6 +71,7 @@ class Drawing:
     ends: Floats | None  # (n,) the day of the last sibling, if it is known
     knots: Floats | None  # (n, knots) share of the time that is over at each knot
     required: frozenset[str]  # columns that may not be NULL
+    copies: Mapping[str, Given]  # what columns are where they are copies
     rng: np.random.Generator
 
     def draw(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
@@ -180,6 +182,14 @@ class Drawing:
                 start = earlier if head.phase == "later" else self._anchor(column, here)
                 placed = place_day(column, head, tokens[some], inside[some], start)
                 data[here] = self._in_time(column, placed, start, here)
+        if column.name in self.copies:
+            self._copy(column.name, rows)
+
+    def _copy(self, name: str, rows: Ints) -> None:
+        """Put what stands above some rows in the place of what was drawn."""
+        given, gate = self.copies[name].take(rows), self.values.get(gate_name(name))
+        same = given.here if gate is None else given.here & (gate[rows] == 1)
+        self.values[name][rows[same]] = given.values[same]
 
     def _in_time(self, column: DatetimeColumn, placed: Floats, start: Floats, rows: Ints) -> Floats:
         """Let the last sibling come when it should, and the others not after it."""

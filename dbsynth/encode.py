@@ -36,7 +36,7 @@ class CategoryColumn:
     A learned category; values are its codec's tokens.
 
     The rare token is drawn only where something can be made of it (`draws_rare`): a reference row
-    that too few entities refer to stands for all such rows.
+    that too few entities refer to stands for all such rows, pseudonyms for rare labels.
     """
 
     name: str
@@ -55,7 +55,7 @@ class CategoryColumn:
 
 @dataclass(frozen=True, slots=True)
 class PresenceColumn:
-    """Only whether there is a value (1) or NULL (0); what it is, is made elsewhere."""
+    """Whether there is a value (1) or NULL (0), or a copied one (1) or an own; made elsewhere."""
 
     name: str
 

@@ -69,3 +69,10 @@ class Features:
             np.concatenate([p.floats for p in parts]),
             parts[0].cards,
         )
+
+
+def climb(pointers: Ints, above: Ints) -> Ints:
+    """Follow (n,) pointers one key further; -1 stays -1."""
+    if len(above) == 0:
+        return np.full(len(pointers), -1, np.int64)
+    return np.where(pointers >= 0, above[np.maximum(pointers, 0)], -1)

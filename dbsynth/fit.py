@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,7 @@ from dbsynth.conditions import (
     sibling_state,
     siblings_of,
 )
+from dbsynth.copying import Flags, gate_name, unsaid
 from dbsynth.documents import Document
 from dbsynth.encode import (
     CategoryColumn,
@@ -41,8 +43,9 @@ from dbsynth.ordering import token_places
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Event, Progress, silent
+from dbsynth.relatives import Relatives
 from dbsynth.release import Release
-from dbsynth.rows import IGNORED, Layout, Values, order_column, pace
+from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
@@ -74,6 +77,7 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
 
 OUTLINE_ENGINE = "tree"  # of how children spread, whatever draws the rows themselves
 OUTLINE_SMOOTHING = 4.0  # stronger, and owners are too much alike
+FILLED = 9  # values for each NULL, in tables that are invented
 NEAR_SIBLINGS = 8  # how far ahead, on average, training looks for the end of siblings
 _COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
 
@@ -101,7 +105,7 @@ class _TableFit:
     def entities(self) -> Ints:
         return self.sample.entities[self.planned.name]
 
-    @property
+    @cached_property
     def _columns(self) -> ColumnFit:
         return ColumnFit(
             self.table,
@@ -110,7 +114,13 @@ class _TableFit:
             self.rows,
             self.entities,
             self.release,
+            self._relatives.shown(),
+            self._relatives.first_day(),
         )
+
+    @property
+    def _relatives(self) -> Relatives:
+        return Relatives(self.plan, self.planned, self.sample, self.release)
 
     @property
     def engine(self) -> str:
@@ -133,15 +143,23 @@ class _TableFit:
         owners, siblings = self._owners()
         structure = self._structure(owners, siblings)
         content, outline = self._content(owners, siblings, structure)
+        pseudonyms = self._relatives.pseudonyms(content.layout) if self._may_learn else {}
+        content = replace(content, layout=content.layout.with_rare(pseudonyms))
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
         return TableModel(
             name=name,
             structure=structure,
             content=content,
             outline=outline,
+            pseudonyms=pseudonyms,
             clusters=self._cluster(),
             makers=fit_makers(
-                self.table, self.planned, self.rows, self.entities, self.release, _drawn(content)
+                self.table,
+                self.planned,
+                self.rows,
+                self.entities,
+                self.release,
+                _drawn(content.layout) | set(pseudonyms),
             ),
             documents=self._documents(),
             counts=counts,
@@ -259,7 +277,16 @@ class _TableFit:
         dates = ancestor_dates(self.plan, self.planned, owners, self.known)
         columns: list[ModelledColumn] = []
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
+        untold: dict[str, Flags] = {}
         for column in self._columns.learned():
+            if (origin := self.planned.columns[column.name].copies) is not None:
+                same, here = self._relatives.same(column)
+                if origin.via:  # then drawing knows the value that is copied
+                    untold[column.name] = same
+                if not same[here].all():
+                    gate = gate_name(column.name)
+                    columns.append(PresenceColumn(gate))
+                    values[gate], untold[gate] = same.astype(np.int64), ~here
             fitted = self._columns.fit(column, siblings, dates | _moments(columns, values))
             columns.append(fitted)
             values[column.name] = fitted.values(self._columns.values(column.name))
@@ -284,7 +311,7 @@ class _TableFit:
         anchors = anchor_values(self.plan, self.planned, owners, values, self.known)
         left = self._pace(owners, siblings, layout, values, anchors)
         whole = Features.join([condition, left], len(self.rows))
-        trained = self._train("content", layout, values, whole, siblings, anchors)
+        trained = self._train("content", layout, values, whole, siblings, anchors, untold)
         own = layout.features(values, len(self.rows))
         own = Features.join([self._codes(structure), own], len(own))
         outline, told = self._outline(Features.join([condition, own], len(own)))
@@ -391,12 +418,14 @@ class _TableFit:
         condition: Features,
         siblings: Siblings,
         anchors: Mapping[str, Floats],
+        untold: Mapping[str, Flags] | None = None,
     ) -> RowsModel:
         slots = layout.slots
         name = f"{self.planned.name}"
         targets = layout.targets(values, anchors, siblings.previous)
-        if not self._may_learn:  # nothing counts: every token is as likely as the next
-            targets = [np.full(len(t), IGNORED, np.int64) for t in targets]
+        targets = unsaid(layout, targets, untold or {})
+        if not self._may_learn:  # nothing counts: every token but NULL is as likely as the next
+            targets = [_mostly_filled(h.tokens) for s in slots for h in s.heads]
         task = FitTask(
             name=f"{name}/{part}",
             condition=condition,
@@ -462,14 +491,20 @@ class _TableFit:
         return found
 
 
+def _mostly_filled(tokens: int) -> Ints:
+    """Tokens of invented rows: all alike, but for a few NULLs."""
+    others = np.repeat(np.arange(1, tokens), FILLED)
+    return np.concatenate([np.zeros(len(others) // FILLED, np.int64), others])
+
+
 def _masked(states: Ints) -> pa.Array:
     """States as Arrow values, NULL for none."""
     return pa.array(states, pa.int64(), mask=states < 0)
 
 
-def _drawn(content: RowsModel) -> set[str]:
+def _drawn(layout: Layout) -> set[str]:
     """The columns whose values, not only their presence, a network draws."""
-    return {c.name for c in content.layout.columns if not isinstance(c, PresenceColumn)}
+    return {c.name for c in layout.columns if not isinstance(c, PresenceColumn)}
 
 
 def _moments(columns: Sequence[ModelledColumn], values: Values) -> dict[str, Floats]:

@@ -56,6 +56,12 @@ class FormatModel:
         """Whether a generated string may by chance equal a source value."""
         return any(p.space.may_collide for p in self.patterns)
 
+    @property
+    def is_blurred(self) -> bool:
+        """Whether some position holds letters as well as digits: no shape was frequent enough."""
+        positions = {a for p in self.patterns for a in p.alphabets}
+        return any(set(a) & set(DIGITS) and set(a) - set(DIGITS) for a in positions)
+
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
         return {

@@ -148,7 +148,8 @@ def codes_of(
     owners = entities[: len(texts)]
     model = fit_format(statistic, texts, owners, release, max_length=limit)
     template = _TEMPLATES.get(column.semantic)
-    if model.covered > 0 or template is None:
+    is_blurred = column.semantic in ("phone", "postal_code") and model.is_blurred
+    if template is None or (model.covered > 0 and not is_blurred):
         return model, ""
     if column.kind == "integer":
         template = tuple(a for a in template if set(a) <= set(DIGITS))

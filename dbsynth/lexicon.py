@@ -18,7 +18,7 @@ SEMANTICS: tuple[str, ...] = (
     "national_id", "passport", "driver_license", "license_plate", "iban", "bank_account",
     "card_number", "street_address", "address", "city", "state", "postal_code", "country",
     "country_code", "company", "job", "ip", "ipv6", "mac_address", "url", "domain", "user_agent",
-    "file_path", "password_hash", "token",
+    "file_path", "password_hash", "token", "salutation", "language", "product",
 )  # fmt: skip
 
 PEOPLE = frozenset({
@@ -29,7 +29,10 @@ PEOPLE = frozenset({
 """The semantic types that single out a person."""
 
 # Learned like any category where the same few values come again and again.
-SHARED = frozenset({"city", "state", "postal_code", "country", "country_code", "company", "job"})
+SHARED = frozenset({
+    "city", "state", "postal_code", "country", "country_code", "company", "job", "salutation",
+    "language", "product",
+})  # fmt: skip
 
 PLACES = frozenset({"street_address", "address", "city", "state", "postal_code", "country"})
 
@@ -87,7 +90,7 @@ _PHRASES: dict[str, str] = {
     "city": "city|town|city name|cityname|municipality|stadt|ort|wohnort|ville|commune|ciudad|"
     "localidad|municipio|cidade|localidade|birthplace|birth place|place of birth",
     "state": "state|province|state province|stateprovince|region|county|state code|bundesland|"
-    "kanton|departement|provincia|estado|uf",
+    "district|kanton|departement|provincia|estado|uf",
     "postal_code": "zip|zip code|zipcode|postal code|postalcode|postcode|post code|plz|"
     "postleitzahl|code postal|codigo postal|cep",
     "country": "country|country name|countryname|nationality|land|pays|pais|nation",
@@ -97,7 +100,13 @@ _PHRASES: dict[str, str] = {
     "firmenname|arbeitgeber|entreprise|societe|raison sociale|empresa|razon social|razao social|"
     "business name|organization name|organisation name",
     "job": "job|job title|jobtitle|occupation|profession|position title|beruf|metier|profesion|"
-    "ocupacion|cargo|profissao|ocupacao",
+    "contact title|ocupacion|cargo|profissao|ocupacao",
+    "salutation": "salutation|title of courtesy|courtesy title|honorific|anrede|civilite|"
+    "tratamiento",
+    "language": "language|language name|languagename|sprache|langue|idioma|lingua",
+    "product": "product|product name|productname|item|item name|article|article name|produkt|"
+    "produktname|artikel|produit|producto|produto|articulo",
+    "title": "title",
     "ip": "ip|ip address|ipaddress|ip addr|remote addr|remote ip|client ip|last login ip|ipv 4|"
     "adresse ip|direccion ip|endereco ip|sign in ip",
     "ipv6": "ipv 6|ipv6",
@@ -270,6 +279,18 @@ def is_company_table(name: str) -> bool:
     """
     words = words_of(name)
     return bool(words) and singular(words[-1]) in _COMPANY_WORDS
+
+
+def named_thing(table: str) -> str:
+    """
+    What the rows of a table are the names of, by its name; "" if they are nothing known.
+
+    >>> named_thing("world_cities"), named_thing("languages"), named_thing("orders")
+    ('city', 'language', '')
+    """
+    words = words_of(table)
+    found = semantic_of(singular(words[-1])) if words else ""
+    return found if found in SHARED else ""
 
 
 def names_a_person(column: str) -> bool:

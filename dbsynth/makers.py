@@ -17,7 +17,7 @@ from dbsynth.literals import hexadecimal
 from dbsynth.peculiar import empty_value
 from dbsynth.permute import key_of
 from dbsynth.personas import PersonalColumn, PersonalModel, make_personal
-from dbsynth.pii import fit_personal, fit_text
+from dbsynth.pii import SEMANTICS, fit_personal, fit_text
 from dbsynth.plan import TablePlan
 from dbsynth.prose import TextModel, sample_text
 from dbsynth.release import Release
@@ -100,7 +100,7 @@ def fit_makers(
     personal = [
         PersonalColumn.of(c, planned.columns[c.name])
         for c in columns
-        if planned.columns[c.name].kind == "personal"
+        if planned.columns[c.name].kind == "personal" or _is_meant(c, planned)
     ]
     formats, texts, sizes, uuids = {}, {}, {}, {}
     for column in columns:
@@ -117,7 +117,7 @@ def fit_makers(
         elif _is_coded(column, treatment):
             text = values[column.name].cast(pa.string())
             formats[column.name] = fit_format(statistic, text, entities, release, max_length=length)
-        elif _is_prose(column, treatment):
+        elif _is_prose(column, treatment) and not _is_meant(column, planned):
             text = values[column.name].cast(pa.string())
             texts[column.name] = fit_text(statistic, text, entities, release, length)
     return Makers(
@@ -195,6 +195,13 @@ def _make(
         is_counted = treatment.semantic == "serial" and can_count(column.type)
         return count(column.type, numbers.astype(np.uint64)) if is_counted else pa.array(numbers)
     return _void(column, treatment, rows)
+
+
+def _is_meant(column: Column, planned: TablePlan) -> bool:
+    """Whether a category of which no label may be released says what its labels are."""
+    treatment = planned.columns[column.name]
+    is_text = column.type.kind == "string" and treatment.kind == "category"
+    return is_text and treatment.semantic in SEMANTICS
 
 
 def _is_uuid(column: Column, treatment: Treatment) -> bool:

@@ -33,6 +33,7 @@ from dbsynth.errors import DbsynthError, ModelFileError
 from dbsynth.makers import Makers
 from dbsynth.model import find_engine
 from dbsynth.plan import TablePlan
+from dbsynth.pseudonyms import Pseudonyms
 from dbsynth.rows import Layout
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel
 
@@ -164,6 +165,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "has_clusters": table.clusters is not None,
         "makers": table.makers.to_json(),
         "documents": {n: d.to_json() for n, d in table.documents.items()},
+        "pseudonyms": {n: p.to_json() for n, p in table.pseudonyms.items()},
         "counts": {n: c.tolist() for n, c in table.counts.items()},
         "ownerless": table.ownerless,
         "agreements": dict(table.agreements),
@@ -198,6 +200,7 @@ def _table_model(
         clusters=clusters,
         makers=Makers.from_json(data["makers"]),
         documents={n: Document.from_json(d) for n, d in data["documents"].items()},
+        pseudonyms={n: Pseudonyms.from_json(p) for n, p in data["pseudonyms"].items()},
         counts={n: np.array(c, np.int64) for n, c in data["counts"].items()},
         ownerless=data["ownerless"],
         agreements=data["agreements"],

@@ -212,6 +212,9 @@ class _Maker:
             return self._made_unique(column, pc.binary_join_element_wise(last, first, ", "))
         return self._made_unique(column, pc.binary_join_element_wise(first, last, " "))
 
+    def _salutation(self, column: PersonalColumn, persona: int) -> pa.Array:
+        return self._made_unique(column, pc.if_else(pa.array(self.is_male == 1), "Mr.", "Ms."))
+
     def _user_name(self, column: PersonalColumn, persona: int) -> pa.Array:
         first, last = self.first(persona, "slug"), self.last(persona, "slug")
         layout = self.model.layouts.get(column.name, "")

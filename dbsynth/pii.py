@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -31,7 +33,7 @@ from dbsynth.permute import key_of
 from dbsynth.personal import PersonalColumn, PersonalModel
 from dbsynth.personas import CODED, make_personal
 from dbsynth.prose import TextModel, fit_prose, sample_text
-from dbsynth.release import Release
+from dbsynth.release import MIN_ENTITIES, Release
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -43,12 +45,28 @@ __all__ = [
 
 _MAIN_LOCALE = "en_US"
 _MAX_LOCALES = 5
+_WORLD = ("en_US", "de_DE", "fr_FR", "es_ES", "pt_BR")  # where countries are not released
 _LOCALES = word_list(
     "en_US en_GB en_CA en_AU en_NZ en_IE en_IN de_DE de_AT de_CH fr_FR fr_BE es_ES es_MX "
     "es_AR es_CL es_CO it_IT pt_BR pt_PT nl_NL sv_SE no_NO da_DK fi_FI pl_PL cs_CZ hu_HU "
     "ro_RO tr_TR hr_HR sl_SI sk_SK id_ID"
 )
 _DRAWS = {"last": 3000, "company": 2000, "user_agent": 300, "path": 600, "job": 900}
+_SPOKEN = {
+    "People's Republic of China": "China", "Kingdom of the Netherlands": "Netherlands",
+    "Republic of Ireland": "Ireland", "Republic of the Congo": "Congo",
+    "Democratic Republic of the Congo": "DR Congo", "Brunei Darussalam": "Brunei",
+    "Federated States of Micronesia": "Micronesia", "The Gambia": "Gambia",
+}  # fmt: skip
+_OFTEN = 15  # times that a country comes whose places are known, for one of any other
+_MANNERS = word_list(
+    "Classic Compact Deluxe Essential Light Modern Premium Pro Simple Smart Solid Urban"
+)
+_STUFFS = word_list("Bamboo Ceramic Copper Cotton Glass Leather Linen Oak Rubber Silk Steel Wool")
+_THINGS = word_list(
+    "Backpack Basket Bench Blanket Bottle Bowl Chair Clock Cup Desk Gloves Jacket Kettle Knife "
+    "Lamp Mirror Mug Pan Pillow Plate Rack Shelf Shirt Stool Table Tray Vase Wallet Watch"
+)
 _FEW = 20  # entries that a pool must keep
 _PEOPLE_POOLS = ("female", "male", "last")
 _PLACE_POOLS = ("city", "state", "state_code", "postcode")
@@ -58,7 +76,8 @@ _POOLS_OF = {
     "city": _PLACE_POOLS, "state": _PLACE_POOLS, "street_address": ("street",),
     "address": (*_PLACE_POOLS, "street"), "country": ("country",), "company": ("company",),
     "country_code": ("country_code", "country_code3"), "job": ("job",),
-    "user_agent": ("user_agent",), "file_path": ("path",),
+    "user_agent": ("user_agent",), "file_path": ("path",), "language": ("language",),
+    "product": ("product",), "salutation": (),
 }  # fmt: skip
 
 
@@ -164,7 +183,8 @@ def _pool(locale: str, pool: str) -> tuple[str, ...]:
         return tuple(p[_PLACE_POOLS.index(pool)] for p in _places(locale))
     if pool.startswith("country"):
         part = {"country": "name", "country_code": "alpha_2_code"}.get(pool, "alpha_3_code")
-        return tuple(str(getattr(c, part)) for c in _all_countries())
+        known = [c for c in _all_countries() if c.alpha_2_code in {lo[3:] for lo in _LOCALES}]
+        return tuple(str(getattr(c, part)) for c in [*known * _OFTEN, *_all_countries()])
     fake = _faker(locale, pool)
     draw: Callable[[], str] = {
         "female": fake.first_name_female,
@@ -173,12 +193,16 @@ def _pool(locale: str, pool: str) -> tuple[str, ...]:
         "street": fake.street_name,
         "company": fake.company,
         "job": fake.job,
+        "language": fake.language_name,
+        "product": lambda: " ".join(map(fake.random_element, (_MANNERS, _STUFFS, _THINGS))),
         "user_agent": fake.user_agent,
         "path": lambda: fake.file_path(depth=2).rpartition(".")[0],
     }[pool]
     found = dict.fromkeys(draw().replace("\n", " ") for _ in range(_DRAWS.get(pool, 2000)))
     if pool in _PEOPLE_POOLS:
         return tuple(n for n in found if " " not in n or pool == "last")
+    if pool in ("job", "language"):  # as people say them, not as lists do
+        return tuple(v for v in found if not set(v) & set(",/()"))
     # Entries must not end in a digit: numbers are appended to make them unique.
     return tuple(v for v in found if not v[-1:].isdigit())
 
@@ -211,10 +235,18 @@ def _state_names() -> dict[str, str]:
     return {**dict(zip(codes, Provider.states, strict=True)), "DC": "District of Columbia"}
 
 
+@lru_cache(maxsize=1)
 def _all_countries() -> Sequence[Any]:
+    """Every country, by the name that people use."""
     from faker.providers.date_time import Provider
 
-    return Provider.countries
+    found = []
+    for country in Provider.countries:
+        name = country.name
+        with suppress(UnicodeError):  # some of Faker's names were decoded wrongly
+            name = name.encode("latin-1").decode()
+        found.append(replace(country, name=_SPOKEN.get(name, name)))
+    return found
 
 
 def _pools(
@@ -237,7 +269,25 @@ def _pools(
         pools[pool] = tuple(tuple(_without(p, pool, taken)) for p in drawn)
     if "city" in pools:
         _drop_places(pools, taken)
+    _drop_long(pools, columns)
     return pools
+
+
+def _drop_long(
+    pools: dict[str, tuple[tuple[str, ...], ...]], columns: Sequence[PersonalColumn]
+) -> None:
+    """Drop entries that a column would cut, where enough others remain."""
+    for column in columns:
+        is_place = column.semantic in _PLACE_POOLS
+        names = _PLACE_POOLS if is_place else (column.semantic,)
+        if column.max_length is None or column.semantic not in pools:
+            continue
+        for i, entries in enumerate(pools[column.semantic]):
+            kept = [j for j, v in enumerate(entries) if len(v) <= column.max_length]
+            if _FEW <= len(kept) < len(entries):
+                for name in names:  # those of places are aligned
+                    own = tuple(pools[name][i][j] for j in kept)
+                    pools[name] = (*pools[name][:i], own, *pools[name][i + 1 :])
 
 
 def _filtered_pools(semantic: str) -> tuple[str, ...]:
@@ -296,19 +346,33 @@ def _locales(
     entities: NDArray[np.int64],
     release: Release,
 ) -> tuple[tuple[str, ...], dict[str, int]]:
-    """Choose locales, the most frequent first, and say which one each released country has."""
+    """
+    Choose locales, the most frequent first, and say which one each country has.
+
+    Where rows have countries that may not be released, others stand for them: of any language.
+    """
     codes = _country_codes()
     for name, array in values.items():
         if lexicon.semantic_of(name) not in ("country", "country_code"):
             continue
         texts = pc.utf8_lower(pc.utf8_trim_whitespace(filled(array)))
-        labels, _ = release.labels(f"personal.{name}", texts, entities)
+        labels, rows = release.labels(f"personal.{name}", texts, entities)
         spoken = {label: codes[label] for label in labels if label in codes}
         locales = tuple(dict.fromkeys(spoken.values()))[:_MAX_LOCALES]
+        others = len(texts) - texts.null_count - int(rows.sum())
+        if others >= MIN_ENTITIES and release.is_enough(entities):
+            locales = tuple(dict.fromkeys([*locales, *_WORLD]))[:_MAX_LOCALES]
+            return locales, {c: i for c, lo in codes.items() if (i := _near(lo, locales)) >= 0}
         if locales:
             known = {label: locales.index(lo) for label, lo in spoken.items() if lo in locales}
             return locales, known
     return (_MAIN_LOCALE,), {}
+
+
+def _near(locale: str, locales: Sequence[str]) -> int:
+    """Which of some locales is the same as another, or has its language; -1 for none."""
+    alike = [i for i, lo in enumerate(locales) if lo[:2] == locale[:2]]
+    return locales.index(locale) if locale in locales else alike[0] if alike else -1
 
 
 @lru_cache(maxsize=1)

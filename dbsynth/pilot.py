@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dbsynth.aims import Aim
-from dbsynth.conditions import ancestors, chosen_parents, climb
-from dbsynth.features import Features, Floats, Ints
+from dbsynth.conditions import ancestors, chosen_parents
+from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.logistic import Logistic
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import Plan, TablePlan

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from dbsynth.arrow import can_hold
 from dbsynth.polymorphs import polymorph_of, polymorphs
 from dbsynth.references import Reference
 from dbsynth.schema import Schema, Table, TableName
-from dbsynth.treatments import Treatment
+from dbsynth.treatments import Origin, Treatment
 
 FORMAT_VERSION = 1
 
@@ -62,6 +63,43 @@ class TablePlan:
     order_by: str = ""  # the column that orders the rows of one parent, if any
     engine: str = ""  # overrides the run's engine
     columns: Mapping[str, Treatment] = field(default_factory=dict)  # in the table's order
+
+
+MAX_STEPS = 3  # keys between a row and one whose value it repeats
+
+
+def climbs(
+    name: TableName, keys: Mapping[TableName, tuple[KeyPlan, ...]], steps: int = MAX_STEPS
+) -> Iterator[tuple[tuple[str, ...], TableName]]:
+    """Every way up from a table along keys to rows that are there before its own."""
+    for key in keys.get(name, ()):
+        if key.role in ("self", "backfill"):
+            continue
+        yield (key.name,), key.parent
+        if steps > 1:
+            for via, goal in climbs(key.parent, keys, steps - 1):
+                yield (key.name, *via), goal
+
+
+def origins(
+    name: TableName, keys: Mapping[TableName, tuple[KeyPlan, ...]], schema: Schema
+) -> dict[str, dict[str, Origin]]:
+    """All that each column of a table may copy, by column and by how plans call it."""
+    found = [
+        Origin(via, goal, other.name)
+        for via, goal in climbs(name, keys)
+        for other in schema.table(goal).written_columns
+    ]
+    before: list[Origin] = []
+    possible = {}
+    for column in schema.table(name).written_columns:
+        possible[column.name] = {
+            str(o): o
+            for o in [*before, *found]
+            if can_hold(column, schema.table(o.table).column(o.column))
+        }
+        before.append(Origin((), name, column.name))
+    return possible
 
 
 def contradictions(tables: Mapping[TableName, TablePlan], schema: Schema) -> list[str]:

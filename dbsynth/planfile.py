@@ -20,6 +20,7 @@ from dbsynth.plan import (
     TableMode,
     TablePlan,
     contradictions,
+    origins,
 )
 from dbsynth.references import Reference, from_data, to_data
 from dbsynth.schema import ForeignKey, Schema, TableName
@@ -162,6 +163,8 @@ def _treatment_data(treatment: Treatment) -> dict[str, Any]:
         data["semantic"] = treatment.semantic
     if treatment.is_unique:
         data["unique"] = True
+    if treatment.copies:
+        data["copies"] = str(treatment.copies)
     data["evidence"] = treatment.evidence
     return data
 
@@ -186,6 +189,7 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         table = _table(entry, schema, problems)
         if table is not None:
             tables[table.name] = table
+    tables = _with_copies(tables, data, schema, problems)
     problems += [f"table {n} is missing" for n in schema.by_name if n not in tables]
     if data.get("quality") not in ("fast", "balanced", "max"):
         problems.append("quality must be fast, balanced or max")
@@ -203,6 +207,31 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         references=references,
         notes=tuple(data.get("notes") or ()),
     )
+
+
+def _with_copies(
+    tables: Mapping[TableName, TablePlan],
+    data: Mapping[str, Any],
+    schema: Schema,
+    problems: list[str],
+) -> dict[TableName, TablePlan]:
+    """Read what columns copy, which the keys of all tables decide."""
+    keys = {n: t.keys for n, t in tables.items()}
+    found = dict(tables)
+    for entry in (e for e in data.get("tables") or [] if isinstance(e, dict)):
+        name = TableName(str(entry.get("schema") or ""), str(entry.get("table")))
+        entries = entry["columns"] if isinstance(entry.get("columns"), dict) else {}
+        said = {c: t["copies"] for c, t in entries.items() if isinstance(t, dict) and "copies" in t}
+        if name not in tables or not said:
+            continue
+        known, columns = origins(name, keys, schema), dict(tables[name].columns)
+        for column, origin in said.items():
+            possible = known.get(column, {})
+            _check(f"{name}.{column}: copies", origin, tuple(possible), problems)
+            if origin in possible and column in columns:
+                columns[column] = replace(columns[column], copies=possible[origin])
+        found[name] = replace(tables[name], columns=columns)
+    return found
 
 
 def settled(

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from dbsynth.copies import with_copies
 from dbsynth.errors import UsageError
 from dbsynth.features import Ints
 from dbsynth.graph import cut_keys, waves
@@ -70,6 +71,7 @@ def build_plan(
     roots = find_roots(order, owners)
     modes = _modes(facts, order, owners, roots)
     keys = {n: _keys(facts, schema.table(n), owners.get(n), modes) for n in order}
+    sorted_by = {n: _order_by(facts, schema.table(n), owners.get(n)) for n in order}
     tables = {
         name: TablePlan(
             name=name,
@@ -80,9 +82,9 @@ def build_plan(
             root=roots[name],
             why=modes[name][1],
             keys=keys[name],
-            order_by=_order_by(facts, schema.table(name), owners.get(name)),
+            order_by=sorted_by[name],
             engine=facts.wish(name).engine or _engine(engine, modes[name][0], counts[name]),
-            columns=dict(treatments[name]),
+            columns=with_copies(facts, schema.table(name), keys, modes, sorted_by[name]),
         )
         for name in order
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -16,8 +17,15 @@ from dbsynth.lexicon import word_list
 from dbsynth.permute import key_of, serial
 from dbsynth.release import Release
 
-TextKind = Literal["word", "title", "sentence", "paragraph"]
+TextKind = Literal[
+    "word",
+    "name",  # one word with a capital, invented: of places, languages, things
+    "title",
+    "sentence",
+    "paragraph",
+]
 
+_SINGLE = ("word", "name")
 _SHARES = np.linspace(0.0, 1.0, 21)
 _SENTENCE = 11  # words
 _FEW_WORDS = 100
@@ -71,10 +79,11 @@ def fit_prose(
         sizes = np.asarray(pc.utf8_length(texts), np.float64)
         released = release.quantiles(f"{statistic}.length", sizes, owners, _SHARES)
         lengths, kind = tuple(released.tolist()), _manner(texts, sizes)
+    offered = _invented_words() if kind == "name" else words
     return TextModel(
         kind=kind,  # type: ignore[arg-type]
         lengths=lengths,
-        words=_free_words(texts, words),
+        words=_free_words(texts, offered),
         key=key_of("text", release.seed, statistic),
         max_length=max_length,
     )
@@ -82,11 +91,11 @@ def fit_prose(
 
 def _manner(texts: pa.Array, sizes: NDArray[np.float64]) -> TextKind:
     spaced = pc.mean(pc.match_substring_regex(texts, r"\S\s+\S").cast(pa.float64())).as_py()
+    titles = pc.mean(pc.utf8_is_title(texts).cast(pa.float64())).as_py()
     if spaced < 0.2:
-        return "word"
+        return "name" if titles > 0.5 else "word"
     if np.median(sizes) > 120:
         return "paragraph"
-    titles = pc.mean(pc.utf8_is_title(texts).cast(pa.float64())).as_py()
     return "title" if titles > 0.3 or np.median(sizes) < 25 else "sentence"
 
 
@@ -102,8 +111,16 @@ def _free_words(texts: pa.Array, words: Sequence[str]) -> tuple[str, ...]:
     kept = [w for w in words if w not in used]
     if len(kept) >= _FEW_WORDS:
         return tuple(kept)
-    invented = [a + b + c + d for a in _ONSETS for b in _RIMES for c in _ONSETS for d in _RIMES]
-    return tuple(kept + [w for w in invented[:: len(invented) // 1200] if w not in used])
+    return tuple(kept + [w for w in _invented_words() if w not in used])
+
+
+@lru_cache(maxsize=1)
+def _invented_words() -> tuple[str, ...]:
+    """Words of one to three syllables that nobody knows."""
+    one = [a + b for a in _ONSETS for b in _RIMES]
+    two = [a + b for a in one for b in one]
+    three = [a + b for a in two[:: len(two) // 300] for b in one[::7]]
+    return (*one, *two[:: len(two) // 2400], *three[:: len(three) // 2400])
 
 
 def sample_text(
@@ -139,7 +156,7 @@ def sample_text(
 def _written(model: TextModel, rng: np.random.Generator, targets: NDArray[np.float64]) -> pa.Array:
     """Put words together until each text has about its target's length; (n,) -> (n,)."""
     lengths = np.array([len(w) for w in model.words])
-    tries = (np.ones(len(targets)) if model.kind == "word" else targets // 3 + 1).astype(np.int64)
+    tries = (np.ones(len(targets)) if model.kind in _SINGLE else targets // 3 + 1).astype(np.int64)
     ends = np.cumsum(tries)
     starts = ends - tries
     picked = rng.integers(0, len(model.words), int(ends[-1]))
@@ -150,14 +167,14 @@ def _written(model: TextModel, rng: np.random.Generator, targets: NDArray[np.flo
     place = np.arange(len(picked)) - starts[owner]
     kept = (within <= targets[owner] + 1) | (place == 0)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(owner[kept], minlength=len(targets)))])
-    if model.kind == "word":
+    if model.kind in _SINGLE:
         picked = _fitting(model, rng, targets)
     words, forms = _forms(model)
     taken = words.take(pa.array(picked[kept] + forms * _form(place[kept], model.kind)))
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken), " ")
     if model.kind == "title":
         return pc.utf8_title(joined)
-    return joined if model.kind == "word" else pc.binary_join_element_wise(joined, ".", "")
+    return joined if model.kind in _SINGLE else pc.binary_join_element_wise(joined, ".", "")
 
 
 def _fitting(
@@ -180,8 +197,8 @@ def _forms(model: TextModel) -> tuple[pa.Array, int]:
 
 def _form(place: NDArray[np.int64], kind: TextKind) -> NDArray[np.int64]:
     """Which form the word at each place takes: 1 at a sentence's start, 2 at its end."""
-    if kind == "word":
-        return np.zeros(len(place), np.int64)
+    if kind in _SINGLE:
+        return np.full(len(place), int(kind == "name"))
     turn = place % _SENTENCE
     is_end = (turn == _SENTENCE - 1) & (kind == "paragraph")
     is_start = (place == 0) | ((turn == 0) & (kind == "paragraph"))

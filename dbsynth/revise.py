@@ -12,7 +12,7 @@ from dbsynth.classify import classify
 from dbsynth.errors import PlanFileError
 from dbsynth.inclusion import Asker
 from dbsynth.ownership import TableWish
-from dbsynth.plan import Plan, TablePlan
+from dbsynth.plan import Plan, TablePlan, origins
 from dbsynth.planfile import settled
 from dbsynth.planner import build_plan
 from dbsynth.references import Reference
@@ -52,6 +52,7 @@ def revise(plan: Plan, source: Source) -> Plan:
     before = planner.plan(plan.schema, wishes, edits)
     after = planner.plan(bare.with_keys(wanted), wishes, edits)
     tables = {n: _merged(plan.tables[n], before.tables[n], t) for n, t in after.tables.items()}
+    tables = _without_lost_copies(tables, after.schema)
     problems: list[str] = []
     tables = settled(tables, after.schema, problems)
     if problems:
@@ -152,11 +153,33 @@ def _edits(plan: Plan, made: Plan) -> dict[tuple[TableName, str], Treatment]:
     }
 
 
+def _without_lost_copies(
+    tables: Mapping[TableName, TablePlan], schema: Schema
+) -> dict[TableName, TablePlan]:
+    """Let no column copy along a key that is gone."""
+    keys = {n: t.keys for n, t in tables.items()}
+    found = {}
+    for name, table in tables.items():
+        known = origins(name, keys, schema) if any(t.copies for t in table.columns.values()) else {}
+        columns = {
+            c: t if t.copies is None or str(t.copies) in known[c] else replace(t, copies=None)
+            for c, t in table.columns.items()
+        }
+        found[name] = replace(table, columns=columns)
+    return found
+
+
 def _merged(saved: TablePlan, before: TablePlan, after: TablePlan) -> TablePlan:
     """Take from a new plan only what the change of references changed."""
     keys = saved.keys if before.keys == after.keys else after.keys
+    edited = {
+        c: t
+        for c, t in saved.columns.items()
+        if t != before.columns[c] and after.columns[c].kind != "foreign key"
+    }
     return replace(
         after,
+        columns={**after.columns, **edited},
         keys=keys,
         mode=saved.mode if before.mode == after.mode else after.mode,
         why=saved.why if before.why == after.why else after.why,

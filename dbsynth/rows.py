@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -36,6 +36,17 @@ class Layout:
     """A row: its modelled columns in the order in which they are drawn."""
 
     columns: tuple[ModelledColumn, ...]
+
+    def with_rare(self, names: Collection[str]) -> Layout:
+        """Let some categories draw the token of rare labels, for something is made of it."""
+        return Layout(
+            tuple(
+                replace(c, draws_rare=True)
+                if c.name in names and isinstance(c, CategoryColumn)
+                else c
+                for c in self.columns
+            )
+        )
 
     @property
     def slots(self) -> tuple[Slot, ...]:

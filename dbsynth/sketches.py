@@ -70,6 +70,7 @@ class _Children:
             name: to_floats(self.column(name))
             for name, treatment in self.planned.columns.items()
             if treatment.kind == "number"
+            and treatment.copies is None
             and name != self.planned.order_by
             and _is_number(self.column(name).type)
         }
@@ -78,8 +79,9 @@ class _Children:
 
     @property
     def labels(self) -> list[str]:
-        """The columns of categories."""
-        return [n for n, t in self.planned.columns.items() if t.kind == "category"]
+        """The columns of categories that copy no other."""
+        columns = self.planned.columns.items()
+        return [n for n, t in columns if t.kind == "category" and t.copies is None]
 
 
 def last_days(

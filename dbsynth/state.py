@@ -60,6 +60,8 @@ class State:
         """The columns of a table that other rows refer to, and its primary key."""
         keys = self.plan.schema.foreign_keys
         referenced = {c for k in keys if k.parent == name for c in k.parent_columns}
+        copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
+        referenced |= {o.column for o in copies if o is not None and o.via and o.table == name}
         table, planned = self.plan.schema.table(name), self.plan.tables[name]
         return referenced | late_neighbours(self.plan, planned) | set(table.primary_key)
 

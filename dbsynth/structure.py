@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from dbsynth.conditions import (
-    Siblings,
-    ancestor_dates,
-    ancestors,
-    climb,
-    ends_of,
-    knots_of,
-    siblings_of,
-)
+from dbsynth.conditions import Siblings, ancestor_dates, ancestors, ends_of, knots_of, siblings_of
+from dbsynth.copying import Given
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn
-from dbsynth.features import Features, Floats, Ints
+from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
 from dbsynth.keys import ANYWHERE, choose_parents, draw_in_place, to_total
@@ -67,6 +61,7 @@ def draw_part(
     siblings: Siblings,
     owners: Ints | None,
     number: int,
+    copies: Mapping[str, Given] | None = None,
 ) -> dict[str, Floats | Ints]:
     """Draw one chunk of a layout: (n,) working values by column name."""
     columns = {c.name for c in table.columns if not c.is_nullable}
@@ -81,6 +76,7 @@ def draw_part(
         ends=ends_of(planned, owners, state.known),
         knots=knots_of(planned, owners, state.known),
         required=frozenset(columns | keys),
+        copies=copies or {},
         rng=state.rng(table.name, name, number),
     ).draw()
 

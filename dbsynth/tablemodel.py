@@ -14,6 +14,7 @@ from dbsynth.features import Features, Ints
 from dbsynth.makers import Makers
 from dbsynth.model.base import RowModel
 from dbsynth.plan import Plan
+from dbsynth.pseudonyms import Pseudonyms
 from dbsynth.rows import Layout
 from dbsynth.schema import TableName
 
@@ -55,6 +56,7 @@ class TableModel:
     clusters: Clusters | None = None  # where other tables choose these rows by kind
     makers: Makers = field(default_factory=Makers)
     documents: Mapping[str, Document] = field(default_factory=dict)  # by column
+    pseudonyms: Mapping[str, Pseudonyms] = field(default_factory=dict)  # for rare labels, by column
     counts: Mapping[str, Ints] = field(default_factory=dict)  # edge -> released fan-outs, ascending
     ownerless: int = 0  # rows of the source without an owner
     agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share

@@ -284,6 +284,7 @@ class TiltedDrawing(Drawing):
             ends=None if self.ends is None or self._is_free_to_end else self.ends[pairs],
             knots=None,  # only looked at in conditions
             required=self.required,
+            copies={name: given.take(pairs) for name, given in self.copies.items()},
             rng=self.rng,
             allowed=allowed,
         )

@@ -27,20 +27,37 @@ KINDS: tuple[TreatmentKind, ...] = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value stands that is repeated: the keys that lead there, its table and column."""
+
+    via: tuple[str, ...]  # names of keys, one after the other; none: in the same row
+    table: TableName
+    column: str
+
+    def __str__(self) -> str:
+        """As plans say it: "customers.city via fk_orders_customers"; "ship_city" in one row."""
+        if not self.via:
+            return self.column
+        return f"{self.table}.{self.column} via {' > '.join(self.via)}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Treatment:
     """
     What is done with one column.
 
     `semantic` refines the kind: for "personal" the semantic type (email, first_name …, see
-    `dbsynth.pii.SEMANTICS`); for "key" one of integer, uuid, format, serial; for "structure" json
-    where texts are JSON; for "void" the text that stands in each row; else "".
+    `dbsynth.pii.SEMANTICS`); for "category" the same, of its rare labels; for "key" one of integer,
+    uuid, format, serial; for "structure" json where texts are JSON; for "void" the text that stands
+    in each row; else "".
     """
 
     kind: TreatmentKind
     semantic: str = ""
     evidence: str = ""  # one phrase without any value of the source
     is_unique: bool = False  # alone unique over the table
+    copies: Origin | None = None  # whose value it mostly is; else it is made as `kind` says
 
 
 Treatments = Mapping[TableName, Mapping[str, Treatment]]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dbsynth import run
 from dbsynth.draw import SINGLE_STEPS
 from dbsynth.modelfile import load, save
+from dbsynth.pii import _pool
 from dbsynth.schema import TableName
 from dbsynth.tablemodel import Model
 from tests.filler import build, case_names, fill_sqlite
@@ -185,6 +186,27 @@ def test_tables_of_too_few_entities_are_invented_within_the_rules(
     assert {"invent"} == {t.mode for t in model.plan.tables.values()}
     assert [] == broken_rules(model.plan.schema, database)
     assert [round(8 * scale), round(60 * scale)] == [len(r) for r in database.values()]
+
+
+CLERKS = """
+CREATE TABLE clerk (id integer PRIMARY KEY, first_name varchar(20), last_name varchar(20),
+  title varchar(40), birth_date date, hired_on date, country varchar(40));
+CREATE TABLE ticket (id integer PRIMARY KEY, clerk_id integer NOT NULL REFERENCES clerk (id),
+  made_on date NOT NULL, note varchar(20));
+"""
+
+
+def test_invented_people_have_jobs_and_dates_in_order_and_little_is_missing(tmp_path: Path) -> None:
+    model = fitted(fill_sqlite(tmp_path / "source.sqlite", CLERKS, {"clerk": 12, "ticket": 300}))
+    database = drawn(model, scale=5.0)
+    clerks, tickets = (database[TableName("", n)] for n in ("clerk", "ticket"))
+    assert "invent" == model.plan.tables[TableName("", "clerk")].mode
+    born, hired = clerks.column("birth_date").drop_null(), clerks.column("hired_on").drop_null()
+    first = min(tickets.column("made_on").to_pylist())
+    assert max(born.to_pylist()) < min(hired.to_pylist())
+    assert sum(d > first for d in hired.to_pylist()) <= 2
+    assert all(clerks.column(c).null_count <= 20 for c in clerks.column_names)
+    assert set(clerks.column("country").drop_null().to_pylist()) <= set(_pool("en_US", "country"))
 
 
 def test_a_table_whose_columns_are_all_generated_or_keys_is_cloned(tmp_path: Path) -> None:

@@ -142,6 +142,22 @@ def test_gender_and_country_decide_on_names() -> None:
     assert set(made[1::2]) <= set(model.pools["female"][american])
 
 
+def test_countries_that_may_not_be_released_leave_room_for_others() -> None:
+    columns = [PersonalColumn(name="vorname", semantic="first_name")]
+    rare = pa.array([f"Nowhere {i}" for i in range(ROWS)])
+    model = _fit(columns, {"country": rare})
+    assert "nowhere" not in str(model.to_json()).lower()
+    known = {"country": pa.array(["Mexico", "France", "Nepal"])}
+    made = make_personal(model, seed=0, first_row=0, rows=3, known=known)["vorname"].to_pylist()
+    pools = dict(
+        zip(
+            model.locales, zip(model.pools["female"], model.pools["male"], strict=True), strict=True
+        )
+    )
+    for name, locale in zip(made, ("es_ES", "fr_FR", "en_US"), strict=True):
+        assert name in {*pools[locale][0], *pools[locale][1]}
+
+
 def test_a_second_name_is_a_second_person_but_a_second_address_book_entry_is_not() -> None:
     kinds = ["first_name", "last_name", "email", "email", "first_name", "city", "city"]
     columns = [PersonalColumn(name=f"c{i}", semantic=s) for i, s in enumerate(kinds)]
