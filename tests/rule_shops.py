@@ -532,7 +532,7 @@ def office(seed: int, size: int) -> Shop:
         (
             "transitions",
             "events",
-            "(lag(state) OVER (PARTITION BY ticket_id ORDER BY seq), state) IN (('new', 'open'), ('new', 'spam'), "
+            "(coalesce(lag(state) OVER (PARTITION BY ticket_id ORDER BY seq), ''), state) IN (('', 'new'), ('new', 'open'), ('new', 'spam'), "
             "('open', 'waiting'), ('open', 'solved'), ('waiting', 'open'), ('waiting', 'solved'), "
             "('solved', 'closed'), ('solved', 'open'))",
         ),
