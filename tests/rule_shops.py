@@ -421,7 +421,7 @@ def office(seed: int, size: int) -> Shop:
         "founded_on": d.days(tenants, 300),
     }
     n = size
-    home = sorted(d.whole(1, tenants + 1, n))
+    home = sorted([*ids, *d.whole(1, tenants + 1, n - tenants)])
     users: Rows = {
         "id": list(range(1, n + 1)),
         "tenant_id": home,
