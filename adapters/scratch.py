@@ -71,7 +71,9 @@ class Held:
         self._connection.execute("SET TimeZone = 'UTC'")
         self._names = {name: f"held{i}" for i, name in enumerate(tables)}
         for name, rows in tables.items():
-            self._connection.register("given", rows)
+            if not rows.num_columns:
+                continue
+            self._connection.register("given", _narrow(rows))
             self._connection.execute(f"CREATE TABLE {self._names[name]} AS SELECT * FROM given")
             self._connection.unregister("given")
 
@@ -91,3 +93,10 @@ class Held:
         except duckdb.Error as exc:
             raise SourceError("a rule cannot be evaluated", "Write it another way.") from exc
         return dict(found[0])
+
+
+def _narrow(rows: pa.Table) -> pa.Table:
+    """Write decimals that the engine is too narrow for as floats."""
+    kinds = [pa.float64() if pa.types.is_decimal256(f.type) else f.type for f in rows.schema]
+    fields = [f.with_type(k) for f, k in zip(rows.schema, kinds, strict=True)]
+    return rows.cast(pa.schema(fields), safe=False)

@@ -23,14 +23,21 @@ def find_dependencies(frame: Frame, frames: Frames, copied: set[str]) -> Iterato
         frames: all tables.
         copied: words of columns that are a parent's already.
     """
-    lefts = [v for v in frame.views if not v.is_unique and v.distinct < len(frame)]
-    rights = [v for v in frame.views if not v.is_unique and not v.is_key]
+    heads, pairs = _one_to_one(frame)
+    lefts = [v for v in heads if not v.is_unique and v.distinct < len(frame)]
+    rights = [v for v in heads if not v.is_unique and not v.is_key]
     keys = [v for v in lefts if v.is_key]
     fixed = {
         k.word: {v.word for v in frame.views if v is not k and _follows(k.codes, v.codes)}
         for k in keys
     }
     found: set[tuple[str, str]] = set()
+    for left, right in pairs:
+        if _is_rule(left, right, _units(keys, fixed, left, right)):
+            yield frame.rule("dependency", f"{left.word} -> {right.word}")
+            yield from (
+                [] if left.is_key else [frame.rule("dependency", f"{right.word} -> {left.word}")]
+            )
     for left in lefts:
         for right in rights:
             if left is right or (left.is_key and right.word in copied):
@@ -40,6 +47,19 @@ def find_dependencies(frame: Frame, frames: Frames, copied: set[str]) -> Iterato
     yield from (frame.rule("dependency", f"{a} -> {b}") for a, b in sorted(_reduced(found)))
     free = [v for v in rights if not any(v.word == b for _, b in found) and v.word not in copied]
     yield from _from_parents(frame, frames, free)
+
+
+def _one_to_one(frame: Frame) -> tuple[list[View], list[tuple[View, View]]]:
+    """The columns, one of each kind; and those that only call the same things otherwise."""
+    heads: dict[bytes, View] = {}
+    pairs = []
+    for view in sorted(frame.views, key=lambda v: not v.is_key):
+        # Codes count values in the order in which they come first.
+        head = heads.setdefault(view.codes.tobytes(), view)
+        if head is not view and not view.is_key:
+            pairs.append((head, view))
+    kept = {v.word for v in heads.values()}
+    return [v for v in frame.views if v.word in kept or v.is_key], pairs
 
 
 def _from_parents(frame: Frame, frames: Frames, free: list[View]) -> Iterator[Rule]:

@@ -26,6 +26,7 @@ Family = Literal["number", "moment", "label", "other"]
 
 MIN_ROWS = 20  # about which a rule says something
 EXPECTED = 12.0  # breaks that chance would make of what is no rule: exp(-12) is one in 160,000
+MOST_COLUMNS = 64  # of a table; of wider ones the first
 MOST_LABELS = 60  # of a column whose labels a rule may name
 CARRIED = 7  # rows that a constant in a rule needs, as `Release` asks at most
 DAY = 86_400.0
@@ -140,10 +141,26 @@ class Frame:
 
     @cached_property
     def views(self) -> tuple[View, ...]:
-        """The columns in which there is something to see, and no constant ones."""
+        """The first columns in which there is something to see: none constant, none twice."""
+        return tuple(v for v in self._varied if v.word not in self.twins)
+
+    @cached_property
+    def twins(self) -> dict[str, str]:
+        """Columns that are always what an earlier one is, and that one; no keys."""
+        found: dict[str, str] = {}
+        free = [v for v in self._varied if not v.is_key and not v.is_unique]
+        for place, view in enumerate(free):
+            for other in free[place + 1 :]:
+                is_alike = other.word not in found and other.values.type == view.values.type
+                if is_alike and view.word not in found and view.values.equals(other.values):
+                    found[other.word] = view.word
+        return found
+
+    @cached_property
+    def _varied(self) -> tuple[View, ...]:
         found = []
         single = {s[0] for s in self.table.unique_sets if len(s) == 1}
-        for column in self.table.written_columns:
+        for column in self.table.written_columns[:MOST_COLUMNS]:
             values = self.rows.column(column.name).combine_chunks()
             view = View(
                 quote(column.name), column, values, column.name in self.keyed, column.name in single
@@ -257,4 +274,6 @@ def effective(n: int, units: Ints | None, where: Bools) -> int:
 
 def _floats(values: pa.Array) -> Floats:
     numbers = values.cast(pa.float64(), safe=False)
-    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+    found = np.array(numbers.to_numpy(zero_copy_only=False), np.float64)
+    found[np.isinf(found)] = np.nan
+    return found

@@ -16,17 +16,24 @@ from dbsynth.mining.siblings import find_marked, find_siblings
 from dbsynth.mining.texts import find_text_keys, find_texts, find_value_sets
 from dbsynth.mining.totals import find_totals
 from dbsynth.plan import Plan
+from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, count_breaks
 from dbsynth.sample import Sample
 
+RULE_ROWS = 20_000  # rows per table that are looked at, about
 _DURATIONS = 60  # columns of whole numbers, at most, that may be days between two dates
 
 
-def mine(plan: Plan, sample: Sample) -> tuple[Rule, ...]:
+def mine(plan: Plan, sample: Sample, progress: Progress = silent) -> tuple[Rule, ...]:
     """
     Find rules in a sample of whole entities.
+
+    Args:
+        plan: as it was made; its rules are not looked at.
+        sample: of at most about `RULE_ROWS` rows a table.
+        progress: told about tables.
 
     Constants in rules are released: labels, and distances that many rows have.
 
@@ -36,7 +43,8 @@ def mine(plan: Plan, sample: Sample) -> tuple[Rule, ...]:
     release = Release(plan.seed, plan.is_protected)
     frames = frames_of(plan, sample, release)
     found: list[Rule] = []
-    for frame in frames.values():
+    for number, frame in enumerate(frames.values(), 1):
+        progress(Event("rules", str(frame.name), number, len(frames)))
         if len(frame) >= MIN_ROWS and frame.planned.mode != "invent":
             found += _of_table(frame, frames)
             frame.held.clear()  # rows of parents, once for each child
@@ -63,6 +71,7 @@ def counted(rules: list[Rule], plan: Plan, sample: Sample) -> tuple[Rule, ...]:
 
 
 def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
+    yield from (frame.rule("equal", f"{a} = {b}") for a, b in frame.twins.items())
     copies = list(find_copies(frame, frames))
     yield from copies
     copied = {r.text.split(" = ")[0] for r in copies}
@@ -80,7 +89,7 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     yield from _durations(frame)
     yield from find_siblings(frame)
     yield from find_marked(frame, frames)
-    yield from find_texts(frame, frames)
+    yield from find_texts(frame, frames, copied)
     yield from find_text_keys(frame, frames)
 
 

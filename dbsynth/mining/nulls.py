@@ -25,8 +25,12 @@ def find_nulls(frame: Frame) -> Iterator[Rule]:
                 settled.add(view.word)
                 yield frame.rule("nulls", text)
     free = [v for v in partial if v.word not in settled]
+    keys = [set(k.columns) for k in frame.table.foreign_keys]  # that are drawn as a whole
     for place, one in enumerate(free):
         for other in free[place + 1 :]:
+            names = {one.column.name, other.column.name}
+            if any(names <= k for k in keys):
+                continue
             yield from (frame.rule("nulls", text) for text in _together(one, other))
 
 

@@ -74,14 +74,6 @@ def _compared(
     low, high = float(gaps.min()), float(gaps.max())
     count = effective(n, one.units if other.units is None else other.units, where)
     if low < 0 < high or low == high == 0:
-        yield from (
-            [frame.rule("equal", f"{one.word} = {other.word}")]
-            if low == high
-            and other.units is None
-            and one.units is None
-            and _differs(a, b) * count >= EXPECTED
-            else []
-        )
         return
     if low == high or _is_cut(gaps):
         found = _gap(one, other, low, high)

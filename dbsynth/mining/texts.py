@@ -19,8 +19,8 @@ _SHORT = 8  # characters that may stand between two parts
 _REFERENCE = re.compile(r"^(?P<word>[A-Za-z_]{2,30}[:/#-])(?P<number>[0-9]{1,18})$")
 
 
-def find_texts(frame: Frame, frames: Frames) -> Iterator[Rule]:
-    """Find texts that are made of the row's other columns, or begin with the parent's."""
+def find_texts(frame: Frame, frames: Frames, copied: set[str]) -> Iterator[Rule]:
+    """Find texts made of the row's other columns, or beginning with the parent's; no copies."""
     own = [v for v in frame.views if v.column.type.kind == "string"]
     own = [v for v in own if v.distinct >= _LEAST_DISTINCT]
     settled: set[frozenset[str]] = set()
@@ -35,8 +35,9 @@ def find_texts(frame: Frame, frames: Frames) -> Iterator[Rule]:
         for above in frame.above(parent, frames):
             if above.column.type.kind != "string" or above.distinct < CARRIED:
                 continue
-            for target in own:
-                if _holds(_starting(target.values, above.values)):
+            for target in own if not above.is_key else ():
+                is_made = target.word not in copied and not target.is_key
+                if is_made and _holds(_starting(target.values, above.values)):
                     yield frame.rule("text", f"starts_with({target.word}, {above.word})")
 
 
