@@ -71,6 +71,16 @@ def count_breaks(text: str, table: Table, schema: Schema, dialect: str, spell: S
     return _Bound(table, schema, dialect, spell).query(text)
 
 
+def child_of(aggregate: exp.Expr, table: Table, schema: Schema) -> tuple[Table, ForeignKey]:
+    """
+    Find the child table that an aggregate is about, and the key along which.
+
+    Raises:
+        RuleError: there is none, or several.
+    """
+    return _Bound(table, schema, "duckdb", str).child(aggregate)
+
+
 def complaints(rules: Iterable[Rule], schema: Schema, where: str = "rules") -> list[str]:
     """Say of every rule that does not fit a schema why not."""
     found = []
@@ -187,7 +197,7 @@ class _Bound:
         """Join the children's aggregate and name it."""
         from sqlglot import exp
 
-        child, key = self._child(outer)
+        child, key = self.child(outer)
         kinds = []
         for column in list(outer.find_all(exp.Column)):
             if isinstance(column.this, exp.Star) or (column is node.this and not column.table):
@@ -215,7 +225,8 @@ class _Bound:
         kind = kinds[0] if kinds and not isinstance(node, exp.Count) else "integer"
         return _marked(exp.column("v", alias), kind)
 
-    def _child(self, outer: exp.Expr) -> tuple[Table, ForeignKey]:
+    def child(self, outer: exp.Expr) -> tuple[Table, ForeignKey]:
+        """The child table that an aggregate is about, and the key along which."""
         from sqlglot import exp
 
         named = set()

@@ -37,9 +37,15 @@ def find_nulls(frame: Frame) -> Iterator[Rule]:
 def find_values(frame: Frame, dependencies: set[str]) -> Iterator[Rule]:
     """Find values that a label fixes, where others leave them open."""
     states = [v for v in _states(frame) if frame.is_released(v)]
+    identifying = frame.table.primary_key  # numbered, and no values
     for state in states:
         for view in frame.views:
-            if view is state or view.is_key or f"{state.word} -> {view.word}" in dependencies:
+            if (
+                view is state
+                or view.is_key
+                or view.column.name in identifying
+                or f"{state.word} -> {view.word}" in dependencies
+            ):
                 continue
             for code in range(state.distinct):
                 text = _fixed(frame, view, state, code)

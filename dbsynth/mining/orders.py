@@ -17,6 +17,7 @@ from dbsynth.mining.frames import (
     Floats,
     Frame,
     Frames,
+    Ints,
     View,
     effective,
 )
@@ -70,12 +71,17 @@ def _compared(
     if n < MIN_ROWS:
         return
     a, b = one.floats[where], other.floats[where]
+    if _is_day(one) != _is_day(other):
+        days = np.floor(b / DAY) - np.floor(a / DAY)
+        if one.units is None is other.units and (days == days[0]).all() and _spread(a) > DAY:
+            yield frame.rule("offset", f"days_between({one.word}, {other.word}) = {int(days[0])}")
+            return
     gaps = b - a
     low, high = float(gaps.min()), float(gaps.max())
     count = effective(n, one.units if other.units is None else other.units, where)
     if low < 0 < high or low == high == 0:
         return
-    if low == high or _is_cut(gaps):
+    if low == high or _is_cut(gaps, frame.entities[where]):
         found = _gap(one, other, low, high)
         is_clear = _differs(a, b) * count >= EXPECTED and _spread(a) > _NARROW * (high - low)
         if found and is_clear:
@@ -101,15 +107,22 @@ def _gap(one: View, other: View, low: float, high: float) -> str:
     return f"{span} = {days[0]}" if low == high else f"{span} BETWEEN {days[0]} AND {days[1]}"
 
 
-def _is_cut(gaps: Floats) -> bool:
+def _is_cut(gaps: Floats, entities: Ints) -> bool:
     """Whether distances end sharply on both sides, so that chance did not bound them."""
     most = max(CARRIED, len(gaps) // 4_000)  # of the ends; looked at before everything is sorted
     if min((gaps == gaps.min()).sum(), (gaps == gaps.max()).sum()) < most:
+        return False
+    carriers = [len(np.unique(entities[gaps == x])) for x in (gaps.min(), gaps.max())]
+    if min(carriers) < CARRIED:
         return False
     values, counts = np.unique(gaps, return_counts=True)
     usual = 0.25 * len(gaps) / len(values)
     ends = counts[[0, -1]]
     return len(values) > 1 and bool((ends >= max(CARRIED, usual)).all())
+
+
+def _is_day(view: View) -> bool:
+    return view.column.type.kind == "date"
 
 
 def _spread(values: Floats) -> float:
