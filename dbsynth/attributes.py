@@ -114,7 +114,14 @@ class _Attributes:
         fixed = {c for k in self.table.foreign_keys for c in k.columns}
         fixed |= {c for unique in self.table.unique_sets for c in unique}
         fixed |= {p.type_column for p in polymorphs(self.table)}
-        return RowKeeper.of(self.state.plan.rules, self.table, frozenset(fixed))
+        made = {
+            c
+            for k in self.planned.keys
+            if self.state.plan.tables[k.parent].mode != "copy"
+            for c in k.columns
+        }
+        rules = self.state.plan.rules
+        return RowKeeper.of(rules, self.table, frozenset(fixed), frozenset(made))
 
     def _set_later(self, *roles: str) -> frozenset[str]:
         done = {k.columns for k in self.planned.keys if k.role not in ("self", "backfill")}

@@ -60,7 +60,8 @@ def generate(
         cycles.
     """
     state = State(model, scale, model.plan.seed if seed is None else seed, dict(rows or {}))
-    state.totals = Totals.of(model.plan)
+    aimed = frozenset((aim.target.table, column) for aim in aims for column in aim.columns)
+    state.totals = Totals.of(model.plan, aimed)
     if aims:
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
     for planned in model.plan.tables.values():

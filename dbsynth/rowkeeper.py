@@ -26,14 +26,21 @@ class RowKeeper:
 
     table: Table
     steps: tuple[Step, ...]
+    loose: frozenset[str] = frozenset()  # see `steps`
     scratch: Scratch = field(default_factory=Scratch)
     followers: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, rules: Iterable[Rule], table: Table, fixed: frozenset[str]) -> RowKeeper | None:
-        """Prepare a table's rules, but for `fixed` columns; None if there is nothing to do."""
-        found = steps(rules, table, fixed)
-        return cls(table, found) if found else None
+    def of(
+        cls,
+        rules: Iterable[Rule],
+        table: Table,
+        fixed: frozenset[str],
+        loose: frozenset[str] = frozenset(),
+    ) -> RowKeeper | None:
+        """Prepare a table's rules as `steps` does; None if there is nothing to do."""
+        found = steps(rules, table, fixed, loose)
+        return cls(table, found, loose) if found else None
 
     def keep(self, rows: pa.Table) -> tuple[pa.Table, frozenset[str]]:
         """
@@ -45,14 +52,22 @@ class RowKeeper:
         Returns:
             (n,) rows, and the columns in which some of them changed.
         """
-        changed = set()
+        changed: set[str] = set()
         for step in self.steps:
-            before = rows.column(step.column).combine_chunks()
-            after = getattr(self, f"_{step.act}")(step, rows, before)
-            if after is not None and not after.equals(before):
-                changed.add(step.column)
-                place = rows.column_names.index(step.column)
-                rows = rows.set_column(place, rows.schema.field(step.column), after)
+            if step.act == "swap":
+                low, high = (rows.column(c).combine_chunks() for c in (step.of[0], step.column))
+                is_wrong = pc.fill_null(pc.greater(low, high), fill_value=False)
+                found = {step.of[0]: pc.if_else(is_wrong, high, low)}
+                found[step.column] = pc.if_else(is_wrong, low, high)
+            else:
+                before = rows.column(step.column).combine_chunks()
+                after = getattr(self, f"_{step.act}")(step, rows, before)
+                found = {} if after is None else {step.column: after}
+            for name, after in found.items():
+                if not after.equals(rows.column(name).combine_chunks()):
+                    changed.add(name)
+                    place = rows.column_names.index(name)
+                    rows = rows.set_column(place, rows.schema.field(name), after)
         return rows, frozenset(changed)
 
     def _set(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
@@ -110,11 +125,19 @@ class RowKeeper:
         return pc.if_else(is_below, low, before)
 
     def _follow(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
-        """Give each label the follower that it had first, or most often where it is new."""
+        """
+        Give each label one follower, and remember it.
+
+        The one that it has most often, for networks know what goes together; the first one of a
+        single parent, of which they know nothing, so that each value stays as frequent as it is.
+        """
         known = self.followers.setdefault((step.of[0], step.column), {})
         pairs = pa.table({"a": rows.column(step.of[0]), "b": before}).drop_null()
-        counted = pairs.group_by(["a", "b"]).aggregate([([], "count_all")])
-        counted = counted.sort_by([("count_all", "descending"), ("a", "ascending")])
+        counted = pairs
+        if step.of[0] not in self.loose:
+            counted = pairs.group_by(["a", "b"], use_threads=False).aggregate([([], "count_all")])
+            order = np.argsort(-np.asarray(counted["count_all"]), kind="stable")
+            counted = counted.take(pa.array(order))
         taken = set(known.values()) if step.is_mutual else set()
         for a, b in zip(counted["a"].to_pylist(), counted["b"].to_pylist(), strict=True):
             if a not in known and b not in taken and len(known) < _MOST_FOLLOWERS:

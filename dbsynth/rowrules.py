@@ -24,16 +24,22 @@ class Step:
     set: `column` is `value`, where both are there; fix: the same, with some labels only.
     void: `column` is NULL where `value` is not true, and, `is_mutual`, not NULL where it is.
     follow: `column` has one value for each of `of`.  raise: `column` is at least `of`.
+    swap: the same, by exchanging the two.
     """
 
-    act: Literal["set", "fix", "void", "follow", "raise"]
+    act: Literal["set", "fix", "void", "follow", "raise", "swap"]
     column: str
     of: tuple[str, ...]  # the columns that decide
     value: str = ""
     is_mutual: bool = False  # the other way round, too
 
 
-def steps(rules: Iterable[Rule], table: Table, fixed: frozenset[str]) -> tuple[Step, ...]:
+def steps(
+    rules: Iterable[Rule],
+    table: Table,
+    fixed: frozenset[str],
+    loose: frozenset[str] = frozenset(),
+) -> tuple[Step, ...]:
     """
     Find how rows of a table can keep rules, in an order in which no step undoes another.
 
@@ -41,20 +47,32 @@ def steps(rules: Iterable[Rule], table: Table, fixed: frozenset[str]) -> tuple[S
         rules: of any tables.
         table: the one whose rows are made.
         fixed: columns that may not change: keys, what is unique, what has no value yet.
+        loose: keys to rows that are made: nothing was learned of what goes with a single one.
     """
     own = [r for r in rules if r.table == table.name and r.status != "rejected"]
     found = [step for rule in own if (step := _step(rule.text, table)) is not None]
     found = [s for s in found if s.column not in fixed]
     sets = _acyclic([s for s in found if s.act == "set"])
     derived = {s.column for s in sets}
-    follows = _acyclic(_mutual([s for s in found if s.act == "follow" and s.column not in derived]))
+    follows = [s for s in found if s.act == "follow" and s.column not in derived]
+    follows = _acyclic(_mutual(sorted(follows, key=lambda s: s.of[0] in loose)))
     derived |= {s.column for s in follows}
     rest = [s for s in found if s.act in ("fix", "void", "raise")]
     free = [s for s in rest if s.act == "void" or not {s.column, *s.of} & derived]
     fixes = _acyclic([s for s in free if s.act == "fix"], once=False)
     raises = _acyclic([s for s in free if s.act == "raise"], once=False)
+    raises = [_exchanged(s, free, table, fixed) for s in raises]
     voids = [s for s in free if s.act == "void"]
     return (*follows, *fixes, *voids, *raises, *sets)
+
+
+def _exchanged(step: Step, others: list[Step], table: Table, fixed: frozenset[str]) -> Step:
+    """Exchange two numbers that no other rule is about, so that both stay as frequent as drawn."""
+    pair = {step.column, *step.of}
+    is_alone = not any(pair & {s.column, *s.of} for s in others if s is not step)
+    one, other = (table.column(c).type for c in (step.column, step.of[0]))
+    is_number = one.kind in _NUMBERS and replace(one, native="") == replace(other, native="")
+    return replace(step, act="swap") if is_alone and is_number and not pair & fixed else step
 
 
 def _mutual(found: list[Step]) -> list[Step]:

@@ -61,13 +61,14 @@ class Totals:
     scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
-    def of(cls, plan: Plan) -> Totals:
-        """Find the rules of a plan that can be kept this way."""
+    def of(cls, plan: Plan, aimed: frozenset[tuple[TableName, str]] = frozenset()) -> Totals:
+        """Find the rules that can be kept this way; not of columns that rows are drawn to fit."""
         found = tuple(
             total
             for rule in plan.rules
             if rule.status != "rejected" and (total := _total(rule, plan)) is not None
         )
+        found = tuple(t for t in found if (t.table, t.column) not in aimed)
         unique = {(t.table, t.column): t for t in reversed(found)}
         found = tuple(t for t in found if unique[t.table, t.column] is t)
         tables = {t.table for t in found}

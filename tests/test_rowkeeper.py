@@ -19,6 +19,7 @@ NAME = TableName("", "t")
 TYPES = {
     "id": SqlType(kind="integer", native="integer", bits=32),
     "qty": SqlType(kind="integer", native="integer", bits=32),
+    "most": SqlType(kind="integer", native="integer", bits=32),
     "price": SqlType(kind="decimal", native="numeric(8,2)", precision=8, scale=2),
     "off": SqlType(kind="decimal", native="numeric(4,2)", precision=4, scale=2),
     "amount": SqlType(kind="decimal", native="numeric(10,2)", precision=10, scale=2),
@@ -132,6 +133,13 @@ def test_what_comes_later_is_not_earlier_and_labels_fix_values() -> None:
     )  # fmt: skip
     assert [moment(3), moment(2)] == made["sent"]
     assert [5, 2] == made["qty"]
+
+
+def test_two_numbers_change_places_if_nothing_else_is_said_of_them() -> None:
+    made = kept(["qty <= most"], qty=[3, 1], most=[2, 5])
+    assert ([2, 1], [3, 5]) == (made["qty"], made["most"])
+    made = kept(["qty <= most", "qty = 9 OR NOT (state IN ('x'))"], qty=[3], most=[2], state=["y"])
+    assert ([3], [3]) == (made["qty"], made["most"])
 
 
 @pytest.mark.parametrize(
