@@ -28,7 +28,7 @@ def find_dependencies(frame: Frame, frames: Frames, copied: set[str]) -> Iterato
     rights = [v for v in heads if not v.is_unique and not v.is_key]
     keys = [v for v in lefts if v.is_key]
     fixed = {
-        k.word: {v.word for v in frame.views if v is not k and _follows(k.codes, v.codes)}
+        k.word: {v.word for v in frame.views if v is not k and follows(k.codes, v.codes)}
         for k in keys
     }
     found: set[tuple[str, str]] = set()
@@ -63,7 +63,7 @@ def _one_to_one(frame: Frame) -> tuple[list[View], list[tuple[View, View]]]:
 
 
 def _from_parents(frame: Frame, frames: Frames, free: list[View]) -> Iterator[Rule]:
-    for parent in frame.parents:
+    for parent in frame.ways:
         for above in frame.above(parent, frames):
             if above.is_key or above.distinct > _PARENT_LABELS:
                 continue
@@ -78,9 +78,9 @@ def _units(keys: list[View], fixed: dict[str, set[str]], left: View, right: View
 
 
 def _is_rule(left: View, right: View, units: list[View]) -> bool:
-    if not _follows(left.codes[:_PROBE], right.codes[:_PROBE]):
+    if not follows(left.codes[:_PROBE], right.codes[:_PROBE]):
         return False
-    if not _follows(left.codes, right.codes):
+    if not follows(left.codes, right.codes):
         return False
     where = (left.codes >= 0) & (right.codes >= 0)
     rows = np.flatnonzero(where)
@@ -98,7 +98,7 @@ def _is_rule(left: View, right: View, units: list[View]) -> bool:
     return bool((len(rows) - len(sizes)) * (1 - (shares**2).sum()) >= EXPECTED)
 
 
-def _follows(left: Ints, right: Ints) -> bool:
+def follows(left: Ints, right: Ints) -> bool:
     """Whether rows that agree on the left agree on the right, where both are there."""
     where = (left >= 0) & (right >= 0)
     left, right = left[where], right[where]

@@ -192,6 +192,16 @@ class Frame:
                 found.append(Parent((key, further), f"{word}.{more}", reached))
         return tuple(p for p in found if len(self.sample.rows[p.keys[-1].parent]))
 
+    @property
+    def ways(self) -> tuple[Parent, ...]:
+        """The parents, but for ways that lead back to these rows' own table."""
+        return tuple(p for p in self.parents if len(p.keys) == 1 or p.keys[-1].parent != self.name)
+
+    @property
+    def loops(self) -> tuple[Parent, ...]:
+        """Ways that lead over other rows back to this table."""
+        return tuple(p for p in self.parents if len(p.keys) > 1 and p.keys[-1].parent == self.name)
+
     def _steps(self, table: Table) -> Iterator[tuple[ForeignKey, str, Ints]]:
         for key in table.foreign_keys:
             pointers = self.sample.parents.get((table.name, key.name))

@@ -113,7 +113,7 @@ def _with_parents(
 ) -> Iterator[Rule]:
     """Find columns that are calculated with a column of a parent, of those not explained."""
     goals = [o for o in own if o.word not in explained]
-    for parent in frame.parents:
+    for parent in frame.ways:
         if len(parent.keys) > 1:
             continue
         for above in frame.above(parent, frames):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dbsynth.mining.dependencies import follows
 from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Frame, Ints, View, literal
 from dbsynth.rulebook import Rule
 
@@ -37,6 +38,7 @@ def find_nulls(frame: Frame) -> Iterator[Rule]:
 def find_values(frame: Frame, dependencies: set[str]) -> Iterator[Rule]:
     """Find values that a label fixes, where others leave them open."""
     states = [v for v in _states(frame) if frame.is_released(v)]
+    lefts = [v for v in frame.views if any(d.startswith(f"{v.word} -> ") for d in dependencies)]
     identifying = frame.table.primary_key  # numbered, and no values
     for state in states:
         for view in frame.views:
@@ -47,8 +49,15 @@ def find_values(frame: Frame, dependencies: set[str]) -> Iterator[Rule]:
                 or f"{state.word} -> {view.word}" in dependencies
             ):
                 continue
+            keys = [
+                k
+                for k in lefts
+                if k not in (view, state)
+                and follows(k.codes, view.codes)
+                and follows(k.codes, state.codes)
+            ]
             for code in range(state.distinct):
-                text = _fixed(frame, view, state, code)
+                text = _fixed(frame, view, state, code, keys)
                 if text:
                     yield frame.rule("values", text)
 
@@ -76,9 +85,11 @@ def _presence(view: View, state: View) -> str:
     surprise = rows[always].sum() * (1 - base), rows[never].sum() * base
     if (always | never).all() and sum(surprise) >= EXPECTED:
         return f"({view.word} IS NOT NULL) = {_among(state, np.flatnonzero(always))}"
-    if never.any() and surprise[1] >= EXPECTED:
+    # One way only: each label must be sure by itself, for others may come out so by chance.
+    always, never = always & (rows * (1 - base) >= EXPECTED), never & (rows * base >= EXPECTED)
+    if never.any():
         return f"{view.word} IS NULL OR {_among(state, np.flatnonzero(~never))}"
-    if always.any() and surprise[0] >= EXPECTED:
+    if always.any():
         return f"{view.word} IS NOT NULL OR NOT {_among(state, np.flatnonzero(always))}"
     return ""
 
@@ -104,10 +115,11 @@ def _together(one: View, other: View) -> Iterator[str]:
             yield f"{a.word} IS NULL OR {b.word} IS NOT NULL"
 
 
-def _fixed(frame: Frame, view: View, state: View, code: int) -> str:
+def _fixed(frame: Frame, view: View, state: View, code: int, keys: list[View]) -> str:
     """The one value that a column has with a label; "" if it has several."""
     here = (state.codes == code) & view.valid
-    n = int(here.sum())
+    counts = [len(np.unique(k.codes[here])) for k in keys]  # rows of one are no more evidence
+    n = min([int(here.sum()), *counts])
     if n < MIN_ROWS:
         return ""
     values = view.codes[here]

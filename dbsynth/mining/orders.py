@@ -23,6 +23,7 @@ from dbsynth.mining.frames import (
 )
 from dbsynth.mining.frames import number as written
 from dbsynth.rulebook import Rule
+from dbsynth.rulesql import quote
 
 _LONGEST_GAP = 400  # days
 _NARROW = 3.0  # times as wide as the gap the dates themselves must be spread
@@ -45,7 +46,7 @@ def find_orders(frame: Frame, frames: Frames) -> Iterator[Rule]:
     for place, one in enumerate(own):
         for other in own[place + 1 :]:
             yield from _compared(frame, one, other, edges, "order")
-    for parent in frame.parents:
+    for parent in frame.ways:
         for above in frame.above(parent, frames):
             for one in own if above.family == "moment" and not above.is_key else ():
                 yield from _compared(frame, one, above, edges, "order to parent")
@@ -156,7 +157,14 @@ def _reduced(edges: list[_Edge]) -> Iterator[Rule]:
 
 def find_copies(frame: Frame, frames: Frames) -> Iterator[Rule]:
     """Find columns that are always what the parent's are: copies, and keys that agree."""
-    for parent in frame.parents:
+    for loop in frame.loops:
+        here = loop.pointers >= 0
+        is_own = (loop.pointers == np.arange(len(frame)))[here].all()
+        if here.sum() >= MIN_ROWS and is_own:  # e.g. a country's capital is one of its cities
+            for column in frame.table.primary_key:
+                own = quote(column)
+                yield frame.rule("agreement", f"{own} = {loop.word}.{own}")
+    for parent in frame.ways:
         mapped = set(zip(parent.keys[0].columns, parent.keys[0].parent_columns, strict=True))
         for above in frame.above(parent, frames):
             if len(parent.keys) > 1 and above.is_key:

@@ -31,7 +31,7 @@ def find_texts(frame: Frame, frames: Frames, copied: set[str]) -> Iterator[Rule]
                 settled.add(words)
                 yield frame.rule("text", text)
                 break
-    for parent in frame.parents:
+    for parent in frame.ways:
         for above in frame.above(parent, frames):
             if above.column.type.kind != "string" or above.distinct < CARRIED:
                 continue

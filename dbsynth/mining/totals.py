@@ -43,8 +43,13 @@ def find_totals(frame: Frame, frames: Frames, own: list[Operand]) -> Iterator[Ru
         word = child_word(child.table, key)
         several = np.bincount(pointers[pointers >= 0], minlength=len(frame)) > 1
         copies = {v.word: _copies(child, v, word, pointers) for v in goals}
+        is_sum = several.sum() >= CARRIED
         for text, values, is_moment in _aggregates(child, word, pointers, len(frame)):
-            sums += [] if is_moment else [Operand(text, np.nan_to_num(values), frozenset([text]))]
+            sums += (
+                []
+                if is_moment or not is_sum
+                else [Operand(text, np.nan_to_num(values), frozenset([text]))]
+            )
             for goal in goals:
                 if text in copies[goal.word]:
                     continue
