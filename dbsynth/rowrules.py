@@ -63,7 +63,7 @@ def steps(
     raises = _acyclic([s for s in free if s.act == "raise"], once=False)
     raises = [_exchanged(s, free, table, fixed) for s in raises]
     voids = [s for s in free if s.act == "void"]
-    return (*follows, *fixes, *voids, *raises, *sets)
+    return (*follows, *voids, *fixes, *raises, *sets)
 
 
 def _exchanged(step: Step, others: list[Step], table: Table, fixed: frozenset[str]) -> Step:
