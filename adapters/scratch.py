@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from dbsynth.errors import SourceError
 
 
 class Scratch:
@@ -57,3 +60,43 @@ class Scratch:
         except duckdb.Error:
             return None  # the target is asked again by verify: it has the last word
         return [answer.column(i).combine_chunks() for i in range(len(expressions))]
+
+
+class Held:
+    """Whole tables in memory, to be asked in SQL; nothing is written anywhere."""
+
+    def __init__(self, tables: Mapping[str, pa.Table]) -> None:
+        """Hold these tables, by any names."""
+        self._connection = duckdb.connect(config={"threads": "2"})
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._names = {name: f"held{i}" for i, name in enumerate(tables)}
+        for name, rows in tables.items():
+            if not rows.num_columns:
+                continue
+            self._connection.register("given", _narrow(rows))
+            self._connection.execute(f"CREATE TABLE {self._names[name]} AS SELECT * FROM given")
+            self._connection.unregister("given")
+
+    def spell(self, name: str) -> str:
+        """What stands behind FROM for a table."""
+        return self._names[name]
+
+    def row(self, sql: str) -> dict[str, Any]:
+        """
+        Ask for one row.
+
+        Raises:
+            SourceError: the engine cannot evaluate it.
+        """
+        try:
+            found = self._connection.sql(sql).to_arrow_table().to_pylist()
+        except duckdb.Error as exc:
+            raise SourceError("a rule cannot be evaluated", "Write it another way.") from exc
+        return dict(found[0])
+
+
+def _narrow(rows: pa.Table) -> pa.Table:
+    """Write decimals that the engine is too narrow for as floats."""
+    kinds = [pa.float64() if pa.types.is_decimal256(f.type) else f.type for f in rows.schema]
+    fields = [f.with_type(k) for f, k in zip(rows.schema, kinds, strict=True)]
+    return rows.cast(pa.schema(fields), safe=False)

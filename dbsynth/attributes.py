@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress
+from dbsynth.rowkeeper import RowKeeper
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Table
@@ -78,7 +79,7 @@ class _Attributes:
         name = self.planned.name
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
-        mender = self._mender()
+        mender, keeper = self._mender(), self._keeper()
         borrowing = Borrowing(
             self.state, self.planned, self.table, self.model, self.part.layout,
             self.skeleton.pointers,
@@ -88,15 +89,23 @@ class _Attributes:
             borrowed = borrowing.part(start, stop)
             drawn = self._chunk(start, stop, number, borrowed)
             rows = self._assemble(drawn, borrowed, start, stop)
+            rows, kept_rules = keeper.keep(rows) if keeper else (rows, frozenset())
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
+            mended = replace(mended, changed={*mended.changed, *kept_rules})
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)
             self._follow(mended, start, stop)
             self._keep(done, rows, drawn, kept, start)
+            self._sum_up(rows, start + np.flatnonzero(kept))
             if not waits:
                 yield from (Batch(name, b) for b in rows.to_batches())
             self.progress(Event("generate", str(name), stop, self.skeleton.size))
         yield from self._finished(done, waits=waits)
+
+    def _sum_up(self, rows: pa.Table, places: Ints) -> None:
+        """Add rows to what their parents' totals come to."""
+        pointers = {k: v[places] for k, v in self.skeleton.pointers.items()}
+        self.state.totals.add(self.planned.name, rows, pointers)
 
     @property
     def _waits(self) -> bool:
@@ -109,6 +118,20 @@ class _Attributes:
         wanted = scope or Scope(late=self._set_later("self", "backfill"))
         dialect = self.state.plan.schema.dialect
         return Mender.of(self.table, dialect, self.planned, self.model, wanted)
+
+    def _keeper(self) -> RowKeeper | None:
+        """What sees to rules beyond the schema's; what identifies rows stays as it is."""
+        fixed = {c for k in self.table.foreign_keys for c in k.columns}
+        fixed |= {c for unique in self.table.unique_sets for c in unique}
+        fixed |= {p.type_column for p in polymorphs(self.table)}
+        made = {
+            c
+            for k in self.planned.keys
+            if self.state.plan.tables[k.parent].mode != "copy"
+            for c in k.columns
+        }
+        rules = self.state.plan.rules
+        return RowKeeper.of(rules, self.table, frozenset(fixed), frozenset(made))
 
     def _set_later(self, *roles: str) -> frozenset[str]:
         done = {k.columns for k in self.planned.keys if k.role not in ("self", "backfill")}

@@ -80,6 +80,9 @@ QualityName = Annotated[
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace everything that the target holds.")
 ]
+NoRules = Annotated[
+    bool, typer.Option("--no-rules", help="Only the schema's own rules: look for no others.")
+]
 Grants = Annotated[
     bool, typer.Option("--grants", help="Carry owners and grants, too (PostgreSQL).")
 ]
@@ -151,6 +154,7 @@ def clone(
     exclude: Exclude = [],
     engine: Engine = None,
     quality: QualityName = None,
+    no_rules: NoRules = False,
     replace: Replace = False,
     grants: Grants = False,
     role: Roles = [],
@@ -182,7 +186,7 @@ def clone(
         seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
         roles=_roles(role) if grants or role else None,
-        shares=read_options(set_share, where), config=settings,
+        shares=read_options(set_share, where), is_ruled=not no_rules, config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -205,6 +209,7 @@ def plan(
     exclude: Exclude = [],
     engine: Engine = None,
     quality: QualityName = None,
+    no_rules: NoRules = False,
     replace: Replace = False,
     config: ConfigPath = None,
     json: Json = False,
@@ -223,13 +228,13 @@ def plan(
     `dbsynth clone --plan`; a source that has changed its schema since is refused.
     With --target, TARGET is asked what it can hold and how it would be loaded; it is not changed.
     """
-    from dbsynth import planfile, run
+    from dbsynth import planfile, rulebook, run
     from dbsynth.references import summary
     from dbsynth.report import landing_lines
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), replace=replace, config=load(config),
+        quality=_quality(quality), replace=replace, is_ruled=not no_rules, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         if target is None:
@@ -244,7 +249,7 @@ def plan(
         put_json(planfile.to_json(made)["plan"] | ({"target": told} if target else {}))
     elif output is None:
         put(text)
-    for line in () if quiet else summary(made.references):
+    for line in () if quiet else (*summary(made.references), *rulebook.summary(made.rules)[:1]):
         say(line)
     _next(quiet, f"dbsynth clone {source} TARGET --plan {output or 'FILE'}")
 
@@ -287,6 +292,7 @@ def fit(
     exclude: Exclude = [],
     engine: Engine = None,
     quality: QualityName = None,
+    no_rules: NoRules = False,
     plan: PlanPath = None,
     config: ConfigPath = None,
     json: Json = False,
@@ -304,7 +310,7 @@ def fit(
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), plan_file=plan, config=load(config),
+        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         model = run.fit(source, options, progress=watch)

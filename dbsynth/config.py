@@ -10,8 +10,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from dbsynth import rulebook
 from dbsynth.errors import PlanFileError, UsageError
 from dbsynth.references import Reference, from_data
+from dbsynth.rulebook import Rule
+from dbsynth.rulesql import complaints
 from dbsynth.schema import Schema, TableName
 from dbsynth.treatments import KINDS, Treatment, TreatmentKind
 from dbsynth.wishes import Wish, read_mapping
@@ -57,6 +60,7 @@ class Config:
     tables: tuple[TableRule, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
     references: tuple[Any, ...] = ()  # as `references.from_data` reads them
+    rules: tuple[Any, ...] = ()  # as `rulebook.from_data` reads them
     shares: tuple[Wish, ...] = ()
     path: Path | None = None
 
@@ -100,7 +104,14 @@ class Config:
             for rule in self.columns
             if not any(_matches_column(table, column, rule.pattern) for table, column in pairs)
         ]
+        problems += complaints(rulebook.from_data(self.rules, schema, problems), schema)
         _raise(self.path, problems)
+
+    def wanted_rules(self, whole: Schema, schema: Schema) -> tuple[Rule, ...]:
+        """The rules that the user lists, as far as a part of the schema has what they name."""
+        listed = rulebook.from_data(self.rules, whole, [])
+        near = [r for r in listed if r.table in schema.by_name]
+        return tuple(r for r in near if not complaints([r], schema))
 
     def wanted(self, whole: Schema, schema: Schema) -> tuple[Reference, ...]:
         """The references that the user lists, as far as a part of the schema has their tables."""
@@ -218,7 +229,7 @@ class _Reader:
             "the file",
             (
                 "connections", "seed", "engine", "quality", "tables", "columns", "references",
-                "shares",
+                "rules", "shares",
             ),
         )  # fmt: skip
         return Config(
@@ -229,6 +240,7 @@ class _Reader:
             tables=tuple(self._tables(top)),
             columns=tuple(self._columns(top)),
             references=tuple(self._value(top, "references", "a list", _is_list) or ()),
+            rules=tuple(self._value(top, "rules", "a list", _is_list) or ()),
             shares=self._shares(top),
             path=None if self._name == FILE_NAME else Path(self._name),
         )

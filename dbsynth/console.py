@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 # stages that count tables; the others count within one
-_WHOLE = ("introspect", "read", "verify", "evaluate")
+_WHOLE = ("introspect", "read", "rules", "verify", "evaluate")
 _UNITS = {
     "fit": "row visits",
     "pilot": "times",

@@ -31,6 +31,7 @@ from dbsynth.schema import Backfill, Batch, ForeignKey, Table, TableName
 from dbsynth.state import State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
+from dbsynth.totals import Totals
 from dbsynth.values import placeholders
 
 
@@ -59,12 +60,16 @@ def generate(
         cycles.
     """
     state = State(model, scale, model.plan.seed if seed is None else seed, dict(rows or {}))
+    aimed = frozenset((aim.target.table, column) for aim in aims for column in aim.columns)
+    state.totals = Totals.of(model.plan, aimed)
     if aims:
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
     for planned in model.plan.tables.values():
         yield from _table(state, planned, progress)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)
+        table = state.plan.schema.table(planned.name)
+        yield from state.totals.settle(table, state.keys.get(planned.name, {}))
 
 
 def _quietly(state: State, planned: TablePlan) -> Iterator[Batch]:

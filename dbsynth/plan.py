@@ -9,6 +9,7 @@ from typing import Literal
 from dbsynth.arrow import can_hold
 from dbsynth.polymorphs import polymorph_of, polymorphs
 from dbsynth.references import Reference
+from dbsynth.rulebook import Rule
 from dbsynth.schema import Schema, Table, TableName
 from dbsynth.treatments import Origin, Treatment
 
@@ -146,4 +147,5 @@ class Plan:
     quality: Literal["fast", "balanced", "max"] = "balanced"
     is_protected: bool = True
     references: tuple[Reference, ...] = ()  # that nothing declares; the schema has accepted ones
+    rules: tuple[Rule, ...] = ()  # beyond what the schema declares
     notes: tuple[str, ...] = ()  # what the reader should know: cycles cut, keys guessed …

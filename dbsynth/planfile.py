@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any, get_args
 
+from dbsynth import rulebook
 from dbsynth.errors import PlanFileError, RefusedError
 from dbsynth.graph import waves
 from dbsynth.plan import (
@@ -23,6 +24,7 @@ from dbsynth.plan import (
     origins,
 )
 from dbsynth.references import Reference, from_data, to_data
+from dbsynth.rulesql import complaints
 from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.treatments import KINDS, Treatment
 
@@ -36,6 +38,12 @@ _REFERENCES = """\
 # References are keys that nothing declares.  Say `accepted: true`, and they are kept like declared
 # ones; the tables below follow by themselves.
 """
+_RULES = """\
+# Rules hold beyond what the schema declares.  `found`: in every row of the source that was read;
+# the copy is checked, a break is told.  Say `accepted`, and a break is an error, or `rejected`, or
+# add lines with `table` and `rule`: an SQL condition over a row, its parents and its children.
+"""
+_ONE_LINE = 10_000  # as many characters as a line needs
 
 
 def to_json(plan: Plan) -> dict[str, Any]:
@@ -62,9 +70,22 @@ def to_yaml(plan: Plan) -> str:
     yaml.width = 100
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = io.StringIO()
-    yaml.dump(_to_data(plan), text)
+    yaml.dump(_to_data(replace(plan, rules=())), text)
     told = _REFERENCES if plan.references else ""
-    return _HEADER.format(kinds=", ".join(KINDS)) + told + text.getvalue()
+    return _HEADER.format(kinds=", ".join(KINDS)) + told + text.getvalue() + _rules_text(plan)
+
+
+def _rules_text(plan: Plan) -> str:
+    """The rules, each on one line."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.width, yaml.default_flow_style = _ONE_LINE, None
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    text = io.StringIO()
+    if plan.rules:
+        yaml.dump({"rules": [rulebook.to_data(r) for r in plan.rules]}, text)
+    return _RULES + text.getvalue() if plan.rules else ""
 
 
 def from_yaml(text: str, schema: Schema) -> Plan:
@@ -127,6 +148,7 @@ def _to_data(plan: Plan) -> dict[str, Any]:
         "notes": list(plan.notes),
         **({"references": [to_data(r) for r in plan.references]} if plan.references else {}),
         "tables": [_table_data(t) for t in plan.tables.values()],
+        **({"rules": [rulebook.to_data(r) for r in plan.rules]} if plan.rules else {}),
     }
 
 
@@ -195,6 +217,8 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         problems.append("quality must be fast, balanced or max")
     if not isinstance(data.get("seed", 0), int):
         problems.append("seed must be a whole number")
+    rules = rulebook.from_data(data.get("rules"), schema, problems)
+    problems += complaints(rules, schema)
     if problems:
         raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)
     return Plan(
@@ -205,6 +229,7 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         quality=data["quality"],
         is_protected=bool(data.get("protected", True)),
         references=references,
+        rules=rules,
         notes=tuple(data.get("notes") or ()),
     )
 

@@ -8,9 +8,8 @@ from typing import Literal
 
 # target: what it will hold, in the note; pilot: how wished shares are reached
 Stage = Literal[
-    "introspect", "classify", "target", "read", "fit", "pilot", "generate", "write", "index",
-    "verify",
-    "evaluate",
+    "introspect", "classify", "target", "read", "rules", "fit", "pilot", "generate", "write",
+    "index", "verify", "evaluate",
 ]  # fmt: skip
 
 

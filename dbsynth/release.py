@@ -83,8 +83,10 @@ class Release:
         """Count the distinct entities behind each of `size` codes; (n,), (n,) -> (size,)."""
         if len(codes) == 0:
             return np.zeros(size, np.int64)
-        pairs = np.unique(np.stack([codes, entities], axis=1), axis=0)
-        return np.bincount(pairs[:, 0], minlength=size).astype(np.int64)
+        _, owners = np.unique(entities, return_inverse=True)
+        many = int(owners.max()) + 1
+        pairs = np.unique(codes * many + owners)
+        return np.bincount(pairs // many, minlength=size).astype(np.int64)
 
     def bounds(
         self, statistic: str, values: NDArray[np.float64], entities: NDArray[np.int64]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbsynth.errors import UsageError
 from dbsynth.findings import Finding, Findings
 from dbsynth.plan import FORMAT_VERSION, TableMode
+from dbsynth.rulecheck import Checked, summary, to_data
 from dbsynth.schema import ForeignKey, Loss, TableName
 from dbsynth.targets import Reached
 from dbsynth.urls import Location
@@ -56,6 +57,7 @@ class Run:
     tables: tuple[TableRun, ...] = ()
     shares: tuple[Reached, ...] = ()  # that were asked for
     losses: tuple[Loss, ...] = ()
+    rules: tuple[Checked, ...] = ()  # beyond the schema's
     references: tuple[ForeignKey, ...] = ()  # kept, though the target does not declare them
     findings: Findings = field(default_factory=Findings)
     stages: Mapping[str, float] = field(default_factory=dict)  # stage -> seconds
@@ -103,6 +105,7 @@ class Run:
             "shares": [_share_data(share) for share in self.shares],
             "losses": [asdict(loss) for loss in self.losses],
             "references": [_key_data(key) for key in self.references],
+            "rules": to_data(self.rules),
             "verification": self.findings.to_json(),
             "stages": {stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             "exit_code": self.exit_code,
@@ -142,6 +145,7 @@ def manifest(run: Run) -> dict[str, str]:
         "tables": json.dumps(tables, sort_keys=True, ensure_ascii=False),
         "shares": json.dumps([_share_data(s) for s in run.shares], ensure_ascii=False),
         "references": json.dumps([asdict(key) for key in run.references], ensure_ascii=False),
+        "rules": json.dumps(to_data(run.rules), ensure_ascii=False),
     }
 
 
@@ -215,6 +219,8 @@ def render_text(run: Run, console: Console) -> None:
     if run.references:
         print_line(console, f"\nKept without being declared ({len(run.references)}):")
         print_line(console, _first_few([_told(key) for key in run.references]))
+    if run.rules:
+        print_line(console, f"\nBeyond the schema, {summary(run.rules)}.")
     print_line(console, "")
     render_findings(run.findings, console)
     if run.stages:

@@ -45,6 +45,9 @@ from dbsynth.references import combine
 from dbsynth.release import Release
 from dbsynth.report import Run, TableRun, landing_lines, manifest, missed
 from dbsynth.revise import measured, orphan_notes, revise
+from dbsynth.rulebook import Rule
+from dbsynth.rulebook import combine as combine_rules
+from dbsynth.rulecheck import Checked, check_rules, findings_of
 from dbsynth.sample import read_profile
 from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.selection import restrict, select
@@ -78,6 +81,7 @@ class Options:
     replace: bool = False
     plan_file: Path | None = None
     roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
+    is_ruled: bool = True  # look for rules beyond the schema's, and check them
     shares: tuple[Wish, ...] = ()  # of values among the rows; none: as the configuration file says
     config: Config = field(default_factory=Config)
 
@@ -312,7 +316,21 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
         wishes=_wishes(schema, config),
     )
     notes = (*notes, *told, *orphan_notes(references), *made.notes)
-    return replace(made, references=references, notes=notes)
+    made = replace(made, references=references, notes=notes)
+    return replace(made, rules=_rules_of(source, made, whole, options, progress))
+
+
+def _rules_of(
+    source: Source, made: Plan, whole: Schema, options: Options, progress: Progress
+) -> tuple[Rule, ...]:
+    """Find the rules that a sample of the source keeps; the configuration file adds its own."""
+    from dbsynth.mining.mine import RULE_ROWS, mine
+    from dbsynth.sample import read_sample
+
+    if not options.is_ruled:
+        return ()
+    found = mine(made, read_sample(made, source, progress, limit=RULE_ROWS), progress)
+    return combine_rules(found, options.config.wanted_rules(whole, made.schema))
 
 
 def _scripted(source: Source, schema: Schema) -> tuple[Schema, tuple[str, ...]]:
@@ -368,6 +386,7 @@ def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> 
         raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
     schema = restrict(whole, planned_tables(text))
     saved = revise(from_yaml(text, _scripted(source, schema)[0]), source)
+    saved = saved if options.is_ruled else replace(saved, rules=())
     return saved if options.seed is None else replace(saved, seed=options.seed)
 
 
@@ -438,10 +457,11 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     written = write(
         model.plan, drawn, target, landing=landing, progress=clock, expected_rows=expected
     )
-    findings = _verify(model.plan, target, written, job) + _hollow(written, expected)
+    checked = _check_rules(model.plan, target, written)
+    findings = _verify(model.plan, target, written, checked, job) + _hollow(written, expected)
     shares = tally.reached()
     findings += missed(shares, written.adoption.names)
-    done = _run(model.plan, written, findings, shares, job)
+    done = replace(_run(model.plan, written, findings, shares, job), rules=checked)
     target.record(manifest(done))
     try:
         target.commit()
@@ -473,7 +493,13 @@ def _rows(made: Plan, wishes: Mapping[str, int]) -> dict[TableName, int]:
     return found
 
 
-def _verify(made: Plan, target: Target, written: Written, job: _Job) -> Findings:
+def _check_rules(made: Plan, target: Target, written: Written) -> tuple[Checked, ...]:
+    return check_rules(made.rules, written.adoption.schema, target, written.adoption.names)
+
+
+def _verify(
+    made: Plan, target: Target, written: Written, checked: tuple[Checked, ...], job: _Job
+) -> Findings:
     """
     Ask the target, before it is committed, and compare it with the source, if that is at hand.
 
@@ -487,10 +513,14 @@ def _verify(made: Plan, target: Target, written: Written, job: _Job) -> Findings
             leaks = leaked_values(source, target, made.schema, pairs)
     schema = written.adoption.schema
     found = ask(schema, target, expected_rows=written.rows, leaks=leaks, progress=job.clock)
+    found += findings_of(checked)
     if not found.is_sound:
+        remedy = "Report this with the lines above; --tables or --exclude can leave a table out."
+        if all(f.check == "rule" for f in found.errors):
+            remedy = "Say `status: found` of these rules in the plan; they are only told then."
         raise VerifyFailedError(
             f"the copy breaks {len(found.errors)} rules; the target was left as it was",
-            "Report this with the lines above; --tables or --exclude can leave a table out.",
+            remedy,
             [str(f) for f in (*found.errors, *found.warnings)],
         )
     return found

@@ -19,6 +19,7 @@ from dbsynth.rows import Values
 from dbsynth.schema import ForeignKey, Table, TableName
 from dbsynth.tablemodel import Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
+from dbsynth.totals import Totals
 
 
 @dataclass
@@ -34,6 +35,7 @@ class State:
     fanouts: dict[str, Ints] = field(default_factory=dict)  # edge -> children of each parent row
     keys: dict[TableName, dict[str, pa.ChunkedArray]] = field(default_factory=dict)
     presence: dict[tuple[TableName, str], Ints] = field(default_factory=dict)  # backfill keys
+    totals: Totals = field(default_factory=Totals)  # columns that sum up later tables
     tilts: Tilts = field(default_factory=dict)  # wished shares, where there are any
 
     @property
@@ -63,6 +65,7 @@ class State:
         copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
         referenced |= {o.column for o in copies if o is not None and o.via and o.table == name}
         table, planned = self.plan.schema.table(name), self.plan.tables[name]
+        referenced |= self.totals.columns(name)
         return referenced | late_neighbours(self.plan, planned) | set(table.primary_key)
 
     def ownerless(self, planned: TablePlan) -> int:

@@ -13,6 +13,8 @@ from dbsynth.findings import Finding, Findings
 from dbsynth.leaks import ColumnPair, Leak, expectation, leak_findings, leaked_values
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.repeats import repeated_keys
+from dbsynth.rulecheck import check_rules, findings_of
+from dbsynth.rulecheck import noted as noted_rules
 from dbsynth.rules import RowRule, row_rules
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 
@@ -70,6 +72,7 @@ def verify_database(target: Source, like: Source | None = None) -> Findings:
 
     With `like`, tables and columns that the original has and the target lacks are errors, and
     string values are compared; tables that the target's manifest names as copied are left out.
+    The rules that the manifest notes are counted, too.
 
     Args:
         target: the database to check, entered.
@@ -78,13 +81,15 @@ def verify_database(target: Source, like: Source | None = None) -> Findings:
     schema, asked = target.introspect(), Committed(target)
     noted = read_manifest(asked)
     schema = schema.with_keys(_noted_keys(schema, noted))
+    rules = noted_rules(json.loads(noted.get("rules", "[]")), schema)
+    kept = findings_of(check_rules(rules, schema, asked, {}))
     if like is None:
-        return verify(schema, asked)
+        return verify(schema, asked) + kept
     original = like.introspect()
     names = match_tables(original, schema)
     pairs = _match_columns(original, schema, names, json.loads(noted.get("tables", "{}")))
     leaks = leaked_values(like, asked, original, pairs)
-    return _differences(original, schema, names) + verify(schema, asked, leaks=leaks)
+    return _differences(original, schema, names) + verify(schema, asked, leaks=leaks) + kept
 
 
 def _scan(table: Table, target: Queryable, expected: int | None) -> Findings:

@@ -113,6 +113,7 @@ def test_json_has_every_field_and_a_version() -> None:
                 "where": {"column": "user_kind", "label": "User"},
             }
         ],
+        "rules": [],
         "verification": {
             "is_sound": False,
             "made": {"foreign key": 1, "not null": 2},
@@ -174,6 +175,7 @@ def test_the_manifest_holds_strings_that_say_where_the_rows_come_from() -> None:
     tables = json.loads(found.pop("tables"))
     formats = json.loads(found.pop("format_versions"))
     assert [SHARE] == json.loads(found.pop("shares"))
+    assert [] == json.loads(found.pop("rules"))
     assert [ForeignKey.from_json(k) for k in json.loads(found.pop("references"))] == [KEY]
     assert (tables["public.users"], formats, found) == (
         {

@@ -1,0 +1,125 @@
+"""Mine: every rule that the rows of a sample keep without exception, and not by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from dbsynth.adapters.scratch import Held
+from dbsynth.errors import DbsynthError
+from dbsynth.mining.arithmetic import Operand, find_arithmetic, operands
+from dbsynth.mining.dependencies import find_dependencies
+from dbsynth.mining.frames import MIN_ROWS, Frame, Frames, frames_of
+from dbsynth.mining.nulls import find_nulls, find_values
+from dbsynth.mining.orders import find_copies, find_orders
+from dbsynth.mining.siblings import find_marked, find_siblings
+from dbsynth.mining.texts import find_text_keys, find_texts, find_value_sets
+from dbsynth.mining.totals import find_totals
+from dbsynth.plan import Plan
+from dbsynth.progress import Event, Progress, silent
+from dbsynth.release import Release
+from dbsynth.rulebook import Rule
+from dbsynth.rulesql import RuleError, count_breaks
+from dbsynth.sample import Sample
+
+RULE_ROWS = 20_000  # rows per table that are looked at, about
+_DURATIONS = 60  # columns of whole numbers, at most, that may be days between two dates
+
+
+def mine(plan: Plan, sample: Sample, progress: Progress = silent) -> tuple[Rule, ...]:
+    """
+    Find rules in a sample of whole entities.
+
+    Args:
+        plan: as it was made; its rules are not looked at.
+        sample: of at most about `RULE_ROWS` rows a table.
+        progress: told about tables.
+
+    Constants in rules are released: labels, and distances that many rows have.
+
+    Returns:
+        rules of status `found`, table by table, each counted on the sample.
+    """
+    release = Release(plan.seed, plan.is_protected)
+    frames = frames_of(plan, sample, release)
+    found: list[Rule] = []
+    for number, frame in enumerate(frames.values(), 1):
+        progress(Event("rules", str(frame.name), number, len(frames)))
+        if len(frame) >= MIN_ROWS and frame.planned.mode != "invent":
+            found += _of_table(frame, frames)
+            frame.held.clear()  # rows of parents, once for each child
+    found += find_value_sets(frames)
+    return counted(found, plan, sample)
+
+
+def counted(rules: list[Rule], plan: Plan, sample: Sample) -> tuple[Rule, ...]:
+    """Count rules on the sample, as `verify` does on the target; keep those without exception."""
+    held = Held({str(name): rows for name, rows in sample.rows.items()})
+    kept = []
+    for rule in dict.fromkeys(rules):
+        try:
+            query = count_breaks(
+                rule.text, plan.schema.table(rule.table), plan.schema, "duckdb",
+                lambda name: held.spell(str(name)),
+            )  # fmt: skip
+            counts = held.row(query.sql)
+        except (RuleError, DbsynthError):
+            continue  # a name, or a type, that the language has no words for
+        if counts["n_rows"] >= MIN_ROWS and not counts["broken"]:
+            kept.append(replace(rule, rows=int(counts["n_rows"])))
+    return tuple(kept)
+
+
+def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
+    yield from (frame.rule("equal", f"{a} = {b}") for a, b in frame.twins.items())
+    copies = list(find_copies(frame, frames))
+    yield from copies
+    copied = {r.text.split(" = ")[0] for r in copies}
+    yield from find_orders(frame, frames)
+    dependencies = list(find_dependencies(frame, frames, copied))
+    yield from dependencies
+    yield from find_nulls(frame)
+    yield from find_values(frame, {r.text for r in dependencies})
+    own = operands(frame.numbers)
+    yield from find_totals(frame, frames, own)
+    formulas = list(find_arithmetic(frame, own, own))
+    yield from formulas
+    explained = copied | {w for r in formulas for w in r.text.split(" = ")[:1]}
+    yield from _with_parents(frame, frames, own, explained)
+    yield from _durations(frame)
+    yield from find_siblings(frame)
+    yield from find_marked(frame, frames)
+    yield from find_texts(frame, frames, copied)
+    yield from find_text_keys(frame, frames)
+
+
+def _durations(frame: Frame) -> Iterator[Rule]:
+    """Find dates that lie as many days behind another one as a column says."""
+    moments = [v for v in frame.views if v.family == "moment" and not v.is_key]
+    whole = [v for v in frame.numbers if v.unit[0] == "whole"][:_DURATIONS]
+    for one in moments:
+        for other in moments:
+            gaps = (other.floats - one.floats) / 86_400
+            for view in whole if one is not other else ():
+                where = one.valid & other.valid & view.valid
+                same = where.sum() >= MIN_ROWS and (gaps == view.floats)[where].all()
+                if same and view.distinct > 2:
+                    text = f"days_between({one.word}, {other.word}) = {view.word}"
+                    yield frame.rule("duration", text)
+
+
+def _with_parents(
+    frame: Frame, frames: Frames, own: list[Operand], explained: set[str]
+) -> Iterator[Rule]:
+    """Find columns that are calculated with a column of a parent, of those not explained."""
+    goals = [o for o in own if o.word not in explained]
+    for parent in frame.ways:
+        if len(parent.keys) > 1:
+            continue
+        for above in frame.above(parent, frames):
+            if not above.is_number:
+                continue
+            more = Operand(above.word, above.floats, frozenset([above.word]))
+            if any((o.values == above.floats).all() for o in own):
+                continue  # a copy, with which the row's own formulas are written
+            yield from find_arithmetic(frame, [*own, more], goals, most=3, must=len(own))

@@ -1,0 +1,242 @@
+"""Read from the text of a rule how a row can be made to keep it; what is not understood is left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from dbsynth.expressions import UntranslatableError, parse
+from dbsynth.rulebook import Rule
+from dbsynth.schema import Table
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+_NUMBERS = ("integer", "decimal", "float")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """
+    One way to make rows keep a rule; SQL is DuckDB's, over the table's own columns.
+
+    set: `column` is `value`, where both are there; fix: the same, with some labels only.
+    void: `column` is NULL where `value` is not true, and, `is_mutual`, not NULL where it is.
+    follow: `column` has one value for each of `of`.  raise: `column` is at least `of`.
+    swap: the same, by exchanging the two.
+    """
+
+    act: Literal["set", "fix", "void", "follow", "raise", "swap"]
+    column: str
+    of: tuple[str, ...]  # the columns that decide
+    value: str = ""
+    is_mutual: bool = False  # the other way round, too
+
+
+def steps(
+    rules: Iterable[Rule],
+    table: Table,
+    fixed: frozenset[str],
+    loose: frozenset[str] = frozenset(),
+) -> tuple[Step, ...]:
+    """
+    Find how rows of a table can keep rules, in an order in which no step undoes another.
+
+    Args:
+        rules: of any tables.
+        table: the one whose rows are made.
+        fixed: columns that may not change: keys, what is unique, what has no value yet.
+        loose: keys to rows that are made: nothing was learned of what goes with a single one.
+    """
+    own = [r for r in rules if r.table == table.name and r.status != "rejected"]
+    found = [step for rule in own if (step := _step(rule.text, table)) is not None]
+    found = [s for s in found if s.column not in fixed]
+    sets = _acyclic([s for s in found if s.act == "set"])
+    derived = {s.column for s in sets}
+    follows = [s for s in found if s.act == "follow" and s.column not in derived]
+    follows = _acyclic(_mutual(sorted(follows, key=lambda s: s.of[0] in loose)))
+    derived |= {s.column for s in follows}
+    rest = [s for s in found if s.act in ("fix", "void", "raise")]
+    free = [s for s in rest if s.act == "void" or not {s.column, *s.of} & derived]
+    fixes = _acyclic([s for s in free if s.act == "fix"], once=False)
+    raises = _acyclic([s for s in free if s.act == "raise"], once=False)
+    raises = [_exchanged(s, free, table, fixed) for s in raises]
+    voids = [s for s in free if s.act == "void"]
+    return (*follows, *voids, *fixes, *raises, *sets)
+
+
+def _exchanged(step: Step, others: list[Step], table: Table, fixed: frozenset[str]) -> Step:
+    """Exchange two numbers that no other rule is about, so that both stay as frequent as drawn."""
+    pair = {step.column, *step.of}
+    is_alone = not any(pair & {s.column, *s.of} for s in others if s is not step)
+    one, other = (table.column(c).type for c in (step.column, step.of[0]))
+    is_number = one.kind in _NUMBERS and replace(one, native="") == replace(other, native="")
+    return replace(step, act="swap") if is_alone and is_number and not pair & fixed else step
+
+
+def _mutual(found: list[Step]) -> list[Step]:
+    """Mark the dependencies that go both ways."""
+    pairs = {(s.of[0], s.column) for s in found}
+    return [replace(s, is_mutual=(s.column, s.of[0]) in pairs) for s in found]
+
+
+def _acyclic(found: list[Step], *, once: bool = True) -> list[Step]:
+    """Order steps so that what decides comes first; leave out what would go in a circle."""
+    kept: list[Step] = []
+    for step in found:
+        if once and any(k.column == step.column for k in kept):
+            continue
+        if not _reaches(kept, step.column, set(step.of)):
+            kept.append(step)
+    ordered: list[Step] = []
+    while kept:
+        later = {s.column for s in kept}
+        ready = [s for s in kept if not later & (set(s.of) - {s.column})]
+        ordered += ready
+        kept = [s for s in kept if s not in ready]
+    return ordered
+
+
+def _reaches(kept: list[Step], start: str, goals: set[str]) -> bool:
+    """Whether one of the goals depends, step by step, on a column."""
+    known, todo = {start}, [start]
+    while todo:
+        column = todo.pop()
+        for step in kept:
+            if column in step.of and step.column not in known:
+                known.add(step.column)
+                todo.append(step.column)
+    return bool(known & goals)
+
+
+def _step(text: str, table: Table) -> Step | None:
+    if "->" in text:
+        return _follow(text, table)
+    try:
+        tree = parse(text, "duckdb")
+    except UntranslatableError:
+        return None
+    return _of_tree(tree, table) if _is_plain(tree, table) else None
+
+
+def _follow(text: str, table: Table) -> Step | None:
+    left, _, right = (part.strip().strip('"') for part in text.partition("->"))
+    names = {c.name for c in table.written_columns}
+    return Step("follow", right, (left,)) if {left, right} <= names else None
+
+
+def _is_plain(tree: exp.Expr, table: Table) -> bool:
+    """Whether an expression is about the row's own columns alone."""
+    from sqlglot import exp
+
+    if any(tree.find(k) is not None for k in (exp.Window, exp.AggFunc, exp.Select)):
+        return False
+    names = {c.name for c in table.written_columns}
+    return all(not c.table and c.name in names for c in tree.find_all(exp.Column))
+
+
+def _of_tree(tree: exp.Expr, table: Table) -> Step | None:
+    from sqlglot import exp
+
+    if isinstance(tree, exp.EQ):
+        return _equation(tree, table)
+    if isinstance(tree, exp.Between):
+        return _within(tree, table)
+    if isinstance(tree, exp.LTE | exp.GTE):
+        low, high = tree.this, tree.expression
+        low, high = (high, low) if isinstance(tree, exp.GTE) else (low, high)
+        if isinstance(low, exp.Column) and isinstance(high, exp.Column):
+            return Step("raise", high.name, (low.name,))
+    if isinstance(tree, exp.Or):
+        column = _nothing(tree.this)
+        only = tree.this
+        if isinstance(only, exp.EQ) and isinstance(only.this, exp.Column):
+            here = exp.Case().when(exp.Not(this=tree.expression.copy()), only.expression.copy())
+            return _made("fix", only.this.name, here, table)
+        if column is not None:
+            return _made("void", column, tree.expression, table)
+    return None
+
+
+def _equation(tree: exp.Expr, table: Table) -> Step | None:
+    from sqlglot import exp
+
+    left, right = tree.this, tree.expression
+    bare = left.this if isinstance(left, exp.Paren) else left
+    if isinstance(bare, exp.Not) and (column := _nothing(bare.this)) is not None:
+        made = _made("void", column, right, table)
+        return made and replace(made, is_mutual=True)
+    if _is_span(left):
+        return _later(left.expressions, right, local_sql(right, table), table)
+    if isinstance(left, exp.Column) and left.name not in _named(right):
+        return _made("set", left.name, right, table)
+    return None
+
+
+def _is_span(tree: exp.Expr) -> bool:
+    """Whether an expression is the days between two columns."""
+    from sqlglot import exp
+
+    is_named = isinstance(tree, exp.Anonymous) and tree.name.lower() == "days_between"
+    return is_named and all(isinstance(e, exp.Column) for e in tree.expressions)
+
+
+def _later(ends: list[exp.Expr], decides: exp.Expr, days: str, table: Table) -> Step:
+    """The later of two moments by the earlier; a date by the moment whose day it is."""
+    start, end = (e.name for e in ends)
+    kinds = [table.column(name).type.kind for name in (start, end)]
+    step = f"to_days(CAST({days} AS integer))"
+    if kinds[0] == "date" and kinds[1] != "date":
+        value = f"CAST({local_sql(ends[1], table)} AS timestamp) - {step}"
+        return Step("set", start, (end, *_named(decides)), value)
+    value = f"CAST({local_sql(ends[0], table)} AS timestamp) + {step}"
+    return Step("set", end, (start, *_named(decides)), value)
+
+
+def _within(tree: exp.Expr, table: Table) -> Step | None:
+    """A distance that is kept within bounds: what lies outside is folded back."""
+    low, high = (
+        int(tree.args[name].name) if tree.args[name].name.isdigit() else None
+        for name in ("low", "high")
+    )
+    if low is None or high is None or not _is_span(tree.this):
+        return None
+    a, b = (f"CAST({local_sql(e, table)} AS date)" for e in tree.this.expressions)
+    gap, size = f"date_diff('day', {a}, {b})", high - low + 1
+    days = f"{low} + (({gap} - {low}) % {size} + {size}) % {size}"
+    return _later(tree.this.expressions, tree.args["low"], days, table)
+
+
+def _nothing(tree: exp.Expr) -> str | None:
+    """The column that `column IS NULL` is about."""
+    from sqlglot import exp
+
+    is_null = isinstance(tree, exp.Is) and isinstance(tree.expression, exp.Null)
+    return tree.this.name if is_null and isinstance(tree.this, exp.Column) else None
+
+
+def _made(
+    act: Literal["set", "fix", "void"], column: str, value: exp.Expr, table: Table
+) -> Step | None:
+    return Step(act, column, _named(value), local_sql(value, table)) if _named(value) else None
+
+
+def _named(tree: exp.Expr) -> tuple[str, ...]:
+    from sqlglot import exp
+
+    return tuple(dict.fromkeys(c.name for c in tree.find_all(exp.Column)))
+
+
+def local_sql(tree: exp.Expr, table: Table) -> str:
+    """Write an expression over c0, c1 …; numbers are calculated as floats."""
+    from sqlglot import exp
+
+    places = {c.name: i for i, c in enumerate(table.written_columns)}
+    root = exp.Paren(this=tree.copy())
+    for column in list(root.find_all(exp.Column)):
+        place: exp.Expr = exp.column(f"c{places[column.name]}")
+        if table.column(column.name).type.kind in _NUMBERS:
+            place = exp.cast(place, "DOUBLE")
+        column.replace(place)
+    return str(root.this.sql(dialect="duckdb"))

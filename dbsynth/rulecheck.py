@@ -1,0 +1,116 @@
+"""Count on a target how many rows break each rule beyond its schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dbsynth.ask import Queryable, one_row, own_rows
+from dbsynth.errors import SourceError, TargetError
+from dbsynth.findings import Finding, Findings
+from dbsynth.rulebook import Rule
+from dbsynth.rulesql import RuleError, count_breaks
+from dbsynth.schema import Schema, TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What became of a rule on a target."""
+
+    rule: Rule
+    table: TableName  # the target's
+    rows: int  # that it is about
+    broken: int | None  # of them; None: it could not be counted
+    columns: tuple[str, ...] = ()
+    why: str = ""  # it could not
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether no row breaks it."""
+        return self.broken == 0
+
+
+def check_rules(
+    rules: Iterable[Rule], schema: Schema, target: Queryable, names: Mapping[TableName, TableName]
+) -> tuple[Checked, ...]:
+    """
+    Count every rule that was not rejected.
+
+    Args:
+        rules: of the plan, by the source's names.
+        schema: the target's own.
+        target: whom to ask; a statement that fails must not end its transaction.
+        names: the target's table for each of the source's.
+    """
+    return tuple(
+        _checked(rule, names.get(rule.table, rule.table), schema, target)
+        for rule in rules
+        if rule.status != "rejected"
+    )
+
+
+def _checked(rule: Rule, name: TableName, schema: Schema, target: Queryable) -> Checked:
+    if name not in schema.by_name:
+        return Checked(rule, name, 0, None, why="its table is not there")
+    try:
+        query = count_breaks(
+            rule.text, schema.table(name), schema, target.dialect, lambda t: own_rows(target, t)
+        )
+        row = one_row(target, query.sql)
+    except RuleError as exc:
+        return Checked(rule, name, 0, None, why=str(exc))
+    except (SourceError, TargetError):
+        return Checked(rule, name, 0, None, why="the target cannot evaluate it")
+    return Checked(rule, name, int(row["n_rows"]), int(row["broken"]), query.columns)
+
+
+def findings_of(checked: Iterable[Checked]) -> Findings:
+    """Turn broken rules into findings: errors if the user accepted them, else warnings."""
+    made, found = [], []
+    for one in checked:
+        made.append("rule")
+        is_declared = one.rule.status == "accepted"
+        if one.broken is None:
+            found.append(_finding(one, 0, f"not checked: {one.why} ({one.rule.text})"))
+        elif one.broken:
+            text = f"of {one.rows} rows break {one.rule.text}"
+            found.append(_finding(one, one.broken, text, is_error=is_declared))
+    return Findings.of(made, found)
+
+
+def _finding(one: Checked, count: int, text: str, *, is_error: bool = False) -> Finding:
+    return Finding(
+        check="rule", table=one.table, columns=one.columns, count=count,
+        severity="error" if is_error else "warning", detail=text,
+    )  # fmt: skip
+
+
+def summary(checked: Iterable[Checked]) -> str:
+    """Say in a line how many rules there are and what became of them."""
+    listed = list(checked)
+    if not listed:
+        return ""
+    found = sum(c.rule.status == "found" for c in listed)
+    kept, lost = sum(c.is_kept for c in listed), sum(c.broken is None for c in listed)
+    parts = [f"{found} found", f"{len(listed) - found} set", f"{kept} kept"]
+    parts += [f"{len(listed) - kept - lost} broken"] + ([f"{lost} not checked"] if lost else [])
+    return f"{len(listed)} rules: {', '.join(parts)}"
+
+
+def to_data(checked: Iterable[Checked]) -> list[dict[str, Any]]:
+    """Turn into plain values for a report or a manifest."""
+    return [
+        asdict(c.rule) | {"table": str(c.table), "rows": c.rows, "broken": c.broken}
+        for c in checked
+    ]
+
+
+def noted(entries: Iterable[Mapping[str, Any]], schema: Schema) -> tuple[Rule, ...]:
+    """Read the rules that a run noted in its manifest, as far as their tables are there."""
+    tables = {str(t): t for t in schema.by_name}
+    return tuple(
+        Rule(table=tables[e["table"]], text=e["text"], status=e["status"], kind=e["kind"])
+        for e in entries
+        if e["table"] in tables
+    )

@@ -1,0 +1,241 @@
+"""Parent columns that sum up the children: added up as these are made, set at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbsynth.adapters.scratch import Scratch
+from dbsynth.arrow import arrow_type
+from dbsynth.expressions import UntranslatableError, parse
+from dbsynth.features import Floats, Ints
+from dbsynth.plan import Plan
+from dbsynth.rowkeeper import RowKeeper
+from dbsynth.rowrules import Step, local_sql, steps
+from dbsynth.rulebook import Rule
+from dbsynth.rulesql import RuleError, child_of
+from dbsynth.schema import Backfill, Table, TableName
+from dbsynth.values import from_floats
+
+Act = Literal["count", "sum", "min", "max", "avg"]
+_ACTS: tuple[Act, ...] = ("count", "sum", "min", "max", "avg")
+_BATCH = 50_000  # rows
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One column that is an aggregate of the children."""
+
+    table: TableName
+    column: str
+    child: TableName
+    key: str
+    act: Act
+    value: str  # of each child, as the in-memory engine has it
+    is_zero: bool  # without children it is 0
+    is_nullable: bool  # without children it is NULL, else as it was drawn
+
+
+@dataclass
+class _Sum:
+    """What the children of (n,) parents come to so far."""
+
+    total: Floats
+    count: Floats
+    least: Floats
+    most: Floats
+
+
+@dataclass
+class Totals:
+    """All such columns of a plan, and what has been added up."""
+
+    found: tuple[Total, ...] = ()
+    after: dict[TableName, tuple[Step, ...]] = field(default_factory=dict)
+    sums: dict[Total, _Sum] = field(default_factory=dict)
+    scratch: Scratch = field(default_factory=Scratch)
+
+    @classmethod
+    def of(cls, plan: Plan, aimed: frozenset[tuple[TableName, str]] = frozenset()) -> Totals:
+        """Find the rules that can be kept this way; not of columns that rows are drawn to fit."""
+        found = tuple(
+            total
+            for rule in plan.rules
+            if rule.status != "rejected" and (total := _total(rule, plan)) is not None
+        )
+        found = tuple(t for t in found if (t.table, t.column) not in aimed)
+        unique = {(t.table, t.column): t for t in reversed(found)}
+        found = tuple(t for t in found if unique[t.table, t.column] is t)
+        tables = {t.table for t in found}
+        return cls(found, {n: _after(plan, n, found) for n in tables})
+
+    def columns(self, name: TableName) -> set[str]:
+        """The columns of a table's rows that are needed when its children are all there."""
+        own = {t.column for t in self.found if t.table == name}
+        return own | {c for s in self.after.get(name, ()) for c in (s.column, *s.of)}
+
+    def add(self, name: TableName, rows: pa.Table, pointers: Mapping[str, Ints]) -> None:
+        """
+        Add up (n,) finished rows of a table.
+
+        Args:
+            name: the table.
+            rows: with all written columns, in order.
+            pointers: key -> (n,) row number of the parent, -1 for none.
+        """
+        for total in (t for t in self.found if t.child == name and t.key in pointers):
+            values = _numbers(self.scratch.compute(rows, [total.value])[0], len(rows))
+            here = (pointers[total.key] >= 0) & ~np.isnan(values)
+            if here.any():
+                self._add(total, pointers[total.key][here], values[here])
+
+    def _add(self, total: Total, parents: Ints, values: Floats) -> None:
+        held = self.sums.setdefault(total, _Sum(*(np.zeros(0) for _ in range(4))))
+        _grow(held, int(parents.max()) + 1)
+        np.add.at(held.total, parents, values)
+        np.add.at(held.count, parents, 1.0)
+        np.minimum.at(held.least, parents, values)
+        np.maximum.at(held.most, parents, values)
+
+    def settle(self, table: Table, kept: Mapping[str, pa.ChunkedArray]) -> Iterator[Backfill]:
+        """
+        Set a table's totals, and what is calculated from them.
+
+        Args:
+            table: the parents' table.
+            kept: their primary key, and `columns`.
+        """
+        own = [t for t in self.found if t.table == table.name and t.column in kept]
+        size = len(next(iter(kept.values()))) if kept else 0
+        if not own or not size:
+            return
+        before = {
+            c.name: kept[c.name] if c.name in kept else pa.nulls(size, arrow_type(c.type))
+            for c in table.written_columns
+        }
+        rows = pa.table(before)
+        for total in own:
+            place = rows.column_names.index(total.column)
+            values = self._values(total, rows.column(total.column).combine_chunks(), size)
+            rows = rows.set_column(place, rows.schema.field(total.column), values)
+        changed = [t.column for t in own]
+        if after := self.after.get(table.name, ()):
+            rows, more = RowKeeper(table, after).keep(rows)
+            changed += [c for c in sorted(more) if c not in changed]
+        wanted = rows.select([*table.primary_key, *changed]).combine_chunks()
+        for batch in wanted.to_batches(max_chunksize=_BATCH):
+            yield Backfill(table.name, tuple(changed), batch)
+
+    def _values(self, total: Total, before: pa.Array, size: int) -> pa.Array:
+        held = self.sums.get(total, _Sum(*(np.zeros(0) for _ in range(4))))
+        _grow(held, size)
+        count = held.count[:size]
+        with np.errstate(all="ignore"):
+            found = {
+                "count": count, "sum": held.total[:size], "min": held.least[:size],
+                "max": held.most[:size], "avg": held.total[:size] / count,
+            }[total.act]  # fmt: skip
+        kind = before.type
+        scale = kind.scale if pa.types.is_decimal(kind) else 10
+        made = from_floats(np.where(count > 0, found, np.nan), kind, scale)
+        if total.is_zero:
+            return pc.fill_null(made, from_floats(np.zeros(1), kind, scale)[0])
+        return made if total.is_nullable else pc.coalesce(made, before)
+
+
+def _grow(held: _Sum, size: int) -> None:
+    more = size - len(held.total)
+    if more > 0:
+        held.total = np.concatenate([held.total, np.zeros(more)])
+        held.count = np.concatenate([held.count, np.zeros(more)])
+        held.least = np.concatenate([held.least, np.full(more, np.inf)])
+        held.most = np.concatenate([held.most, np.full(more, -np.inf)])
+
+
+def _numbers(values: pa.Array | None, size: int) -> Floats:
+    """Numbers, or seconds; NaN for NULL."""
+    if values is None:
+        return np.full(size, np.nan)
+    if pa.types.is_date(values.type) or pa.types.is_timestamp(values.type):
+        micros = values.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.float64(), safe=False)
+        return np.asarray(micros.to_numpy(zero_copy_only=False), np.float64) / 1e6
+    numbers = values.cast(pa.float64(), safe=False)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _after(plan: Plan, name: TableName, found: Iterable[Total]) -> tuple[Step, ...]:
+    """What is calculated from totals, in their own row."""
+    totals = {t.column for t in found if t.table == name}
+    table = plan.schema.table(name)
+    known, kept = set(totals), []
+    for step in steps(plan.rules, table, _fixed(table) | totals):
+        if step.act == "set" and known & set(step.of):
+            known.add(step.column)
+            kept.append(step)
+    return tuple(kept)
+
+
+def _fixed(table: Table) -> frozenset[str]:
+    """Columns that nobody may change once their rows have been written."""
+    found = {c for k in table.foreign_keys for c in k.columns}
+    found |= {c for unique in table.unique_sets for c in unique}
+    found |= {c for u in table.uniques for c in u.columns}
+    return frozenset(found | {c for check in table.row_checks for c in check.columns})
+
+
+def _total(rule: Rule, plan: Plan) -> Total | None:
+    """Understand a rule `column = aggregate of the children`; None if it is another one."""
+    from sqlglot import exp
+
+    table = plan.schema.table(rule.table)
+    try:
+        tree = parse(rule.text, "duckdb")
+    except UntranslatableError:
+        return None
+    if not (isinstance(tree, exp.EQ) and isinstance(tree.this, exp.Column)) or tree.this.table:
+        return None
+    column, value, is_zero = tree.this.name, tree.expression, False
+    if isinstance(value, exp.Coalesce) and [e.name for e in value.expressions] == ["0"]:
+        value, is_zero = value.this, True
+    value = value.this if isinstance(value, exp.Round) else value
+    if value.key not in _ACTS or not _may_change(table, column, plan):
+        return None
+    try:
+        child, key = child_of(value, table, plan.schema)
+        inner = _of_child(value, child)
+    except (RuleError, KeyError):
+        return None
+    roles = [k.role for k in plan.tables[child.name].keys if k.name == key.name]
+    if roles not in (["owner"], ["token"], ["reference"]) or child.name == table.name:
+        return None
+    is_count = value.key == "count"
+    return Total(
+        table.name, column, child.name, key.name, value.key, inner, is_zero or is_count,
+        table.column(column).is_nullable,
+    )  # fmt: skip
+
+
+def _may_change(table: Table, column: str, plan: Plan) -> bool:
+    written = {c.name for c in table.written_columns}
+    is_made = plan.tables[table.name].mode == "generate" and bool(table.primary_key)
+    return is_made and column in written and column not in _fixed(table)
+
+
+def _of_child(aggregate: object, child: Table) -> str:
+    """What is added up of each child, as the in-memory engine has it."""
+    from sqlglot import exp
+
+    assert isinstance(aggregate, exp.Expr)
+    tree = aggregate.copy()
+    for column in list(tree.find_all(exp.Column)):
+        if isinstance(column.this, exp.Star) or not column.table:
+            column.replace(exp.Literal.number(1))
+        else:
+            child.column(column.name)
+            column.replace(exp.column(exp.to_identifier(column.name, quoted=True)))
+    return local_sql(tree.this, child)

@@ -1,0 +1,93 @@
+"""Tests of dbsynth.rulecheck: every rule is counted on every database, and told."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from dbsynth import run
+from dbsynth.errors import VerifyFailedError
+from dbsynth.planfile import from_yaml, to_yaml
+from dbsynth.report import Run, render_text
+from dbsynth.rulebook import Rule
+from tests.rule_shops import SHOPS
+
+FAST: dict[str, Any] = {"engine": "marginal", "quality": "fast", "replace": True}
+
+
+@pytest.fixture(scope="module", params=sorted(SHOPS))
+def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("shops") / f"{request.param}.db"
+    return SHOPS[request.param](3, 250).build(path)
+
+
+def cloned(url: str, target: str) -> Run:
+    return run.clone(url, target, run.Options(**FAST))
+
+
+def counts(done: Run) -> dict[str, int | None]:
+    """How many rows break each rule; without those in which siblings at one place may swap."""
+    listed = [c for c in done.rules if c.rule.kind != "intervals" or c.broken is None]
+    return {str(c.rule): c.broken for c in listed}
+
+
+@pytest.fixture(scope="module")
+def in_duckdb(shop: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return cloned(shop, f"duckdb:///{tmp_path_factory.mktemp('out')}/a.duckdb")
+
+
+def test_every_rule_is_counted_in_duckdb(in_duckdb: Run) -> None:
+    assert len(in_duckdb.rules) >= 15
+    assert None not in counts(in_duckdb).values()
+    assert in_duckdb.findings.made["rule"] == len(in_duckdb.rules)
+
+
+def test_sqlite_counts_the_same(shop: str, in_duckdb: Run, tmp_path: Path) -> None:
+    assert counts(in_duckdb) == counts(cloned(shop, f"sqlite:///{tmp_path}/a.db"))
+
+
+def test_postgresql_counts_the_same(shop: str, in_duckdb: Run, pg_url: str) -> None:
+    assert counts(in_duckdb) == counts(cloned(shop, pg_url))
+
+
+def test_mariadb_counts_the_same(shop: str, in_duckdb: Run, mysql_url: str) -> None:
+    assert counts(in_duckdb) == counts(cloned(shop, mysql_url))
+
+
+def test_the_report_tells_and_the_target_remembers(shop: str, tmp_path: Path) -> None:
+    done = cloned(shop, f"sqlite:///{tmp_path}/a.db")
+    text = io.StringIO()
+    render_text(done, Console(file=text, width=200))
+    assert f"Beyond the schema, {len(done.rules)} rules: {len(done.rules)} found" in text.getvalue()
+    assert len(json.loads(json.dumps(done.to_json()))["rules"]) == len(done.rules)
+    again = run.verify(f"sqlite:///{tmp_path}/a.db")
+    assert again.made["rule"] == len(done.rules)
+    broken = sorted(c.broken for c in done.rules if c.broken)
+    assert broken == sorted(f.count for f in again.found if f.check == "rule")
+
+
+def test_a_rule_that_the_user_accepted_must_hold(tmp_path: Path) -> None:
+    url = SHOPS["bank"](3, 100).build(tmp_path / "a.db")
+    plan = run.plan(url, run.Options(engine="marginal", quality="fast"))
+    name = next(t for t in plan.tables if t.name == "accounts")
+    rules = (Rule(table=name, text="limit_amount > 300"),)
+    text = to_yaml(dataclasses.replace(plan, rules=rules))
+    assert from_yaml(text, plan.schema).rules == rules
+    (tmp_path / "plan.yaml").write_text(text, "utf-8")
+    options = run.Options(replace=True, plan_file=tmp_path / "plan.yaml")
+    with pytest.raises(VerifyFailedError) as caught:
+        run.clone(url, f"duckdb:///{tmp_path}/a.duckdb", options)
+    assert "break limit_amount > 300" in caught.value.problems[0]
+    (tmp_path / "plan.yaml").write_text(text.replace("status: accepted", "status: rejected"))
+    assert run.clone(url, f"duckdb:///{tmp_path}/a.duckdb", options).rules == ()
+
+
+def test_no_rules_means_none(tmp_path: Path) -> None:
+    url = SHOPS["bank"](3, 100).build(tmp_path / "a.db")
+    assert run.plan(url, run.Options(is_ruled=False)).rules == ()
