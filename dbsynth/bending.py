@@ -12,6 +12,7 @@ from dbsynth.codecs import NumberCodec
 from dbsynth.features import Floats, Ints
 
 ROUNDS = 6  # of Newton's method, damped as by Levenberg and Marquardt
+PASSES = 2  # one polynomial after another reaches what none can alone
 STRONGEST = 0.9  # how much a slope may leave 1
 SMALL_STEP = 1e-3
 ZEROS = (1000, 100, 10)  # round numbers stay as round as they were
@@ -64,7 +65,10 @@ def bend(values: Floats, owners: Ints, outline: Outline, codec: NumberCodec) -> 
     target = _target(drawn, groups, is_free, _taken(outline, own))
     free, g = drawn[is_free], groups[is_free]
     moved = drawn.copy()
-    moved[is_free] = _snapped(free, _bent(free, g, target, codec.grid), g, codec)
+    changed = free
+    for _ in range(PASSES):
+        changed = _bent(changed, g, target, codec.grid)
+    moved[is_free] = _snapped(free, changed, g, codec)
     bent = values.copy()
     bent[here] = moved
     return bent

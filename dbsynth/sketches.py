@@ -22,8 +22,9 @@ from dbsynth.values import DAY, text_to_moments, to_floats
 MIN_SIBLINGS = 2.0  # children per parent on average from which on their last one is worth knowing
 MANY_SIBLINGS = 16.0  # … from which on all parents are told apart by how their children spread
 OUTLINE = ("low", "high", "centre", "spread")
-TWINS = 0.95  # numbers whose ranks correlate so much move together, or not at all
+TWINS = 0.85  # numbers whose ranks correlate so much move together, or not at all
 COMPARED_ROWS = 20_000
+DIFFERENT = 4.0  # times as much as by chance must ranks, or their distances, differ by parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class _Children:
 
     @property
     def numbers(self) -> dict[str, Floats]:
-        """The numbers that are drawn, but the one that orders the rows and those with a twin."""
+        """The numbers that tell parents apart; not the one that orders rows, nor those with a twin."""
         found = {
             name: to_floats(self.column(name))
             for name, treatment in self.planned.columns.items()
@@ -74,8 +75,8 @@ class _Children:
             and name != self.planned.order_by
             and _is_number(self.column(name).type)
         }
-        twins = _twins(found)
-        return {n: v for n, v in found.items() if n not in twins}
+        dull = _twins(found) | {n for n, v in found.items() if not _tells_apart(v, self.pointers)}
+        return {n: v for n, v in found.items() if n not in dull}
 
     @property
     def labels(self) -> list[str]:
@@ -225,6 +226,28 @@ def _correlation(a: Floats, b: Floats) -> float:
     x, y = (np.unique(v[both], return_inverse=True)[1].astype(np.float64) for v in (a, b))
     spread = float(x.std() * y.std())
     return float(((x - x.mean()) * (y - y.mean())).mean() / spread) if spread else 0.0
+
+
+def _tells_apart(values: Floats, groups: Ints) -> bool:
+    """Whether ranks, or how far from the middle they are, differ by group (Fisher's F)."""
+    known = np.isfinite(values) & (groups >= 0)
+    distinct, ranks, counted = np.unique(values[known], return_inverse=True, return_counts=True)
+    if len(distinct) < 2:
+        return False
+    own = np.unique(groups[known], return_inverse=True)[1]
+    place = (np.cumsum(counted) - counted / 2)[ranks] / len(ranks)
+    return max(_f_ratio(place, own), _f_ratio(np.abs(place - 0.5), own)) >= DIFFERENT
+
+
+def _f_ratio(values: Floats, groups: Ints) -> float:
+    """The variance between groups in terms of that within them."""
+    number = np.bincount(groups)
+    if len(number) < 2 or len(values) <= len(number):
+        return 0.0
+    mean = np.bincount(groups, values) / number
+    within = float(((values - mean[groups]) ** 2).sum()) / (len(values) - len(number))
+    between = float((number * (mean - values.mean()) ** 2).sum()) / (len(number) - 1)
+    return between / within if within else np.inf
 
 
 def _is_number(kind: pa.DataType) -> bool:
