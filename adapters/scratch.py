@@ -33,7 +33,7 @@ class Scratch:
             an array of n values for each expression; None if DuckDB cannot compute it on these
             rows.
         """
-        renamed = rows.rename_columns([f"c{i}" for i in range(rows.num_columns)])
+        renamed = _narrow(rows).rename_columns([f"c{i}" for i in range(rows.num_columns)])
         self._connection.register("held", renamed)
         try:
             found = self._all(expressions) if expressions else []
@@ -97,6 +97,8 @@ class Held:
 
 def _narrow(rows: pa.Table) -> pa.Table:
     """Write decimals that the engine is too narrow for as floats."""
+    if not any(pa.types.is_decimal256(f.type) for f in rows.schema):
+        return rows
     kinds = [pa.float64() if pa.types.is_decimal256(f.type) else f.type for f in rows.schema]
     fields = [f.with_type(k) for f, k in zip(rows.schema, kinds, strict=True)]
     return rows.cast(pa.schema(fields), safe=False)

@@ -274,9 +274,9 @@ def test_dates_at_midnight_have_no_time_of_day() -> None:
 def test_the_first_of_january_1970_was_a_thursday_and_missing_dates_show_nothing() -> None:
     column = dates(np.random.default_rng(0).integers(-900, 900, 300) * DAY)
     seen = column.day_features(np.array([0.0, np.nan, -DAY]))
-    assert [4, 1, 1] == seen.codes[0, 1:].tolist()
-    assert [0, 0, 0, 0] == seen.codes[1].tolist()
-    assert [3, 31, 12] == seen.codes[2, 1:].tolist()
+    assert [4, 1, 1, 31] == seen.codes[0, 1:].tolist()  # the month has 31 days left
+    assert [0, 0, 0, 0, 0] == seen.codes[1].tolist()
+    assert [3, 31, 12, 1] == seen.codes[2, 1:].tolist()
 
 
 COLUMNS = [
