@@ -260,9 +260,7 @@ def _fitting(
             return None
         columns.append(best.name)
         hints.append(hint)
-    is_known = any(
-        set(k.columns) == set(columns) and k.parent == parent.name for k in table.foreign_keys
-    )
+    is_known = any(set(k.columns) == set(columns) for k in table.foreign_keys)
     if is_known or (set(columns) == set(unique) and table is parent):
         return None
     if len(table.primary_key) <= len(columns) and set(table.primary_key) == set(columns):

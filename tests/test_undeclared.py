@@ -165,6 +165,19 @@ def test_references_of_two_columns_are_found(sqlite_path: Path) -> None:
     assert told(url) == {"parcel (hall, place) -> shelf (hall, place)": True}
 
 
+def test_columns_that_are_a_declared_key_already_refer_to_nothing_else(sqlite_path: Path) -> None:
+    # Every row above is among the others, too, which says nothing about the key.
+    tree = """
+        CREATE TABLE t0 (id INTEGER, part TEXT, k0_id INTEGER, k0_part TEXT,
+            PRIMARY KEY (part, id), FOREIGN KEY (k0_id, k0_part) REFERENCES t0 (id, part));
+        CREATE TABLE t4 (id INTEGER, part TEXT, PRIMARY KEY (part, id));
+        INSERT INTO t0 VALUES (1, 'a', NULL, NULL), (3, 'a', 1, 'a'), (2, 'b', 3, 'a');
+        INSERT INTO t4 VALUES (1, 'a'), (3, 'a'), (2, 'b'), (4, 'b');
+    """
+    keys = [k for r in proposed(make(sqlite_path, tree)) for k in r.foreign_keys]
+    assert ("k0_id", "k0_part") not in [k.columns for k in keys]
+
+
 def test_pairs_that_are_not_there_refuse_a_reference_of_two_columns(sqlite_path: Path) -> None:
     url = make(sqlite_path, SHELVES + "INSERT INTO parcel VALUES (4, 'a', 7, NULL, NULL);")
     assert told(url) == {}
