@@ -166,16 +166,19 @@ def test_references_of_two_columns_are_found(sqlite_path: Path) -> None:
 
 
 def test_columns_that_are_a_declared_key_already_refer_to_nothing_else(sqlite_path: Path) -> None:
-    # Every row above is among the others, too, which says nothing about the key.
+    # Rows of both tables refer to the same rows, and one of them to each of them once.
     tree = """
-        CREATE TABLE t0 (id INTEGER, part TEXT, k0_id INTEGER, k0_part TEXT,
-            PRIMARY KEY (part, id), FOREIGN KEY (k0_id, k0_part) REFERENCES t0 (id, part));
-        CREATE TABLE t4 (id INTEGER, part TEXT, PRIMARY KEY (part, id));
-        INSERT INTO t0 VALUES (1, 'a', NULL, NULL), (3, 'a', 1, 'a'), (2, 'b', 3, 'a');
-        INSERT INTO t4 VALUES (1, 'a'), (3, 'a'), (2, 'b'), (4, 'b');
+        CREATE TABLE node (id INTEGER, part TEXT, up_id INTEGER, up_part TEXT,
+            PRIMARY KEY (part, id), FOREIGN KEY (up_id, up_part) REFERENCES node (id, part));
+        CREATE TABLE extra (id INTEGER PRIMARY KEY, up_id INTEGER NOT NULL, up_part TEXT NOT NULL,
+            UNIQUE (up_id, up_part), FOREIGN KEY (up_id, up_part) REFERENCES node (id, part));
+        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12)
+        INSERT INTO node SELECT i, 'ab' || (i % 5), nullif(i - 1, 0),
+            CASE WHEN i > 1 THEN 'ab' || ((i - 1) % 5) END FROM n;
+        INSERT INTO extra SELECT id, id, part FROM node;
     """
     keys = [k for r in proposed(make(sqlite_path, tree)) for k in r.foreign_keys]
-    assert ("k0_id", "k0_part") not in [k.columns for k in keys]
+    assert ("up_id", "up_part") not in [k.columns for k in keys]
 
 
 def test_pairs_that_are_not_there_refuse_a_reference_of_two_columns(sqlite_path: Path) -> None:
