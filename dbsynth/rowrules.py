@@ -56,14 +56,20 @@ def steps(
     derived = {s.column for s in sets}
     follows = [s for s in found if s.act == "follow" and s.column not in derived]
     follows = _acyclic(_mutual(sorted(follows, key=lambda s: s.of[0] in loose)))
-    derived |= {s.column for s in follows}
+    # Followers are there before anything else is decided by them, derived values only after it.
+    settled = derived | {c for s in follows for c in (s.column, *s.of)}
     rest = [s for s in found if s.act in ("fix", "void", "raise")]
-    free = [s for s in rest if s.act == "void" or not {s.column, *s.of} & derived]
+    free = [
+        s for s in rest
+        if s.act == "void" or (s.column not in settled and not derived & set(s.of))
+    ]  # fmt: skip
     fixes = _acyclic([s for s in free if s.act == "fix"], once=False)
     raises = _acyclic([s for s in free if s.act == "raise"], once=False)
     raises = [_exchanged(s, free, table, fixed) for s in raises]
     voids = [s for s in free if s.act == "void"]
-    return (*follows, *voids, *fixes, *raises, *sets)
+    # What voids fill comes from other rows, so followers have their say again.
+    again = follows if any(s.is_mutual for s in voids) else []
+    return (*follows, *voids, *again, *fixes, *raises, *sets)
 
 
 def _exchanged(step: Step, others: list[Step], table: Table, fixed: frozenset[str]) -> Step:

@@ -164,3 +164,19 @@ def test_circles_are_cut_and_rejected_rules_are_not_kept() -> None:
         Rule(table=NAME, text="qty = 3 * id", status="rejected"),
     ]
     assert ["amount"] == [s.column for s in steps(rules, TABLE, frozenset())]
+
+
+def test_labels_that_followers_fix_and_voids_fill_keep_their_followers() -> None:
+    made = kept(
+        [
+            "city -> land",
+            "(NOT land IS NULL) = (state = 'in')",
+            "qty = 3 OR NOT (land IN ('F'))",
+        ],
+        city=["Ulm", "Ulm", "Lille", "Lille", "Lille"],
+        land=["D", None, "F", "D", "F"],
+        state=["in", "in", "in", "in", "out"],
+        qty=[1, 2, 3, 4, 5],
+    )
+    assert ["D", "D", "F", "F", None] == made["land"]  # the second is filled, the fourth follows
+    assert [1, 2, 3, 3, 5] == made["qty"]
