@@ -50,7 +50,7 @@ def steps(
         loose: keys to rows that are made: nothing was learned of what goes with a single one.
     """
     own = [r for r in rules if r.table == table.name and r.status != "rejected"]
-    found = [step for rule in own if (step := _step(rule.text, table)) is not None]
+    found = [step for rule in own if (step := _step(rule.text, table, fixed)) is not None]
     found = [s for s in found if s.column not in fixed]
     sets = _acyclic([s for s in found if s.act == "set"])
     derived = {s.column for s in sets}
@@ -66,9 +66,11 @@ def steps(
     fixes = _acyclic([s for s in free if s.act == "fix"], once=False)
     raises = _acyclic([s for s in free if s.act == "raise"], once=False)
     raises = [_exchanged(s, free, table, fixed) for s in raises]
-    voids = [s for s in free if s.act == "void"]
+    # What is empty together comes last, so that what empties one of them empties the others.
+    mutual = _acyclic([s for s in free if s.act == "void" and s.is_mutual])
+    voids = [s for s in free if s.act == "void" and not s.is_mutual] + mutual
     # What voids fill comes from other rows, so followers have their say again.
-    again = follows if any(s.is_mutual for s in voids) else []
+    again = follows if mutual else []
     return (*follows, *voids, *again, *fixes, *raises, *sets)
 
 
@@ -116,14 +118,14 @@ def _reaches(kept: list[Step], start: str, goals: set[str]) -> bool:
     return bool(known & goals)
 
 
-def _step(text: str, table: Table) -> Step | None:
+def _step(text: str, table: Table, fixed: frozenset[str]) -> Step | None:
     if "->" in text:
         return _follow(text, table)
     try:
         tree = parse(text, "duckdb")
     except UntranslatableError:
         return None
-    return _of_tree(tree, table) if _is_plain(tree, table) else None
+    return _of_tree(tree, table, fixed) if _is_plain(tree, table) else None
 
 
 def _follow(text: str, table: Table) -> Step | None:
@@ -142,11 +144,11 @@ def _is_plain(tree: exp.Expr, table: Table) -> bool:
     return all(not c.table and c.name in names for c in tree.find_all(exp.Column))
 
 
-def _of_tree(tree: exp.Expr, table: Table) -> Step | None:
+def _of_tree(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
     from sqlglot import exp
 
     if isinstance(tree, exp.EQ):
-        return _equation(tree, table)
+        return _together(tree, table, fixed) or _equation(tree, table)
     if isinstance(tree, exp.Between):
         return _within(tree, table)
     if isinstance(tree, exp.LTE | exp.GTE):
@@ -163,6 +165,20 @@ def _of_tree(tree: exp.Expr, table: Table) -> Step | None:
         if column is not None:
             return _made("void", column, tree.expression, table)
     return None
+
+
+def _together(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
+    """The one of two columns that may change, where both are NULL or neither."""
+    from sqlglot import exp
+
+    sides = [s.this if isinstance(s, exp.Paren) else s for s in (tree.this, tree.expression)]
+    names = [_nothing(s) for s in sides]
+    if None in names:
+        return None
+    if names[0] in fixed:
+        names, sides = names[::-1], sides[::-1]
+    made = _made("void", str(names[0]), exp.Not(this=exp.Paren(this=sides[1].copy())), table)
+    return made and replace(made, is_mutual=True)
 
 
 def _equation(tree: exp.Expr, table: Table) -> Step | None:

@@ -180,3 +180,20 @@ def test_labels_that_followers_fix_and_voids_fill_keep_their_followers() -> None
     )
     assert ["D", "D", "F", "F", None] == made["land"]  # the second is filled, the fourth follows
     assert [1, 2, 3, 3, 5] == made["qty"]
+
+
+def test_columns_are_empty_together_in_one_order_or_the_other() -> None:
+    made = kept(
+        ["(qty IS NULL) = (most IS NULL)", "(id IS NULL) = (price IS NULL)", "most IS NULL OR off > 0",
+         "(most IS NULL) = (amount IS NULL)"],
+        id=[1, 2, None, 4],
+        qty=[1, None, 3, None],
+        most=[None, 5, 6, 7],
+        off=amounts("1", "1", "0", "0"),
+        price=amounts("1", None, "3", None),
+        amount=amounts("1", "2", None, None),
+    )  # fmt: skip
+    assert [q is None for q in made["qty"]] == [m is None for m in made["most"]]
+    assert [a is None for a in made["amount"]] == [m is None for m in made["most"]]
+    assert [None, None] == made["most"][2:]
+    assert [p is None for p in made["price"]] == [False, False, True, False]
