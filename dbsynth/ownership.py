@@ -137,6 +137,8 @@ def _may_own(facts: Facts, table: Table, key: ForeignKey) -> bool:
     crowded = used <= LOOKUP_PARENTS and fanout >= LOOKUP_FANOUT
     if tied and 2 * used > parents:
         crowded = False
+    if facts.is_identity(key.parent) and parents >= MIN_ENTITIES:
+        crowded = False  # people are no list of values, however much each of them has
     small = parents < MIN_ENTITIES and not facts.is_person(key.parent)
     return not crowded and not small and not _is_label_table(facts, key.parent)
 

@@ -208,12 +208,19 @@ def _keys(
     owner: ForeignKey | None,
     modes: Mapping[TableName, tuple[TableMode, str]],
 ) -> tuple[KeyPlan, ...]:
-    """Give every key its role; the owner first, then longer keys before shorter ones."""
+    """
+    Give every key its role; the owner first, then longer keys before shorter ones.
+
+    Of these, keys to rows that hang on many others go first: the others may follow from them.
+    """
     plans: list[KeyPlan] = []
     ordered = sorted(
         table.foreign_keys,
-        key=lambda k: (k is not owner, k.is_self, k.when is not None, -len(k.columns), k.name),
-    )
+        key=lambda k: (
+            k is not owner, k.is_self, k.when is not None, -len(k.columns),
+            -len(_above(facts.schema, k.parent)), k.name,
+        ),
+    )  # fmt: skip
     for key in ordered:
         if key.parent not in facts.schema.by_name:
             continue
@@ -230,6 +237,19 @@ def _keys(
             )
         )
     return tuple(plans)
+
+
+def _above(schema: Schema, name: TableName) -> set[TableName]:
+    """All tables that a table's rows hang on, directly or not."""
+    found: set[TableName] = set()
+    todo = [name]
+    while todo:
+        here = todo.pop()
+        if here not in schema.by_name or here in found:
+            continue
+        found.add(here)
+        todo += [k.parent for k in schema.table(here).foreign_keys]
+    return found
 
 
 def _nulls(facts: Facts, table: Table, key: ForeignKey) -> float:

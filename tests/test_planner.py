@@ -80,6 +80,33 @@ def test_people_own_what_points_to_them_before_places_do(make: Make) -> None:
     assert name("person") == table(plan, "visit").root
 
 
+def test_a_few_people_own_the_many_rows_that_each_of_them_has(make: Make) -> None:
+    plan = make(PEOPLE, person=30, town=60, visit=900)
+    assert "owner" == key(plan, "visit", "person_id").role
+    assert name("person") == table(plan, "visit").root
+
+
+def test_the_parent_that_leads_to_another_is_chosen_before_it(make: Make) -> None:
+    script = (
+        PEOPLE
+        + """
+      CREATE TABLE area (id integer PRIMARY KEY, size integer);
+      CREATE TABLE zone (id integer PRIMARY KEY, area_id integer NOT NULL REFERENCES area (id),
+        size integer);
+      CREATE TABLE call (id integer PRIMARY KEY, person_id integer NOT NULL REFERENCES person (id),
+        area_id integer NOT NULL REFERENCES area (id),
+        zone_id integer NOT NULL REFERENCES zone (id));
+      CREATE TRIGGER same AFTER INSERT ON call BEGIN
+        UPDATE call SET area_id = (SELECT area_id FROM zone WHERE id = NEW.zone_id)
+        WHERE id = NEW.id;
+      END;
+    """
+    )
+    plan = make(script, person=60, town=5, visit=5, area=30, zone=90, call=400)
+    assert "derived" == key(plan, "call", "area_id").role
+    assert "token" == key(plan, "call", "zone_id").role
+
+
 def test_people_are_entities_of_their_own(make: Make) -> None:
     script = """
       CREATE TABLE office (id integer PRIMARY KEY, made_on date NOT NULL);
