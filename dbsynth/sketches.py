@@ -66,7 +66,7 @@ class _Children:
 
     @property
     def numbers(self) -> dict[str, Floats]:
-        """The numbers that tell parents apart; not the one that orders rows, nor those with a twin."""
+        """The numbers that tell parents apart, without a twin; not the one that orders rows."""
         found = {
             name: to_floats(self.column(name))
             for name, treatment in self.planned.columns.items()

@@ -184,8 +184,12 @@ def test_labels_that_followers_fix_and_voids_fill_keep_their_followers() -> None
 
 def test_columns_are_empty_together_in_one_order_or_the_other() -> None:
     made = kept(
-        ["(qty IS NULL) = (most IS NULL)", "(id IS NULL) = (price IS NULL)", "most IS NULL OR off > 0",
-         "(most IS NULL) = (amount IS NULL)"],
+        [
+            "(qty IS NULL) = (most IS NULL)",
+            "(id IS NULL) = (price IS NULL)",
+            "most IS NULL OR off > 0",
+            "(most IS NULL) = (amount IS NULL)",
+        ],
         id=[1, 2, None, 4],
         qty=[1, None, 3, None],
         most=[None, 5, 6, 7],
