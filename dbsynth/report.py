@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dbsynth.landing import Landing
 
 SCHEMA_VERSION = 1  # of `Run.to_json`; a field may be added without a new version
+_SHOWN_RULES = 5  # of those that were found and are broken
 _NAMED_LOSSES = 4  # of the objects that a target changes in the same way
 _TEXT_WIDTH = 100  # of `Run.to_text`, which knows no terminal
 
@@ -242,13 +243,17 @@ def render_findings(findings: Findings, console: Console) -> None:
     if not findings.found:
         return
     grid = make_grid(["", "check", "table", "columns", "count", "detail"], numbers=(4,))
-    for found in (*errors, *warnings):
+    rules = [f for f in warnings if f.check == "rule"]
+    left_out = rules[_SHOWN_RULES:]
+    for found in (*errors, *(f for f in warnings if f not in left_out)):
         columns = ", ".join(found.columns)
         count = f"{found.count:,}" if found.count else ""
         grid.add_row(
             *cells([found.severity, found.check, str(found.table), columns, count, found.detail])
         )
     console.print(grid)
+    if left_out:
+        print_line(console, f"… and {len(left_out)} more rules that were found; --json lists them.")
 
 
 def _told(key: ForeignKey) -> str:

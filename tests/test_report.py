@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 
@@ -212,3 +213,20 @@ def test_shares_are_printed_and_those_that_were_missed_are_warnings() -> None:
     found = missed((*RUN.shares, near), {USERS: TableName("main", "users")})
     assert ["users.gender=F: 50.0% asked, 45.0% reached"] == [f.detail for f in found.warnings]
     assert (found.is_sound, found.made) == (True, {"wished shares": 2})
+
+
+def test_of_many_broken_rules_that_were_found_a_few_are_shown_and_all_are_told() -> None:
+    rules = [
+        Finding(
+            check="rule", table=USERS, columns=(f"c{i}",), count=i + 1, severity="warning",
+            detail=f"of 90 rows break c{i} <= d",
+        )
+        for i in range(12)
+    ]  # fmt: skip
+    run = dataclasses.replace(RUN, findings=Findings.of(["rule"] * 12, [FINDING, *rules]))
+    text = run.to_text()
+    assert "c4 <= d" in text
+    assert "c5 <= d" not in text
+    assert "… and 7 more rules" in text
+    assert "user_id" in text
+    assert 13 == len(run.to_json()["verification"]["found"])
