@@ -69,8 +69,8 @@ def steps(
     # What is empty together comes last, so that what empties one of them empties the others.
     mutual = _acyclic([s for s in free if s.act == "void" and s.is_mutual])
     voids = [s for s in free if s.act == "void" and not s.is_mutual] + mutual
-    # What voids fill comes from other rows, so followers have their say again.
-    again = follows if mutual else []
+    # What voids fill comes from other rows, so followers have their say again, and then voids.
+    again = [*follows, *voids] if mutual and follows else []
     return (*follows, *voids, *again, *fixes, *raises, *sets)
 
 
