@@ -64,7 +64,8 @@ def generate(
     state.totals = Totals.of(model.plan, aimed)
     if aims:
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
-    for planned in model.plan.tables.values():
+    for planned in state.order():
+        state.settle_above(planned.name)
         yield from _table(state, planned, progress)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)

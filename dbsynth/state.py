@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Ints
 from dbsynth.keys import rake
+from dbsynth.members import memberships
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
@@ -37,6 +40,47 @@ class State:
     presence: dict[tuple[TableName, str], Ints] = field(default_factory=dict)  # backfill keys
     totals: Totals = field(default_factory=Totals)  # columns that sum up later tables
     tilts: Tilts = field(default_factory=dict)  # wished shares, where there are any
+
+    @cached_property
+    def ruled(self) -> dict[TableName, set[str]]:
+        """The columns of each table that rules about other tables' rows need."""
+        found = needed_above(self.plan)
+        for one in memberships(self.plan, self.plan.rules):
+            found.setdefault(one.other, set()).add(one.of)
+            if list(self.plan.tables).index(one.other) > list(self.plan.tables).index(one.table):
+                found.setdefault(one.table, set()).add(one.column)  # seen to at the end
+        return found
+
+    def order(self) -> list[TablePlan]:
+        """The tables as they are made: parents first, what is added up before what repeats it."""
+        plans = self.plan.tables
+        before: dict[TableName, set[TableName]] = {
+            n: {k.parent for k in p.keys if k.role not in ("self", "backfill")} - {n}
+            for n, p in plans.items()
+        }
+        for name in plans:
+            for way in Above.of(self.plan, name).ways.values():
+                added = self.totals.children(way.table, way.column)
+                before[name] |= {c for c in added if c != name}
+        made: list[TablePlan] = []
+        left = list(plans)
+        while left:
+            done = {p.name for p in made}
+            ready = next((n for n in left if before[n] <= done), None)
+            if ready is None:
+                return list(plans.values())
+            left.remove(ready)
+            made.append(plans[ready])
+        return made
+
+    def settle_above(self, name: TableName) -> None:
+        """Set the totals of rows above that a table's rows repeat, as far as they are known."""
+        for way in Above.of(self.plan, name).ways.values():
+            added = self.totals.children(way.table, way.column)
+            if added and added <= set(self.sizes) and way.table in self.keys:
+                kept = self.keys[way.table]
+                rows, changed = self.totals.settled(self.plan.schema.table(way.table), kept)
+                kept |= {c: rows.column(c) for c in changed if c in kept}
 
     @property
     def plan(self) -> Plan:
@@ -65,7 +109,7 @@ class State:
         copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
         referenced |= {o.column for o in copies if o is not None and o.via and o.table == name}
         table, planned = self.plan.schema.table(name), self.plan.tables[name]
-        referenced |= self.totals.columns(name)
+        referenced |= self.totals.columns(name) | self.ruled.get(name, set())
         return referenced | late_neighbours(self.plan, planned) | set(table.primary_key)
 
     def ownerless(self, planned: TablePlan) -> int:

@@ -148,7 +148,6 @@ def test_two_numbers_change_places_if_nothing_else_is_said_of_them() -> None:
         "total = sum(lines.amount)",
         "qty = row_number() OVER (PARTITION BY city ORDER BY id)",
         "price = other.price",
-        "starts_with(city, land)",
         "id = qty + 1",
         "no condition (",
     ],
