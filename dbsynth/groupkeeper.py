@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 import numpy as np
@@ -32,11 +32,13 @@ class GroupKeeper:
         steps: what to keep.
         fixed: columns that may not change.
         free: keys whose values say nothing, so that rows may exchange them.
+        follows: the columns from which others follow, by these.
     """
 
     steps: tuple[GroupStep, ...]
     fixed: frozenset[str]
     free: frozenset[str] = frozenset()
+    follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def keep(self, rows: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, frozenset[str]]:
         """
@@ -54,12 +56,13 @@ class GroupKeeper:
             return rows, frozenset()
         for by in dict.fromkeys(s.by for s in self.steps if s.act == "sort" and s.by in self.free):
             alike = [s for s in self.steps if s.act == "sort" and s.by == by]
-            rows, told = _put(rows, {by: _renumbered(rows, by, alike)})
+            alike = [s for s in alike if not self._leader(s)]
+            rows, told = _put(rows, {by: _renumbered(rows, by, alike)} if alike else {})
             changed |= told
-        for step in self.steps:
+        for step in sorted(self.steps, key=lambda s: bool(self._leader(s))):
             found = getattr(self, f"_{step.act}")(step, rows, rng)
             here = _is_whole(rows, step.partition)
-            if not here.all():
+            if not here.all() and not self._leader(step):
                 found = {n: pc.if_else(pa.array(here), v, rows.column(n)) for n, v in found.items()}
             rows, told = _put(rows, found)
             changed |= told
@@ -78,10 +81,30 @@ class GroupKeeper:
             found[step.by] = self._untied(rows.column(step.by), groups, place)
         if step.column in self.fixed or not _falls(groups[order], step.sign * values[order]):
             return found
+        if leader := self._leader(step):
+            return found | {step.column: self._chosen_again(step, leader, rows)}
         source = here[np.lexsort((step.sign * values[here], groups[here]))]
         taken = np.arange(len(rows))
         taken[order] = source
         return found | {step.column: rows.column(step.column).take(pa.array(taken))}
+
+    def _leader(self, step: GroupStep) -> str:
+        """A column from which another follows, if both are to be in the same order; else ""."""
+        leaders = self.follows.get(step.column, ()) if step.act == "sort" else ()
+        return next((c for c in leaders if replace(step, column=c) in self.steps), "")
+
+    def _chosen_again(self, step: GroupStep, leader: str, rows: pa.Table) -> pa.Array:
+        """Let other values follow from a column in order, so that they are in order, too."""
+        others = [c for c, of in self.follows.items() if leader in of and c != step.column]
+        heads, first, place = np.unique(
+            group_codes(rows, [leader]), return_index=True, return_inverse=True
+        )
+        alike = group_codes(rows, others)[first] if others else np.zeros(len(heads), np.int64)
+        leading, values = (ranks(rows.column(c))[first] for c in (leader, step.column))
+        order = np.lexsort((leading, alike))
+        taken = np.empty(len(heads), np.int64)
+        taken[order] = np.lexsort((step.sign * values, alike))
+        return rows.column(step.column).take(pa.array(first[taken][place]))
 
     def _untied(self, column: pa.ChunkedArray, groups: Ints, place: Floats) -> pa.Array:
         """Move siblings that stand at one place apart, by the least that there is."""

@@ -19,7 +19,7 @@ from dbsynth.members import Members, memberships
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.rowkeeper import RowKeeper
-from dbsynth.rowrules import in_dialect, names_of, widened
+from dbsynth.rowrules import dependencies, in_dialect, names_of, widened
 from dbsynth.rulebook import Rule
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Check, Table
@@ -176,7 +176,18 @@ class Keeping:
     def _group(self, steps: list[GroupStep]) -> GroupKeeper | None:
         mixed = {s.by for s in self._steps if not self._is_local(s)}
         free = self._free if self._is_late(steps) else self._free - mixed
-        return GroupKeeper(tuple(steps), self._fixed_in(steps), free) if steps else None
+        fixed, follows = self._fixed_in(steps), self._follows
+        return GroupKeeper(tuple(steps), fixed, free, follows) if steps else None
+
+    @cached_property
+    def _follows(self) -> dict[str, tuple[str, ...]]:
+        """The columns from which each column follows."""
+        names = {c.name for c in self.table.written_columns}
+        found: dict[str, tuple[str, ...]] = {}
+        for left, right in dependencies(self._rules):
+            if len(left) == 1 and {*left, right} <= names:
+                found[right] = (*found.get(right, ()), *left)
+        return found
 
     def _fixed_in(self, steps: list[GroupStep]) -> frozenset[str]:
         """States that never come again cannot repeat what is unique among siblings."""
@@ -303,7 +314,7 @@ class Keeping:
         for one in self._members:
             others = self.state.keys.get(one.rule.other, {}).get(one.rule.of)
             if others is None:
-                continue  # made later; see `generate`
+                continue  # of a table that comes later, for they go in a circle
             name, before = one.rule.column, rows.column(one.rule.column).combine_chunks()
             after = one.keep(before, others, rng)
             if after is not before:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -267,6 +267,14 @@ def _follow(text: str, table: Table) -> Step | None:
     found = [_word(part) for part in (*left.split(","), right)]
     names = {c.name for c in table.written_columns}
     return Step("follow", found[-1], tuple(found[:-1])) if set(found) <= names else None
+
+
+def dependencies(rules: Iterable[Rule]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The left sides and the right side of those rules that are dependencies."""
+    for rule in rules:
+        left, arrow, right = rule.text.partition("->")
+        if arrow:
+            yield tuple(_word(part) for part in left.split(",")), _word(right)
 
 
 def _word(text: str) -> str:

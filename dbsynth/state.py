@@ -47,12 +47,15 @@ class State:
         found = needed_above(self.plan)
         for one in memberships(self.plan, self.plan.rules):
             found.setdefault(one.other, set()).add(one.of)
-            if list(self.plan.tables).index(one.other) > list(self.plan.tables).index(one.table):
-                found.setdefault(one.table, set()).add(one.column)  # seen to at the end
         return found
 
     def order(self) -> list[TablePlan]:
-        """The tables as they are made: parents first, what is added up before what repeats it."""
+        """
+        The tables as they are made.
+
+        Parents come first; what is added up comes before what repeats the total, a set of values
+        before those that take from it, as long as nothing goes in a circle.
+        """
         plans = self.plan.tables
         before: dict[TableName, set[TableName]] = {
             n: {k.parent for k in p.keys if k.role not in ("self", "backfill")} - {n}
@@ -62,6 +65,8 @@ class State:
             for way in Above.of(self.plan, name).ways.values():
                 added = self.totals.children(way.table, way.column)
                 before[name] |= {c for c in added if c != name}
+        for one in memberships(self.plan, self.plan.rules):
+            before[one.table].add(one.other)
         made: list[TablePlan] = []
         left = list(plans)
         while left:

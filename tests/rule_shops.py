@@ -1,5 +1,5 @@
 """
-Databases whose rules are known, for measuring what mining finds: seeded, of any size.
+Databases whose rules are known, for measuring what is found and what copies keep: of any size.
 
 Each shop lists its true rules, kind by kind, as (kind, table, rule); and columns of which nothing
 may be said: decoys hold in 97 % of the rows, by chance in a handful of rows, or trivially
