@@ -281,12 +281,13 @@ def _disorder(groups: Ints, place: Floats, values: Floats) -> int:
     """How many rows come after a sibling that should come after them."""
     order = np.lexsort((place, groups))
     same = groups[order][1:] == groups[order][:-1]
-    return int((same & (np.diff(values[order]) < 0)).sum())
+    ordered = values[order]
+    return int((same & (ordered[1:] < ordered[:-1])).sum())
 
 
 def _falls(groups: Ints, values: Floats) -> bool:
     same = groups[1:] == groups[:-1]
-    return bool((same & (np.diff(values) < 0)).any())
+    return bool((same & (values[1:] < values[:-1])).any())
 
 
 def _is_tied(groups: Ints, place: Floats) -> Flags:
