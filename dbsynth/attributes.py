@@ -122,7 +122,11 @@ class _Attributes:
         """What sees to the table's rules; keys that are set later are unknown to it at first."""
         wanted = scope or Scope(late=self._set_later("self", "backfill"), fixed=self.keeping.told)
         dialect = self.state.plan.schema.dialect
-        table = replace(self.table, checks=(*self.table.checks, *self.keeping.checks))
+        checks, uniques = self.keeping.checks, self.keeping.uniques
+        table = replace(
+            self.table,
+            checks=(*self.table.checks, *checks), uniques=(*self.table.uniques, *uniques),
+        )  # fmt: skip
         return Mender.of(table, dialect, self.planned, self.model, wanted)
 
     def _set_later(self, *roles: str) -> frozenset[str]:

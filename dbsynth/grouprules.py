@@ -76,6 +76,24 @@ def group_steps(rules: Iterable[Rule], table: Table, schema: Schema) -> tuple[Gr
     return tuple(sorted(found, key=lambda s: _ORDER.index(s.act)))
 
 
+def unique_columns(text: str) -> tuple[str, ...]:
+    """The columns of `count(*) OVER (PARTITION BY …) = 1`; none of any other rule."""
+    from sqlglot import exp
+
+    try:
+        tree = parse(text, "duckdb") if "->" not in text else None
+    except UntranslatableError:
+        return ()
+    if not isinstance(tree, exp.EQ) or tree.expression.name != "1":
+        return ()
+    window = tree.this
+    if not isinstance(window, exp.Window) or not isinstance(window.this, exp.Count):
+        return ()
+    parts = window.args.get("partition_by") or []
+    is_plain = all(isinstance(p, exp.Column) and not p.table for p in parts)
+    return () if window.args.get("order") or not is_plain else tuple(p.name for p in parts)
+
+
 def is_one_way(pairs: Iterable[tuple[str, str]]) -> bool:
     """Whether no state can come again."""
     left = set(pairs)

@@ -14,7 +14,7 @@ from dbsynth.above import Above, rules_of
 from dbsynth.donors import Donors
 from dbsynth.features import Ints
 from dbsynth.groupkeeper import GroupKeeper
-from dbsynth.grouprules import GroupStep, group_steps, is_one_way
+from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
 from dbsynth.members import Members, memberships
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
@@ -22,7 +22,7 @@ from dbsynth.rowkeeper import RowKeeper
 from dbsynth.rowrules import dependencies, in_dialect, names_of, widened
 from dbsynth.rulebook import Rule
 from dbsynth.sample import foreign_key, owner_key
-from dbsynth.schema import Check, Table
+from dbsynth.schema import Check, Table, Unique
 from dbsynth.state import State
 
 _ROUNDS = 3  # of rules about rows and rules about siblings, as long as they disturb each other
@@ -60,6 +60,7 @@ class Keeping:
         """What must not repeat, but for what cannot, for the primary key is part of it."""
         key = set(self.table.primary_key)
         sets = [tuple(u) for u in self.table.unique_sets]
+        sets += [u.columns for u in self.uniques]
         return tuple(u for u in sets if not key or set(u) == key or not key < set(u))
 
     @cached_property
@@ -153,6 +154,17 @@ class Keeping:
                 columns = tuple(sorted(named))
                 found.append(Check(name=f"rule {number}", expression=text, columns=columns))
         return tuple(found)
+
+    @cached_property
+    def uniques(self) -> tuple[Unique, ...]:
+        """Rules that columns do not repeat."""
+        names = {c.name for c in self.table.written_columns}
+        sets = dict.fromkeys(unique_columns(r.text) for r in self._rules)
+        return tuple(
+            Unique(name=f"rule {number}", columns=columns)
+            for number, columns in enumerate(sets)
+            if columns and set(columns) <= names
+        )
 
     # ---- siblings ----------------------------------------------------------------------------
 
