@@ -95,6 +95,11 @@ class Donors:
                 broken = still | (broken & ~np.isin(np.arange(len(rows)), better))
         return rows, frozenset(changed)
 
+    def broken(self, rows: pa.Table) -> Flags:
+        """(n,) whether a row breaks one of all conditions."""
+        found = [self._broken(rows, c) for c in self.clusters]
+        return np.any(found, axis=0) if found else np.zeros(len(rows), bool)
+
     def _broken(self, rows: pa.Table, cluster: _Cluster) -> Flags:
         answers = self.scratch.hold(rows, cluster.conditions)
         kept = [a for a in answers if a is not None]

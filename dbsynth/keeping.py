@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -127,7 +127,7 @@ class Keeping:
     def _rows_of(self, *late: str) -> _Rows | None:
         """Rules about rows, but for those about keys that have no value yet."""
         rules = [r for r in self._rules if not names_of(r.text) & self._late(*late)]
-        if not rules:
+        if not any(r.table == self.table.name for r in self.state.plan.rules):
             return None
         above = Above.of(self.state.plan, self.table.name)
         above = above.only(lambda w: w.roles[0] not in late and "backfill" not in w.roles)
@@ -136,7 +136,24 @@ class Keeping:
         keeper = RowKeeper.of(rules, wide, fixed, self._loose)
         told = {s.column for s in keeper.steps if set(s.of) <= fixed} if keeper else set()
         donors = Donors.of(rules, wide, fixed | told)
-        return _Rows(above, keeper, donors) if keeper or donors else None
+        loose = self._loosely(wide, fixed | told, rules, late)
+        return _Rows(above, keeper, donors, loose) if keeper or donors or loose else None
+
+    def _loosely(
+        self, wide: Table, fixed: frozenset[str], strict: list[Rule], late: tuple[str, ...]
+    ) -> _Loosely | None:
+        """Rules with exceptions, about columns that no other rule is about."""
+        busy = frozenset(c for r in strict for c in names_of(r.text)) | self._late(*late)
+        plan = self.state.plan
+        found = [
+            replace(r, exceptions=0)
+            for r in plan.rules
+            if r.table == self.table.name and r.status != "rejected" and r.exceptions
+        ]
+        keeper = RowKeeper.of(found, wide, fixed | busy, self._loose) if found else None
+        judge = Donors.of(found, wide, fixed | busy) if keeper else None
+        share = sum(r.exceptions / max(1, r.rows) for r in plan.rules if r.table == self.table.name)
+        return _Loosely(keeper, judge, share) if keeper and judge else None
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -343,6 +360,7 @@ class _Rows:
     above: Above
     keeper: RowKeeper | None
     donors: Donors | None
+    loosely: _Loosely | None
 
     def keep(
         self,
@@ -366,7 +384,30 @@ class _Rows:
         if self.donors is not None:
             wide, more = self.donors.keep(wide, rng)
             changed |= more
+        if self.loosely is not None:
+            wide, more = self.loosely.keep(wide, rng)
+            changed |= more
         return wide.select(names), changed
+
+
+@dataclass(frozen=True)
+class _Loosely:
+    """Rules that some rows do not keep."""
+
+    keeper: RowKeeper
+    judge: Donors
+    share: float  # of rows that may break one of them
+
+    def keep(self, wide: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, frozenset[str]]:
+        """Let rows keep them, but for so many."""
+        broken = self.judge.broken(wide)
+        spared = rng.random(len(wide)) < self.share / max(float(broken.mean()), 1e-9)
+        mended, changed = self.keeper.keep(wide)
+        taken = pa.array(broken & ~spared)
+        for name in changed:
+            values = pc.if_else(taken, mended.column(name), wide.column(name))
+            wide = wide.set_column(wide.column_names.index(name), wide.schema.field(name), values)
+        return wide, changed
 
 
 def _column(

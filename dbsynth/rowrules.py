@@ -422,4 +422,9 @@ def local_sql(tree: exp.Expr, table: Table) -> str:
         if table.column(column.name).type.kind in _NUMBERS:
             place = exp.cast(place, "DOUBLE")
         column.replace(place)
+    for node in list(root.find_all(exp.Anonymous)):
+        if node.name.lower() == "months_after" and len(node.expressions) == 2:
+            date, months = (e.sql(dialect="duckdb") for e in node.expressions)
+            later = f"CAST({date} AS date) + to_months(CAST({months} AS integer))"
+            node.replace(exp.Var(this=f"CAST({later} AS date)"))
     return str(root.this.sql(dialect="duckdb"))

@@ -9,7 +9,8 @@ break, or a dependency `a, b -> c`.  Besides the row's columns it may name
   `FILTER (WHERE …)`; `count(flights.origin_id.*)` where several keys lead here;
 * window functions over the table's own rows: `lag(day) OVER (PARTITION BY order_id ORDER BY n)`;
 * the values of another table: `code IN (SELECT code FROM currencies)`;
-* `days_between(a, b)`, `seconds_between(a, b)` and `starts_with(text, beginning)`.
+* `days_between(a, b)`, `seconds_between(a, b)`, `months_after(date, number)` (the month's last day
+  where it has no such day) and `starts_with(text, beginning)`.
 Calculated numbers are compared up to rounding: what `round(x, 2)` allows, else a millionth.
 """
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _ARROW = re.compile(r"^(?P<left>[^-]+)->(?P<right>[^-]+)$")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPANS = ("days_between", "seconds_between")
+_SPANS = ("days_between", "seconds_between", "months_after")
 _HALVES = frozenset({"ORDER", "GROUP", "PARTITION", "BY"})  # of keywords of two words
 _NUMBERS = ("integer", "decimal", "float")
 
@@ -507,6 +508,15 @@ _SPAN_SQL = {
     ("days_between", "mysql"): "datediff({b}, {a})",
     ("days_between", "sqlite"): "CAST(julianday(date({b})) - julianday(date({a})) AS integer)",
     ("days_between", "duckdb"): "date_diff('day', CAST({a} AS date), CAST({b} AS date))",
+    ("months_after", "postgresql"): "CAST(CAST({a} AS date) + ({b}) * interval '1 month' AS date)",
+    ("months_after", "mysql"): "date_add(CAST({a} AS date), INTERVAL ({b}) MONTH)",
+    ("months_after", "sqlite"): (
+        "min(date({a}, '+' || ({b}) || ' months'), "
+        "date({a}, 'start of month', '+' || ({b} + 1) || ' months', '-1 day'))"
+    ),
+    ("months_after", "duckdb"): (
+        "CAST(CAST({a} AS date) + to_months(CAST({b} AS integer)) AS date)"
+    ),
     ("seconds_between", "postgresql"): (
         "extract(epoch FROM CAST({b} AS timestamp) - CAST({a} AS timestamp))"
     ),
@@ -520,6 +530,7 @@ _SPAN_SQL = {
 
 def _span(node: exp.Expr, dialect: str) -> str:
     if len(node.expressions) != 2:
-        raise RuleError(f"{node.name} takes two moments")
+        takes = "a date and a number" if node.name.lower() == "months_after" else "two moments"
+        raise RuleError(f"{node.name} takes {takes}")
     a, b = (_write(n, dialect) for n in node.expressions)
     return _SPAN_SQL[node.name.lower(), dialect].format(a=a, b=b)
