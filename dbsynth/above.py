@@ -43,7 +43,7 @@ class Above:
         table = plan.schema.table(name)
         ways: dict[str, Way] = {}
         columns: dict[str, Column] = {}
-        for rule in rules_of(plan.rules, name):
+        for rule in (r for r in plan.rules if r.table == name and r.status != "rejected"):
             for word, path in dict(_words(rule.text)).items():
                 found = _resolved(plan, table, path)
                 if found is not None and word not in ways:

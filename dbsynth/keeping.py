@@ -136,22 +136,22 @@ class Keeping:
         keeper = RowKeeper.of(rules, wide, fixed, self._loose)
         told = {s.column for s in keeper.steps if set(s.of) <= fixed} if keeper else set()
         donors = Donors.of(rules, wide, fixed | told)
-        loose = self._loosely(wide, fixed | told, rules, late)
+        derived = (
+            {s.column for s in keeper.steps if s.act in ("set", "follow")} if keeper else set()
+        )
+        loose = self._loosely(wide, fixed | told | derived | self._late(*late))
         return _Rows(above, keeper, donors, loose) if keeper or donors or loose else None
 
-    def _loosely(
-        self, wide: Table, fixed: frozenset[str], strict: list[Rule], late: tuple[str, ...]
-    ) -> _Loosely | None:
-        """Rules with exceptions, about columns that no other rule is about."""
-        busy = frozenset(c for r in strict for c in names_of(r.text)) | self._late(*late)
+    def _loosely(self, wide: Table, fixed: frozenset[str]) -> _Loosely | None:
+        """Rules with exceptions."""
         plan = self.state.plan
         found = [
             replace(r, exceptions=0)
             for r in plan.rules
             if r.table == self.table.name and r.status != "rejected" and r.exceptions
         ]
-        keeper = RowKeeper.of(found, wide, fixed | busy, self._loose) if found else None
-        judge = Donors.of(found, wide, fixed | busy) if keeper else None
+        keeper = RowKeeper.of(found, wide, fixed, self._loose) if found else None
+        judge = Donors.of(found, wide, fixed) if keeper else None
         share = sum(r.exceptions / max(1, r.rows) for r in plan.rules if r.table == self.table.name)
         return _Loosely(keeper, judge, share) if keeper and judge else None
 
@@ -379,13 +379,13 @@ class _Rows:
             lambda table, column: _column(state, self.above, table, column, whole),
         )  # fmt: skip
         changed: frozenset[str] = frozenset()
+        if self.loosely is not None:  # first, so that rules without exceptions decide
+            wide, changed = self.loosely.keep(wide, rng)
         if self.keeper is not None:
-            wide, changed = self.keeper.keep(wide)
+            wide, more = self.keeper.keep(wide)
+            changed |= more
         if self.donors is not None:
             wide, more = self.donors.keep(wide, rng)
-            changed |= more
-        if self.loosely is not None:
-            wide, more = self.loosely.keep(wide, rng)
             changed |= more
         return wide.select(names), changed
 
