@@ -134,11 +134,10 @@ class Keeping:
         wide = widened(self.table, above.columns)
         fixed = self.fixed | frozenset(above.columns)
         keeper = RowKeeper.of(rules, wide, fixed, self._loose)
-        told = {s.column for s in keeper.steps if set(s.of) <= fixed} if keeper else set()
+        steps = [s for s in (keeper.steps if keeper else ()) if s.act in ("set", "follow")]
+        told = {s.column for s in steps if set(s.of) <= fixed}
         donors = Donors.of(rules, wide, fixed | told)
-        derived = (
-            {s.column for s in keeper.steps if s.act in ("set", "follow")} if keeper else set()
-        )
+        derived = {s.column for s in steps}
         loose = self._loosely(wide, fixed | told | derived | self._late(*late))
         return _Rows(above, keeper, donors, loose) if keeper or donors or loose else None
 
@@ -379,13 +378,14 @@ class _Rows:
             lambda table, column: _column(state, self.above, table, column, whole),
         )  # fmt: skip
         changed: frozenset[str] = frozenset()
-        if self.loosely is not None:  # first, so that rules without exceptions decide
-            wide, changed = self.loosely.keep(wide, rng)
         if self.keeper is not None:
             wide, more = self.keeper.keep(wide)
             changed |= more
         if self.donors is not None:
             wide, more = self.donors.keep(wide, rng)
+            changed |= more
+        if self.loosely is not None:
+            wide, more = self.loosely.keep(wide, rng, self.donors)
             changed |= more
         return wide.select(names), changed
 
@@ -398,12 +398,17 @@ class _Loosely:
     judge: Donors
     share: float  # of rows that may break one of them
 
-    def keep(self, wide: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, frozenset[str]]:
-        """Let rows keep them, but for so many."""
+    def keep(
+        self, wide: pa.Table, rng: np.random.Generator, strict: Donors | None
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Let rows keep them, but for so many, as far as rules without exceptions allow it."""
         broken = self.judge.broken(wide)
         spared = rng.random(len(wide)) < self.share / max(float(broken.mean()), 1e-9)
         mended, changed = self.keeper.keep(wide)
-        taken = pa.array(broken & ~spared)
+        better = broken & ~spared & ~self.judge.broken(mended)
+        if strict is not None:
+            better &= ~strict.broken(mended)
+        taken = pa.array(better)
         for name in changed:
             values = pc.if_else(taken, mended.column(name), wide.column(name))
             wide = wide.set_column(wide.column_names.index(name), wide.schema.field(name), values)
