@@ -33,7 +33,7 @@ from dbsynth.rows import Values
 from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Table
 from dbsynth.sketches import OUTLINE
-from dbsynth.state import State
+from dbsynth.state import State, noted
 from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.trees import hang
@@ -94,7 +94,9 @@ class _Attributes:
             drawn = self._chunk(start, stop, number, borrowed)
             rows = self._assemble(drawn, borrowed, start, stop)
             first = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
-            rows, kept_rules = self.keeping.keep(rows, first, number)
+            ruled, kept_rules = self.keeping.keep(rows, first, number)
+            noted(self.state.changes, name, rows, ruled)
+            rows = ruled
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             mended = replace(mended, changed={*mended.changed, *kept_rules})
             rows, kept = mended.rows, mended.kept
@@ -317,7 +319,9 @@ class _Attributes:
             whole = self._mender(scope).mend(whole, rng).whole
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
-        whole, _ = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
+        ruled, _ = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
+        noted(self.state.changes, self.planned.name, whole, ruled)
+        whole = ruled
         for column in self.part.layout.columns:
             if isinstance(column, DatetimeColumn) and column.name in values:
                 now = whole.column(column.name)

@@ -64,6 +64,7 @@ from dbsynth.write import Written, write
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source, Target
     from dbsynth.evaluation.scores import Evaluation
+    from dbsynth.state import Changes
     from dbsynth.tablemodel import Model
 
 
@@ -469,9 +470,11 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
 
     options, clock = job.options, job.clock
     rows, tally = _rows(model.plan, options.rows), Tally(aims_of(job.targets, model))
+    changes: Changes = {}
     drawn = tally.watch(
         draw(
-            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, progress=clock
+            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, changes=changes,
+            progress=clock,
         )
     )  # fmt: skip
     expected = {
@@ -485,7 +488,10 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     findings = _verify(model.plan, target, written, checked, job) + _hollow(written, expected)
     shares = tally.reached()
     findings += missed(shares, written.adoption.names)
-    done = replace(_run(model.plan, written, findings, shares, job), rules=checked)
+    done = replace(
+        _run(model.plan, written, findings, shares, job),
+        rules=checked, rule_changes=_shares_changed(changes, written),
+    )  # fmt: skip
     target.record(manifest(done))
     try:
         target.commit()
@@ -515,6 +521,15 @@ def _rows(made: Plan, wishes: Mapping[str, int]) -> dict[TableName, int]:
     if problems:
         raise UsageError("--rows names unknown tables", "Name tables of the plan.", problems)
     return found
+
+
+def _shares_changed(changes: Changes, written: Written) -> dict[str, float]:
+    """Which share of a column's values rules changed after they were drawn."""
+    names = written.adoption.names
+    return {
+        f"{names[table]}.{column}": min(1.0, count / max(1, written.rows[names[table]]))
+        for (table, column), count in changes.items()
+    }
 
 
 def _check_rules(made: Plan, target: Target, written: Written) -> tuple[Checked, ...]:

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.above import Above, needed_above
@@ -24,6 +25,8 @@ from dbsynth.tablemodel import Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
 from dbsynth.totals import Totals
 
+Changes = dict[tuple[TableName, str], int]
+
 
 @dataclass
 class State:
@@ -39,6 +42,7 @@ class State:
     keys: dict[TableName, dict[str, pa.ChunkedArray]] = field(default_factory=dict)
     presence: dict[tuple[TableName, str], Ints] = field(default_factory=dict)  # backfill keys
     totals: Totals = field(default_factory=Totals)  # columns that sum up later tables
+    changes: Changes = field(default_factory=dict)  # values that rules changed, by column
     tilts: Tilts = field(default_factory=dict)  # wished shares, where there are any
 
     @cached_property
@@ -199,6 +203,19 @@ class State:
             wish *= self.scale  # the parents are not scaled, so their children are
         total = round(owned * size / max(1, parent.source_rows) * wish)
         return max(total, 1) if owned > 0 and wish > 0 else total
+
+
+def noted(changes: Changes, name: TableName, before: pa.Table, after: pa.Table) -> None:
+    """Count the values in which (n,) rows of a table differ from what they were."""
+    for column in after.column_names:
+        now, then = after.column(column), before.column(column)
+        if now is then:
+            continue
+        same = pc.fill_null(pc.equal(now, then), fill_value=False)
+        both = pc.and_(pc.is_null(now), pc.is_null(then))
+        count = len(after) - (pc.sum(pc.or_(same, both)).as_py() or 0)
+        if count:
+            changes[name, column] = changes.get((name, column), 0) + count
 
 
 def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, ...]:
