@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from dbsynth.above import Above, rules_of
 from dbsynth.donors import Donors
-from dbsynth.features import Ints
+from dbsynth.features import Floats, Ints
 from dbsynth.groupkeeper import GroupKeeper
 from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
 from dbsynth.members import Members, memberships
@@ -23,7 +23,10 @@ from dbsynth.rowrules import dependencies, in_dialect, names_of, widened
 from dbsynth.rulebook import Rule
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Check, Table, Unique
+from dbsynth.shares import shared_out
 from dbsynth.state import State
+from dbsynth.totals import Total
+from dbsynth.values import to_floats
 
 _ROUNDS = 3  # of rules about rows and rules about siblings, as long as they disturb each other
 
@@ -36,6 +39,7 @@ class Keeping:
     planned: TablePlan
     table: Table
     _members: list[Members] = field(default_factory=list)
+    _goals: dict[Total, Floats] = field(default_factory=dict)  # totals that were drawn
 
     def __post_init__(self) -> None:
         """Look for what must be among other tables' values."""
@@ -266,6 +270,8 @@ class Keeping:
         """
         rng = self.state.rng(self.table.name, "rules", number)
         rows, changed = self._among(rows, rng)
+        rows, told = self._shared(rows, first)
+        changed |= told
         rows, changed = self._rounds(rows, first, rng, (self._near, self._local), changed)
         self._lead_on(rows, first, changed)
         return rows, changed
@@ -284,6 +290,41 @@ class Keeping:
             rows, more = self._by_level(rows, pointers, rng)
             changed |= more
         return rows, changed
+
+    def _shared(self, rows: pa.Table, first: Mapping[str, Ints]) -> tuple[pa.Table, frozenset[str]]:
+        """Bring what owners add up near what was drawn for them."""
+        owner, changed = owner_key(self.planned), set()
+        for total in self.state.totals.found if owner is not None else ():
+            if total.child != self.table.name or owner is None or total.key != owner.name:
+                continue
+            name = total.source
+            if total.act not in ("sum", "avg") or name not in self._open:
+                continue
+            parents = first[total.key]
+            above = self._goals.get(total)
+            if above is None:
+                drawn = self.state.keys[total.table][total.column].combine_chunks()
+                above = self._goals[total] = np.append(to_floats(drawn), np.nan)
+            goals = above[parents]  # -1 is the last: NaN
+            before = rows.column(name).combine_chunks()
+            after = shared_out(before, parents, goals, is_mean=total.act == "avg")
+            if not after.equals(before):
+                at = rows.column_names.index(name)
+                rows = rows.set_column(at, rows.schema.field(name), after)
+                changed.add(name)
+        return rows, frozenset(changed)
+
+    @cached_property
+    def _open(self) -> frozenset[str]:
+        """Numbers that were drawn, and that nothing else decides, or compares."""
+        named = {c for r in self._rules for c in names_of(r.text)}
+        checked = {c for check in self.table.row_checks for c in check.columns}
+        return frozenset(
+            name
+            for name, treatment in self.planned.columns.items()
+            if treatment.kind == "number" and treatment.copies is None
+            and name not in named | checked | self.fixed
+        )  # fmt: skip
 
     def _lead_on(self, rows: pa.Table, first: Mapping[str, Ints], changed: frozenset[str]) -> None:
         """Lead keys whose values have changed to the rows that have these values."""

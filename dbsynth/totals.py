@@ -41,6 +41,7 @@ class Total:
     value: str  # of each child, as the in-memory engine has it
     is_zero: bool  # without children it is 0
     is_nullable: bool  # without children it is NULL, else as it was drawn
+    source: str = ""  # the child's column, if it is nothing else that is added up
 
 
 @dataclass
@@ -256,9 +257,11 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     if roles not in (["owner"], ["token"], ["reference"]) or child.name == table.name:
         return None
     is_count = value.key == "count"
+    summed = value.this
+    is_plain = isinstance(summed, exp.Column) and not isinstance(summed.this, exp.Star)
     return Total(
         table.name, column, child.name, key.name, value.key, inner, is_zero or is_count,
-        table.column(column).is_nullable,
+        table.column(column).is_nullable, summed.name if is_plain and summed.table else "",
     )  # fmt: skip
 
 
