@@ -209,10 +209,20 @@ class RowKeeper:
         return pa.array(list(known.values()), before.type).take(place)
 
     def _share(self, known: dict[Any, Any], new: set[Any], counted: pa.Table) -> None:
-        """See to it that something leads to every value: what does so more often than others."""
+        """See to it that something leads to every value: what has it in most of its own rows."""
         leaders = Counter(known.values())
-        heads = zip(*(counted[n].to_pylist() for n in counted.column_names[:-2]), strict=True)
-        for a, b in zip(heads, counted["b"].to_pylist(), strict=True):
+        heads = list(zip(*(counted[n].to_pylist() for n in counted.column_names[:-2]), strict=True))
+        values, sizes = counted["b"].to_pylist(), counted["count_all"].to_pylist()
+        if set(values) <= set(leaders):
+            return
+        whole: Counter[Any] = Counter()
+        for a, size in zip(heads, sizes, strict=True):
+            whole[a] += size
+        pairs = sorted(
+            range(len(heads)), key=lambda i: (-sizes[i] / whole[heads[i]], whole[heads[i]])
+        )
+        for i in pairs:
+            a, b = heads[i], values[i]
             if b not in leaders and a in new and leaders[known[a]] > 1:
                 leaders[known[a]] -= 1
                 leaders[b] += 1
