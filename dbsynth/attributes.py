@@ -176,7 +176,10 @@ class _Attributes:
             if isinstance(column, NumberColumn) and all(e is not None for e in ends):
                 outline = Outline(*(e for e in ends if e is not None))
                 numbers = drawn[column.name].astype(np.float64)
-                found[column.name] = bend(numbers, owners, outline, column.codec)
+                labels = {c: drawn[c].astype(np.int64) for c in column.told_by}
+                found[column.name] = bend(
+                    numbers, owners, outline, column.codec, column.kinds, labels
+                )
         return found
 
     def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -35,6 +35,7 @@ from dbsynth.encode import (
     PresenceColumn,
 )
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.kinds import fit_kinds
 from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
@@ -50,7 +51,7 @@ from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sam
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
 from dbsynth.sketches import Sketch, last_days, outlines
-from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
+from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.values import DAY
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ class _TableFit:
         for sketch in self._last_days():
             columns.append(sketch.column)
             values[sketch.column.name] = sketch.values
-        layout = Layout(tuple(columns))
+        layout = Layout(tuple(self._with_kinds(columns, values)))
         chosen = self._chosen(structure)
         condition = Features.join(
             [chosen, self._condition(owners, siblings, layout, values)], len(self.rows)
@@ -318,6 +319,30 @@ class _TableFit:
         self._remember(layout, values, Features.join([own, told], len(own)))
         return trained, outline
 
+    def _with_kinds(
+        self, columns: Sequence[ModelledColumn], values: Values
+    ) -> Iterator[ModelledColumn]:
+        """Let numbers that owners tell of know how they lie in each kind of rows."""
+        owner = owner_key(self.planned)
+        edge = edge_name(self.planned.name, owner.name) if owner else ""
+        labels = {
+            c.name: values[c.name].astype(np.int64)
+            for c in columns
+            if isinstance(c, CategoryColumn) and c.name in self.planned.columns
+        }
+        for column in columns:
+            is_told = sketch_name(edge, column.name, "spread") in self.known.told
+            if is_told and isinstance(column, NumberColumn):
+                statistic = f"{self.planned.name}.{column.name}"
+                own = values[column.name].astype(np.float64)
+                column = replace(
+                    column,
+                    kinds=fit_kinds(
+                        statistic, own, column.codec, labels, self.entities, self.release
+                    ),
+                )
+            yield column
+
     def _last_days(self) -> list[Sketch]:
         return last_days(self.plan, self.planned, self.sample, self.entities, self.release)
 
@@ -329,6 +354,7 @@ class _TableFit:
         layout = Layout(tuple(s.column for s in found))
         values: Values = {s.column.name: s.values for s in found}
         alone = siblings_of(None, len(self.rows))
+        self.known.told |= values.keys()
         trained = self._train("outline", layout, values, condition, alone, {})
         return trained, layout.features(values, len(self.rows))
 
