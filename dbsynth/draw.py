@@ -237,7 +237,8 @@ class Drawing:
     def _show(self, session: Session, number: int, slot: Slot, rows: Ints) -> None:
         """Tell the session what a slot became, and keep it for the siblings."""
         column = self.part.layout.columns[slot.column]
-        drawn = {column.name: self.values[column.name][rows]}
+        shown = {column.name, getattr(column, "anchor", "")} & self.values.keys()
+        drawn = {name: self.values[name][rows] for name in shown}
         seen = self.part.layout.slot_features(slot, drawn)
         session.see(number, seen)
         codes, floats = self.offsets[number]

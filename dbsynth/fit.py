@@ -297,13 +297,14 @@ class _TableFit:
             if key.role in ("self", "backfill") and not is_told:
                 columns.append(PresenceColumn(key.name))
                 values[key.name] = self._presence(key)
+        # How long rows go on says much about how many there are.
+        for sketch in self._last_days(_moments(columns, values)):
+            columns.append(sketch.column)
+            values[sketch.column.name] = sketch.values
         for name, counts in self._fanouts().items():
             fanout = counts.astype(np.float64)
             columns.append(self._count_column(name, fanout))
             values[name] = fanout
-        for sketch in self._last_days():
-            columns.append(sketch.column)
-            values[sketch.column.name] = sketch.values
         layout = Layout(tuple(self._with_kinds(columns, values)))
         chosen = self._chosen(structure)
         condition = Features.join(
@@ -343,8 +344,8 @@ class _TableFit:
                 )
             yield column
 
-    def _last_days(self) -> list[Sketch]:
-        return last_days(self.plan, self.planned, self.sample, self.entities, self.release)
+    def _last_days(self, dates: Mapping[str, Floats]) -> list[Sketch]:
+        return last_days(self.plan, self.planned, self.sample, self.entities, self.release, dates)
 
     def _outline(self, condition: Features) -> tuple[RowsModel | None, Features]:
         """Learn how the children of each row spread, given all that is known of the row."""

@@ -82,6 +82,10 @@ class Layout:
         if slot.part == "time":
             return column.time_features(seconds)
         day = column.day_features(seconds)
+        if column.delta is not None and column.anchor in values:
+            apart = distance(seconds, values[column.anchor].astype(np.float64), column.unit)
+            own = column.delta.rank(apart)[:, None]
+            day = Features.join([day, Features(day.codes[:, :0], own, ())], len(data))
         if column.time is None or has_time_slot(column):
             return day
         return Features.join([day, column.time_features(seconds)], len(data))
