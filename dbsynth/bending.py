@@ -216,7 +216,8 @@ def _at_ends(values: Floats, g: Ints, target: _Target) -> Floats:
     low, high = _ends(found, g, size)
     found = np.where(found == high[g], target.high[g], found)
     is_alone = low == high  # one value cannot be at both ends
-    return np.where((found == low[g]) & ~is_alone[g], target.low[g], found)
+    ended: Floats = np.where((found == low[g]) & ~is_alone[g], target.low[g], found)
+    return ended
 
 
 def _ranks(values: Floats, curves: Floats, kind: Ints) -> Floats:
@@ -234,7 +235,8 @@ def _along(ranks: Floats, curves: Floats, kind: Ints) -> Floats:
     place = np.clip(ranks, 0.0, 1.0) * (curves.shape[1] - 1)
     cell = np.minimum(place.astype(np.int64), curves.shape[1] - 2)
     low: Floats = curves[kind, cell]
-    return low + (place - cell) * (curves[kind, cell + 1] - low)
+    found: Floats = low + (place - cell) * (curves[kind, cell + 1] - low)
+    return found
 
 
 def _solved(off: Callable[[Floats], Floats], start: Floats) -> Floats:

@@ -26,6 +26,7 @@ from dbsynth.conditions import (
     siblings_of,
 )
 from dbsynth.copying import Flags, gate_name, unsaid
+from dbsynth.cousins import are_asked, gather
 from dbsynth.documents import Document
 from dbsynth.encode import (
     CategoryColumn,
@@ -78,6 +79,7 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
 
 OUTLINE_ENGINE = "tree"  # of how children spread, whatever draws the rows themselves
 OUTLINE_SMOOTHING = 4.0  # stronger, and owners are too much alike
+SMOOTHING = 8.0  # … and rows hang too little on what they hang on
 FILLED = 9  # values for each NULL, in tables that are invented
 NEAR_SIBLINGS = 8  # how far ahead, on average, training looks for the end of siblings
 _COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
@@ -333,16 +335,14 @@ class _TableFit:
         }
         for column in columns:
             is_told = sketch_name(edge, column.name, "spread") in self.known.told
-            if is_told and isinstance(column, NumberColumn):
-                statistic = f"{self.planned.name}.{column.name}"
-                own = values[column.name].astype(np.float64)
-                column = replace(
-                    column,
-                    kinds=fit_kinds(
-                        statistic, own, column.codec, labels, self.entities, self.release
-                    ),
-                )
-            yield column
+            if not is_told or not isinstance(column, NumberColumn):
+                yield column
+                continue
+            name, own = f"{self.planned.name}.{column.name}", values[column.name]
+            kinds = fit_kinds(
+                name, own.astype(np.float64), column.codec, labels, self.entities, self.release
+            )
+            yield replace(column, kinds=kinds)
 
     def _last_days(self, dates: Mapping[str, Floats]) -> list[Sketch]:
         return last_days(self.plan, self.planned, self.sample, self.entities, self.release, dates)
@@ -465,7 +465,7 @@ class _TableFit:
             threshold=self.release.threshold(f"{name}/{part}"),
             seed=stable_seed(self.plan.seed, name, part),
             quality=self.plan.quality,
-            smoothing=OUTLINE_SMOOTHING if part == "outline" else float(__import__("os").environ.get("XS","inf")),
+            smoothing=OUTLINE_SMOOTHING if part == "outline" else SMOOTHING,
         )
         engine = OUTLINE_ENGINE if part == "outline" else self.engine
         engine = engine if task.heads and len(self.rows) else "marginal"
@@ -477,6 +477,11 @@ class _TableFit:
     def _remember(self, layout: Layout, values: Values, features: Features) -> None:
         name = self.planned.name
         self.known.features[name] = features
+        owner = owner_key(self.planned)
+        if owner is not None and are_asked(self.plan, name):
+            owners = self.known.pointers[name][owner.name]
+            count = len(self.sample.rows[owner.parent])
+            self.known.gathered[name] = gather(features, owners, count)
         dates = _moments(list(layout.columns), values)
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         self.known.dates[name] = dates

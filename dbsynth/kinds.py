@@ -75,9 +75,7 @@ def fit_kinds(
     if not columns:
         return Kinds.alone(codec)
     table = np.stack([own[c] for c in columns], axis=1)
-    combinations, codes, counted = np.unique(
-        table, axis=0, return_inverse=True, return_counts=True
-    )
+    combinations, codes, counted = np.unique(table, axis=0, return_inverse=True, return_counts=True)
     codes = codes.reshape(-1)
     needed = release.threshold(f"{statistic}.kinds")
     support = release.support(codes, e, len(combinations))

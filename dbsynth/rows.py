@@ -150,7 +150,13 @@ def _slots(index: int, column: ModelledColumn) -> list[Slot]:
     if column.gap is None:
         slots = [Slot(index, "day", (Head(first),))]
     else:
-        slots = [Slot(index, "day", (Head(first, "first"), Head(column.gap.tokens + len(column.turns), "later")))]
+        slots = [
+            Slot(
+                index,
+                "day",
+                (Head(first, "first"), Head(column.gap.tokens + len(column.turns), "later")),
+            )
+        ]
     if has_time_slot(column):
         assert column.time is not None
         phase: Phase = "first" if column.gap is not None and column.unit == "second" else "any"
