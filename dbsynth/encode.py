@@ -119,6 +119,8 @@ class DatetimeColumn:
     unit: Unit = "day"  # of the distances
     is_strict: bool = False  # siblings may not share a value
     turns: tuple[str, ...] = ()  # of the calendar, by which siblings follow: after the gap's tokens
+    keeps_time: bool = False  # a last token of the time of day: that of the sibling before
+    paces: tuple[tuple[float, float], ...] = ()  # least and most time a row until the last sibling
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow dates and times, or texts of them, into seconds, NaN for NULL."""

@@ -27,6 +27,8 @@ def token_places(layout: Layout) -> list[Floats | None]:
             places = _middles(codec) if codec is not None else None
             if places is not None and head.phase == "later" and isinstance(column, DatetimeColumn):
                 places = np.concatenate([places, [float(TYPICAL[t]) for t in column.turns]])
+            if places is not None and len(places) < head.tokens:  # the time of the sibling before
+                places = np.append(places, np.nanmedian(places))
             found.append(places)
     return found
 

@@ -18,6 +18,7 @@ from dbsynth.values import DAY
 Values = Mapping[str, NDArray[np.float64] | NDArray[np.int64]]  # column name -> working values
 COUNTED_LABELS = 24  # categories with more are not counted label by label
 PACE_STEPS, PACE_CODES = 6, 34  # steps for each e-fold of the days a row has, at most
+SAME_TIME = 0.5  # seconds apart, at most
 IGNORED = -1  # a training target that does not count
 
 Part = Literal["value", "day", "time"]
@@ -160,8 +161,14 @@ def _slots(index: int, column: ModelledColumn) -> list[Slot]:
     if has_time_slot(column):
         assert column.time is not None
         phase: Phase = "first" if column.gap is not None and column.unit == "second" else "any"
-        slots.append(Slot(index, "time", (Head(column.time.tokens, phase),)))
+        slots.append(Slot(index, "time", (Head(time_tokens(column), phase),)))
     return slots
+
+
+def time_tokens(column: DatetimeColumn) -> int:
+    """How many tokens the time of day has."""
+    assert column.time is not None
+    return column.time.tokens + int(column.keeps_time)
 
 
 def token_count(column: ModelledColumn) -> int:
@@ -195,6 +202,8 @@ def _target(
         assert column.time is not None
         known = np.isfinite(seconds)
         tokens = column.time.encode(np.where(known, seconds, 0.0) % DAY)
+        if column.keeps_time:
+            tokens = np.where(is_same_time(seconds, previous), column.time.tokens, tokens)
         return np.where(known, tokens, IGNORED)
     if head.phase == "later":
         assert column.gap is not None
@@ -286,10 +295,21 @@ def _advance(start: Floats, by: Floats, unit: str) -> Floats:
     return (np.floor(start / DAY) + np.round(by)) * DAY if unit == "day" else start + by
 
 
-def place_time(column: DatetimeColumn, days: Floats, tokens: Ints, uniforms: Floats) -> Floats:
-    """Add a drawn time of day to (n,) midnights."""
+def is_same_time(seconds: Floats, previous: Ints) -> NDArray[np.bool_]:
+    """Whether (n,) moments have the time of day of the sibling before."""
+    before = np.where(previous >= 0, seconds[np.maximum(previous, 0)], np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.abs(seconds % DAY - before % DAY) < SAME_TIME
+
+
+def place_time(
+    column: DatetimeColumn, days: Floats, tokens: Ints, uniforms: Floats, before: Floats
+) -> Floats:
+    """Add a drawn time of day to (n,) midnights; that of the sibling before, if it is kept."""
     assert column.time is not None
-    drawn = np.nan_to_num(column.time.decode(tokens, uniforms))
+    own = np.minimum(tokens, column.time.tokens - 1)
+    drawn = np.nan_to_num(column.time.decode(own, uniforms))
+    drawn = np.where(tokens == column.time.tokens, np.nan_to_num(before) % DAY, drawn)
     shown: Floats = np.where(tokens == NULL, 0.0, drawn).clip(0.0, DAY - 1e-6)
     return np.floor(days / DAY) * DAY + shown
 
