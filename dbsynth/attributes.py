@@ -24,17 +24,17 @@ from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.keeping import Keeping
 from dbsynth.makers import make_columns
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress
-from dbsynth.rowkeeper import RowKeeper
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Table
 from dbsynth.sketches import OUTLINE
-from dbsynth.state import State
+from dbsynth.state import State, noted
 from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.trees import hang
@@ -76,11 +76,15 @@ class _Attributes:
     skeleton: Skeleton
     progress: Progress
 
+    def __post_init__(self) -> None:
+        """Look at what rules say about the rows."""
+        self.keeping = Keeping(self.state, self.planned, self.table)
+
     def batches(self) -> Iterator[Batch]:
         name = self.planned.name
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
-        mender, keeper = self._mender(), self._keeper()
+        mender = self._mender()
         borrowing = Borrowing(
             self.state, self.planned, self.table, self.model, self.part.layout,
             self.skeleton.pointers,
@@ -92,15 +96,18 @@ class _Attributes:
             borrowed = borrowing.part(start, stop)
             drawn = self._chunk(start, stop, number, borrowed)
             rows = self._assemble(drawn, borrowed, start, stop)
-            rows, kept_rules = keeper.keep(rows) if keeper else (rows, frozenset())
+            first = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
+            ruled, kept_rules = self.keeping.keep(rows, first, number)
+            noted(self.state.changes, name, rows, ruled)
+            rows = ruled
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             mended = replace(mended, changed={*mended.changed, *kept_rules})
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)
             self._follow(mended, start, stop)
             self._keep(done, rows, drawn, kept, start)
-            self._sum_up(rows, start + np.flatnonzero(kept))
             if not waits:
+                self._sum_up(rows, start + np.flatnonzero(kept))
                 yield from (Batch(name, b) for b in rows.to_batches())
             self.progress(Event("generate", str(name), stop, self.skeleton.size))
         yield from self._finished(done, waits=waits)
@@ -114,27 +121,18 @@ class _Attributes:
     def _waits(self) -> bool:
         """Whether rows can be handed out only when all are there."""
         is_tree = any(k.role == "self" for k in self.planned.keys)
-        return is_tree or bool(self.table.exclusions)
+        return is_tree or bool(self.table.exclusions) or self.keeping.waits
 
     def _mender(self, scope: Scope | None = None) -> Mender:
         """What sees to the table's rules; keys that are set later are unknown to it at first."""
-        wanted = scope or Scope(late=self._set_later("self", "backfill"))
+        wanted = scope or Scope(late=self._set_later("self", "backfill"), fixed=self.keeping.told)
         dialect = self.state.plan.schema.dialect
-        return Mender.of(self.table, dialect, self.planned, self.model, wanted)
-
-    def _keeper(self) -> RowKeeper | None:
-        """What sees to rules beyond the schema's; what identifies rows stays as it is."""
-        fixed = {c for k in self.table.foreign_keys for c in k.columns}
-        fixed |= {c for unique in self.table.unique_sets for c in unique}
-        fixed |= {p.type_column for p in polymorphs(self.table)}
-        made = {
-            c
-            for k in self.planned.keys
-            if self.state.plan.tables[k.parent].mode != "copy"
-            for c in k.columns
-        }
-        rules = self.state.plan.rules
-        return RowKeeper.of(rules, self.table, frozenset(fixed), frozenset(made))
+        checks, uniques = self.keeping.checks, self.keeping.uniques
+        table = replace(
+            self.table,
+            checks=(*self.table.checks, *checks), uniques=(*self.table.uniques, *uniques),
+        )  # fmt: skip
+        return Mender.of(table, dialect, self.planned, self.model, wanted)
 
     def _set_later(self, *roles: str) -> frozenset[str]:
         done = {k.columns for k in self.planned.keys if k.role not in ("self", "backfill")}
@@ -341,6 +339,7 @@ class _Attributes:
             )
             whole = self._closed(whole, values)
             done.rows = [whole]
+            self._sum_up(whole, np.flatnonzero(np.concatenate(done.kept)))
             yield from (Batch(name, b) for b in whole.to_batches())
         state.finish(self.table, self.model, done.size, done.rows, values)
 
@@ -355,6 +354,9 @@ class _Attributes:
             whole = self._mender(scope).mend(whole, rng).whole
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
+        ruled, _ = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
+        noted(self.state.changes, self.planned.name, whole, ruled)
+        whole = ruled
         for column in self.part.layout.columns:
             if isinstance(column, DatetimeColumn) and column.name in values:
                 now = whole.column(column.name)

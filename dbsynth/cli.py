@@ -83,6 +83,10 @@ Replace = Annotated[
 NoRules = Annotated[
     bool, typer.Option("--no-rules", help="Only the schema's own rules: look for no others.")
 ]
+DbtPath = Annotated[
+    Path | None,
+    typer.Option("--dbt", metavar="FILE", help="Keep the tests of this dbt manifest.json."),
+]
 Grants = Annotated[
     bool, typer.Option("--grants", help="Carry owners and grants, too (PostgreSQL).")
 ]
@@ -155,6 +159,7 @@ def clone(
     engine: Engine = None,
     quality: QualityName = None,
     no_rules: NoRules = False,
+    dbt: DbtPath = None,
     replace: Replace = False,
     grants: Grants = False,
     role: Roles = [],
@@ -186,7 +191,7 @@ def clone(
         seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
         roles=_roles(role) if grants or role else None,
-        shares=read_options(set_share, where), is_ruled=not no_rules, config=settings,
+        shares=read_options(set_share, where), is_ruled=not no_rules, dbt=dbt, config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -210,6 +215,7 @@ def plan(
     engine: Engine = None,
     quality: QualityName = None,
     no_rules: NoRules = False,
+    dbt: DbtPath = None,
     replace: Replace = False,
     config: ConfigPath = None,
     json: Json = False,
@@ -234,7 +240,8 @@ def plan(
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), replace=replace, is_ruled=not no_rules, config=load(config),
+        quality=_quality(quality), replace=replace, is_ruled=not no_rules, dbt=dbt,
+        config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         if target is None:
@@ -293,6 +300,7 @@ def fit(
     engine: Engine = None,
     quality: QualityName = None,
     no_rules: NoRules = False,
+    dbt: DbtPath = None,
     plan: PlanPath = None,
     config: ConfigPath = None,
     json: Json = False,
@@ -310,7 +318,8 @@ def fit(
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules, config=load(config),
+        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules, dbt=dbt,
+        config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         model = run.fit(source, options, progress=watch)

@@ -28,7 +28,7 @@ from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
 from dbsynth.schema import Backfill, Batch, ForeignKey, Table, TableName
-from dbsynth.state import State, row_index
+from dbsynth.state import Changes, State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
 from dbsynth.totals import Totals
@@ -42,6 +42,7 @@ def generate(
     seed: int | None = None,
     rows: Mapping[TableName, int] | None = None,
     aims: tuple[Aim, ...] = (),
+    changes: Changes | None = None,
     progress: Progress = silent,
 ) -> Iterator[Batch | Backfill]:
     """
@@ -53,6 +54,7 @@ def generate(
         seed: another database of the same kind; None: the plan's.
         rows: overrides the rows of single tables.
         aims: shares that rows are to reach, other than those of the source.
+        changes: gets, by table and column, how many values rules changed after they were drawn.
         progress: told about rows made.
 
     Yields:
@@ -60,11 +62,13 @@ def generate(
         cycles.
     """
     state = State(model, scale, model.plan.seed if seed is None else seed, dict(rows or {}))
+    state.changes = {} if changes is None else changes
     aimed = frozenset((aim.target.table, column) for aim in aims for column in aim.columns)
     state.totals = Totals.of(model.plan, aimed)
     if aims:
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
-    for planned in model.plan.tables.values():
+    for planned in state.order():
+        state.settle_above(planned.name)
         yield from _table(state, planned, progress)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)

@@ -38,7 +38,7 @@ from dbsynth.leaks import describe, leaked_values, planned_pairs
 from dbsynth.ownership import TableWish
 from dbsynth.placeholders import with_placeholders
 from dbsynth.plan import Plan
-from dbsynth.planfile import fingerprint, from_yaml, planned_tables
+from dbsynth.planfile import fingerprint, from_yaml, planned_tables, to_yaml
 from dbsynth.planner import build_plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.references import combine
@@ -64,6 +64,7 @@ from dbsynth.write import Written, write
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source, Target
     from dbsynth.evaluation.scores import Evaluation
+    from dbsynth.state import Changes
     from dbsynth.tablemodel import Model
 
 
@@ -80,8 +81,10 @@ class Options:
     quality: Quality | None = None
     replace: bool = False
     plan_file: Path | None = None
+    plan: Plan | None = None  # the same in memory
     roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
     is_ruled: bool = True  # look for rules beyond the schema's, and check them
+    dbt: Path | None = None  # a manifest.json, whose tests are rules
     shares: tuple[Wish, ...] = ()  # of values among the rows; none: as the configuration file says
     config: Config = field(default_factory=Config)
 
@@ -292,8 +295,9 @@ def _land(
 def _plan(source: Source, options: Options, progress: Progress) -> Plan:
     """Introspect and decide, or follow a saved plan that still fits."""
     whole = source.introspect()
-    if options.plan_file is not None:
-        return _saved_plan(source, whole, options.plan_file, options)
+    if options.plan_file is not None or options.plan is not None:
+        return _saved_plan(source, whole, options)
+    options, tests = _tested(options, whole)
     config = options.config
     config.check(whole)
     schema, notes = select(whole, options.tables, options.exclude)
@@ -315,7 +319,7 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
         quality=quality,
         wishes=_wishes(schema, config),
     )
-    notes = (*notes, *told, *orphan_notes(references), *made.notes)
+    notes = (*notes, *tests, *told, *orphan_notes(references), *made.notes)
     made = replace(made, references=references, notes=notes)
     return replace(made, rules=_rules_of(source, made, whole, options, progress))
 
@@ -366,7 +370,20 @@ def _wishes(schema: Schema, config: Config) -> dict[TableName, TableWish]:
     }
 
 
-def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> Plan:
+def _tested(options: Options, whole: Schema) -> tuple[Options, tuple[str, ...]]:
+    """Add the tests of a dbt project to what the configuration file says; a note tells of them."""
+    from dbsynth.dbt import bound, read_manifest
+
+    path = options.dbt or options.config.dbt
+    if path is None:
+        return options, ()
+    read, config = bound(read_manifest(path), whole), options.config
+    rules, references = (*config.rules, *read.rules), (*config.references, *read.references)
+    config = replace(config, rules=rules, references=references)
+    return replace(options, config=config), (read.summary,)
+
+
+def _saved_plan(source: Source, whole: Schema, options: Options) -> Plan:
     """
     Read a plan that was saved, and refuse it if the source is not the same any more.
 
@@ -374,20 +391,28 @@ def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> 
         PlanFileError: the file cannot be read or is wrong.
         RefusedError: the source's schema is not the plan's any more.
     """
-    said = [n for n in ("tables", "exclude", "engine", "quality") if getattr(options, n)]
+    said = [n for n in ("tables", "exclude", "engine", "quality", "dbt") if getattr(options, n)]
     if said:
         raise UsageError(
             f"--plan decides on {', '.join(f'--{n}' for n in said)} itself",
             "Leave these options out, or edit the plan.",
         )
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
+    text = _plan_text(options)
     schema = restrict(whole, planned_tables(text))
     saved = revise(from_yaml(text, _scripted(source, schema)[0]), source)
     saved = saved if options.is_ruled else replace(saved, rules=())
     return saved if options.seed is None else replace(saved, seed=options.seed)
+
+
+def _plan_text(options: Options) -> str:
+    path = options.plan_file
+    if path is None:
+        assert options.plan is not None
+        return to_yaml(options.plan)
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
 
 
 def _count(source: Source, schema: Schema, progress: Progress) -> dict[TableName, int]:
@@ -445,9 +470,11 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
 
     options, clock = job.options, job.clock
     rows, tally = _rows(model.plan, options.rows), Tally(aims_of(job.targets, model))
+    changes: Changes = {}
     drawn = tally.watch(
         draw(
-            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, progress=clock
+            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, changes=changes,
+            progress=clock,
         )
     )  # fmt: skip
     expected = {
@@ -461,7 +488,10 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     findings = _verify(model.plan, target, written, checked, job) + _hollow(written, expected)
     shares = tally.reached()
     findings += missed(shares, written.adoption.names)
-    done = replace(_run(model.plan, written, findings, shares, job), rules=checked)
+    done = replace(
+        _run(model.plan, written, findings, shares, job),
+        rules=checked, rule_changes=_shares_changed(changes, written),
+    )  # fmt: skip
     target.record(manifest(done))
     try:
         target.commit()
@@ -491,6 +521,15 @@ def _rows(made: Plan, wishes: Mapping[str, int]) -> dict[TableName, int]:
     if problems:
         raise UsageError("--rows names unknown tables", "Name tables of the plan.", problems)
     return found
+
+
+def _shares_changed(changes: Changes, written: Written) -> dict[str, float]:
+    """Which share of a column's values rules changed after they were drawn."""
+    names = written.adoption.names
+    return {
+        f"{names[table]}.{column}": min(1.0, count / max(1, written.rows[names[table]]))
+        for (table, column), count in changes.items()
+    }
 
 
 def _check_rules(made: Plan, target: Target, written: Written) -> tuple[Checked, ...]:
