@@ -99,6 +99,19 @@ class PostgresSource:
         with translated(SourceError, f"cannot count the rows of {table}", _REMEDY):
             return int(self._connection.execute(statement.encode()).fetchall()[0][0])
 
+    def estimate(self, table: TableName) -> int | None:
+        """Multiply the pages that the table has now with the rows a page had at the last look."""
+        with translated(SourceError, f"cannot look up the size of {table}", _REMEDY):
+            (row,) = fetch(self._connection, "estimate", table=quote_table(table, RULES))
+        return None if row["rows"] is None else int(row["rows"])
+
+    def sample(
+        self, table: Table, columns: Sequence[str], *, share: float, seed: int
+    ) -> Iterator[pa.RecordBatch] | None:
+        """Read random pages; see `Source.sample`."""
+        pages = f" TABLESAMPLE SYSTEM ({100 * share:f}) REPEATABLE ({seed:d})"
+        return self._rows(table, columns, pages)
+
     def read(
         self,
         table: Table,
@@ -109,17 +122,22 @@ class PostgresSource:
         limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Read rows as Arrow batches; see `Source.read`, and `postgresql_values` for the values."""
+        clauses = ""
+        if keys is not None:
+            clauses += _condition(table, keys)
+        if order_by:
+            clauses += " ORDER BY " + ", ".join(quote(c, RULES) for c in order_by)
+        if limit is not None:
+            clauses += f" LIMIT {limit:d}"
+        yield from self._rows(table, columns, clauses)
+
+    def _rows(self, table: Table, columns: Sequence[str], clauses: str) -> Iterator[pa.RecordBatch]:
+        """Read what a SELECT with these clauses behind FROM gives."""
         from dbsynth.adapters.postgresql_values import parse, select_item
 
         wanted = [table.column(name) for name in columns]
         items = ", ".join(select_item(c, RULES) for c in wanted)
-        statement = f"SELECT {items} FROM {self._from(table.name)}"
-        if keys is not None:
-            statement += _condition(table, keys)
-        if order_by:
-            statement += " ORDER BY " + ", ".join(quote(c, RULES) for c in order_by)
-        if limit is not None:
-            statement += f" LIMIT {limit:d}"
+        statement = f"SELECT {items} FROM {self._from(table.name)}{clauses}"
         with translated(SourceError, f"cannot read {table.name}", _REMEDY):
             for data in self._copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)"):
                 yield parse(data, wanted)

@@ -46,7 +46,7 @@ from dbsynth.progress import Event, Progress, silent
 from dbsynth.relatives import Relatives
 from dbsynth.release import Release
 from dbsynth.rows import Layout, Values, order_column, pace
-from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
+from dbsynth.sample import Sample, Shelf, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
 from dbsynth.sketches import Sketch, last_days, outlines
@@ -57,7 +57,9 @@ if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
 
 
-def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
+def fit(
+    plan: Plan, source: Source, *, progress: Progress = silent, shelf: Shelf | None = None
+) -> Model:
     """
     Learn every table's generator.
 
@@ -65,8 +67,9 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
         plan: what to do; nothing is decided here that it leaves open.
         source: read in its own snapshot; a bounded number of entities.
         progress: told about rows read and row visits trained.
+        shelf: rows that were read already, see `read_sample`.
     """
-    sample = read_sample(plan, source, progress)
+    sample = read_sample(plan, source, progress, shelf=shelf)
     release = Release(plan.seed, plan.is_protected)
     known = Known()
     tables = {}

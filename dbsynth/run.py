@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from dbsynth import __version__
 from dbsynth.adapters import open_source, open_target, same_database
-from dbsynth.adapters.base import RESERVED
+from dbsynth.adapters.base import LARGE, RESERVED
 from dbsynth.ask import Committed
 from dbsynth.classify import classify
 from dbsynth.config import Config, Quality, matches, near
@@ -34,7 +34,7 @@ from dbsynth.findings import Finding, Findings
 from dbsynth.grants import split, with_grants
 from dbsynth.inspection import Inspection
 from dbsynth.landing import Landing, Standing, land, survey
-from dbsynth.leaks import describe, leaked_values, planned_pairs
+from dbsynth.leaks import describe, leaked_values, planned_pairs, textual_columns
 from dbsynth.ownership import TableWish
 from dbsynth.placeholders import with_placeholders
 from dbsynth.plan import Plan
@@ -48,7 +48,7 @@ from dbsynth.revise import measured, orphan_notes, revise
 from dbsynth.rulebook import Rule
 from dbsynth.rulebook import combine as combine_rules
 from dbsynth.rulecheck import Checked, check_rules, findings_of
-from dbsynth.sample import read_profile
+from dbsynth.sample import Shelf, read_profile
 from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.selection import restrict, select
 from dbsynth.targets import Reached, bind
@@ -62,6 +62,8 @@ from dbsynth.write import Written, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from dbsynth.adapters.base import Source, Target
     from dbsynth.evaluation.scores import Evaluation
     from dbsynth.tablemodel import Model
@@ -110,11 +112,14 @@ def clone(
             writer = load.enter_context(open_target(place))
             _refuse_same(reader, writer)
             standing = _stand(writer, place, options)
-            made = _plan(reader, options, clock)
+            shelf: Shelf = {}
+            made = _plan(reader, options, clock, shelf)
             targets = bind(options.wishes, made)
             landing = _land(made, writer, standing, options, clock)
-            model = _fit(reader, made, clock)
-        return _load(model, writer, landing, _Job(options, clock, place, origin, targets))
+            model = _fit(reader, made, clock, shelf)
+            seen = _seen(made, shelf)
+        job = _Job(options, clock, place, origin, targets, seen)
+        return _load(model, writer, landing, job)
 
 
 def inspect(
@@ -158,7 +163,8 @@ def fit(source: str, options: Options | None = None, *, progress: Progress = sil
     """Learn from a source; the model holds released statistics only and needs no source."""
     options = options or Options()
     with open_source(_resolve(source, options)) as reader:
-        return _fit(reader, _plan(reader, options, progress), progress)
+        shelf: Shelf = {}
+        return _fit(reader, _plan(reader, options, progress, shelf), progress, shelf)
 
 
 def generate(
@@ -289,7 +295,7 @@ def _land(
     return landing
 
 
-def _plan(source: Source, options: Options, progress: Progress) -> Plan:
+def _plan(source: Source, options: Options, progress: Progress, shelf: Shelf | None = None) -> Plan:
     """Introspect and decide, or follow a saved plan that still fits."""
     whole = source.introspect()
     if options.plan_file is not None:
@@ -315,13 +321,19 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
         quality=quality,
         wishes=_wishes(schema, config),
     )
-    notes = (*notes, *told, *orphan_notes(references), *made.notes)
+    notes = (*notes, *told, *_sampled_notes(source, counts))
+    notes = (*notes, *orphan_notes(references), *made.notes)
     made = replace(made, references=references, notes=notes)
-    return replace(made, rules=_rules_of(source, made, whole, options, progress))
+    return replace(made, rules=_rules_of(source, made, whole, options, progress, shelf))
 
 
 def _rules_of(
-    source: Source, made: Plan, whole: Schema, options: Options, progress: Progress
+    source: Source,
+    made: Plan,
+    whole: Schema,
+    options: Options,
+    progress: Progress,
+    shelf: Shelf | None,
 ) -> tuple[Rule, ...]:
     """Find the rules that a sample of the source keeps; the configuration file adds its own."""
     from dbsynth.mining.mine import RULE_ROWS, mine
@@ -329,7 +341,8 @@ def _rules_of(
 
     if not options.is_ruled:
         return ()
-    found = mine(made, read_sample(made, source, progress, limit=RULE_ROWS), progress)
+    sample = read_sample(made, source, progress, limit=RULE_ROWS, shelf=shelf)
+    found = mine(made, sample, progress)
     return combine_rules(found, options.config.wanted_rules(whole, made.schema))
 
 
@@ -391,17 +404,44 @@ def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> 
 
 
 def _count(source: Source, schema: Schema, progress: Progress) -> dict[TableName, int]:
+    """Count rows; of large tables the catalog's estimate does, where there is one."""
     rows = {}
     for number, table in enumerate(schema.tables, 1):
-        rows[table.name] = source.count(table.name)
+        about = source.estimate(table.name) or 0
+        rows[table.name] = about if about > LARGE else source.count(table.name)
         progress(Event("introspect", str(table.name), number, len(schema.tables)))
     return rows
 
 
-def _fit(source: Source, made: Plan, progress: Progress) -> Model:
+def _sampled_notes(source: Source, counts: Mapping[TableName, int]) -> tuple[str, ...]:
+    """Say of which tables samples and estimates stand for the whole."""
+    large = [str(name) for name, rows in counts.items() if rows > LARGE]
+    if not large:
+        return ()
+    told = f"more than {LARGE:,} rows, looked at in samples: {', '.join(large)}"
+    if any(source.estimate(name) for name, rows in counts.items() if rows > LARGE):
+        told += "; how many rows they have is the catalog's estimate"
+    return (told,)
+
+
+def _fit(source: Source, made: Plan, progress: Progress, shelf: Shelf) -> Model:
     from dbsynth.fit import fit as learn
 
-    return learn(made, source, progress=progress)
+    return learn(made, source, progress=progress, shelf=shelf)
+
+
+def _seen(made: Plan, shelf: Shelf) -> dict[TableName, pa.Table]:
+    """
+    Keep the texts of large tables that were learned from, and let go of everything else.
+
+    Only they can have come through; the table itself is too large to be looked through again.
+    """
+    found = {}
+    for (name, _), rows in sorted(shelf.items(), key=lambda s: s[0][1]):
+        if made.tables[name].source_rows > LARGE:
+            found[name] = rows.select(textual_columns(made.schema.table(name)))
+    shelf.clear()
+    return found
 
 
 class _Clock:
@@ -431,6 +471,7 @@ class _Job:
     target: Location
     source: Location | None = None  # None: the model alone is there
     targets: tuple[ShareTarget, ...] = ()
+    seen: Mapping[TableName, pa.Table] = field(default_factory=dict)  # large tables: learned from
 
     @property
     def seed(self) -> int | None:
@@ -510,7 +551,7 @@ def _verify(
     if job.source is not None:
         with open_source(job.source) as source:  # a new snapshot: the first one was short-lived
             pairs = planned_pairs(made, written.adoption)
-            leaks = leaked_values(source, target, made.schema, pairs)
+            leaks = leaked_values(source, target, made.schema, pairs, job.seen)
     schema = written.adoption.schema
     found = ask(schema, target, expected_rows=written.rows, leaks=leaks, progress=job.clock)
     found += findings_of(checked)
