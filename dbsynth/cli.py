@@ -80,6 +80,12 @@ QualityName = Annotated[
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace everything that the target holds.")
 ]
+MaxRead = Annotated[
+    float | None,
+    typer.Option(
+        "--max-read-mbps", metavar="MB", min=0.001, help="Read at most MB megabytes a second."
+    ),
+]
 NoRules = Annotated[
     bool, typer.Option("--no-rules", help="Only the schema's own rules: look for no others.")
 ]
@@ -161,6 +167,7 @@ def clone(
     set_share: SetShare = [],
     where: Where = [],
     plan: PlanPath = None,
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -186,7 +193,8 @@ def clone(
         seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
         roles=_roles(role) if grants or role else None,
-        shares=read_options(set_share, where), is_ruled=not no_rules, config=settings,
+        shares=read_options(set_share, where), is_ruled=not no_rules,
+        max_read_mbps=max_read_mbps, config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -211,6 +219,7 @@ def plan(
     quality: QualityName = None,
     no_rules: NoRules = False,
     replace: Replace = False,
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -234,7 +243,8 @@ def plan(
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), replace=replace, is_ruled=not no_rules, config=load(config),
+        quality=_quality(quality), replace=replace, is_ruled=not no_rules,
+        max_read_mbps=max_read_mbps, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         if target is None:
@@ -259,6 +269,7 @@ def inspect(
     source: Source,
     tables: Tables = [],
     exclude: Exclude = [],
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -273,7 +284,10 @@ def inspect(
     """
     from dbsynth import run
 
-    options = run.Options(tables=tuple(tables), exclude=tuple(exclude), config=load(config))
+    options = run.Options(
+        tables=tuple(tables), exclude=tuple(exclude), max_read_mbps=max_read_mbps,
+        config=load(config),
+    )  # fmt: skip
     with Watcher(is_quiet=True) as watch:
         seen = run.inspect(source, options, progress=watch)
     if json:
@@ -294,6 +308,7 @@ def fit(
     quality: QualityName = None,
     no_rules: NoRules = False,
     plan: PlanPath = None,
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -310,7 +325,8 @@ def fit(
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules, config=load(config),
+        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules,
+        max_read_mbps=max_read_mbps, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         model = run.fit(source, options, progress=watch)
@@ -368,6 +384,7 @@ def verify(
     like: Annotated[
         str | None, typer.Option("--like", metavar="SOURCE", help="Compare with the original.")
     ] = None,
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -384,7 +401,7 @@ def verify(
     """
     from dbsynth import run
 
-    options = run.Options(config=load(config))
+    options = run.Options(max_read_mbps=max_read_mbps, config=load(config))
     found = run.verify(target, like, options)
     if json:
         put_json(found.to_json())
@@ -424,6 +441,7 @@ def evaluate(
     seed: Seed = None,
     tables: Tables = [],
     exclude: Exclude = [],
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -447,8 +465,9 @@ def evaluate(
     from dbsynth import run
 
     options = run.Options(
-        seed=seed, tables=tuple(tables), exclude=tuple(exclude), config=load(config)
-    )
+        seed=seed, tables=tuple(tables), exclude=tuple(exclude), max_read_mbps=max_read_mbps,
+        config=load(config),
+    )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         found = run.evaluate(
             source, target, options, holdout=holdout, sample=sample,

@@ -53,6 +53,7 @@ from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.selection import restrict, select
 from dbsynth.targets import Reached, bind
 from dbsynth.targets import Target as ShareTarget
+from dbsynth.throttle import Throttled
 from dbsynth.undeclared import propose
 from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
@@ -83,6 +84,7 @@ class Options:
     replace: bool = False
     plan_file: Path | None = None
     roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
+    max_read_mbps: float | None = None  # megabytes a second that sources give; None: no limit
     is_ruled: bool = True  # look for rules beyond the schema's, and check them
     shares: tuple[Wish, ...] = ()  # of values among the rows; none: as the configuration file says
     config: Config = field(default_factory=Config)
@@ -108,7 +110,7 @@ def clone(
     origin, place = _resolve(source, options), _resolve(target, options)
     clock = _Clock(progress)
     with ExitStack() as load:
-        with open_source(origin) as reader:
+        with _reading(origin, options) as reader:
             writer = load.enter_context(open_target(place))
             _refuse_same(reader, writer)
             standing = _stand(writer, place, options)
@@ -128,7 +130,7 @@ def inspect(
     """Read a source's catalogs and count its rows."""
     options = options or Options()
     origin = _resolve(source, options)
-    with open_source(origin) as reader:
+    with _reading(origin, options) as reader:
         schema, notes = select(reader.introspect(), options.tables, options.exclude)
         rows = _count(reader, schema, progress)
     return Inspection(source=str(origin), schema=schema, rows=rows, notes=notes)
@@ -137,7 +139,7 @@ def inspect(
 def plan(source: str, options: Options | None = None, *, progress: Progress = silent) -> Plan:
     """Decide what a clone of the source would do, without training anything."""
     options = options or Options()
-    with open_source(_resolve(source, options)) as reader:
+    with _reading(_resolve(source, options), options) as reader:
         return _plan(reader, options, progress)
 
 
@@ -152,7 +154,7 @@ def preview(
     """
     options = options or Options()
     place = _resolve(target, options)
-    with open_source(_resolve(source, options)) as reader, open_target(place) as writer:
+    with _reading(_resolve(source, options), options) as reader, open_target(place) as writer:
         _refuse_same(reader, writer)
         standing = _stand(writer, place, options)
         made = _plan(reader, options, progress)
@@ -162,7 +164,7 @@ def preview(
 def fit(source: str, options: Options | None = None, *, progress: Progress = silent) -> Model:
     """Learn from a source; the model holds released statistics only and needs no source."""
     options = options or Options()
-    with open_source(_resolve(source, options)) as reader:
+    with _reading(_resolve(source, options), options) as reader:
         shelf: Shelf = {}
         return _fit(reader, _plan(reader, options, progress, shelf), progress, shelf)
 
@@ -191,8 +193,8 @@ def verify(target: str, like: str | None = None, options: Options | None = None)
     """Check a database against its own schema and, if given, against its original."""
     options = options or Options()
     with ExitStack() as stack:
-        reader = stack.enter_context(open_source(_resolve(target, options)))
-        original = like and stack.enter_context(open_source(_resolve(like, options)))
+        reader = stack.enter_context(_reading(_resolve(target, options), options))
+        original = like and stack.enter_context(_reading(_resolve(like, options), options))
         return verify_database(reader, original or None)
 
 
@@ -229,7 +231,7 @@ def evaluate(
     options = options or Options()
     places = [_resolve(text, options) for text in (source, target, *([holdout] if holdout else []))]
     with ExitStack() as stack:
-        reader, made, *rest = [stack.enter_context(open_source(p)) for p in places]
+        reader, made, *rest = [stack.enter_context(_reading(p, options)) for p in places]
         held = rest[0] if rest else None
         whole = reader.introspect()
         options.config.check(whole)
@@ -268,6 +270,12 @@ def _guessed(source: Source, schema: Schema, options: Options) -> Plan:
 
 def _resolve(text: str, options: Options) -> Location:
     return resolve(text, options.config.connections)
+
+
+def _reading(location: Location, options: Options) -> Source:
+    """Open a source, no faster than the user wants it read."""
+    source, limit = open_source(location), options.max_read_mbps
+    return source if limit is None else Throttled(source, limit)
 
 
 def _refuse_same(source: Source, target: Target) -> None:
@@ -549,7 +557,9 @@ def _verify(
     """
     leaks = {}
     if job.source is not None:
-        with open_source(job.source) as source:  # a new snapshot: the first one was short-lived
+        with _reading(
+            job.source, job.options
+        ) as source:  # a new snapshot: the first one was short-lived
             pairs = planned_pairs(made, written.adoption)
             leaks = leaked_values(source, target, made.schema, pairs, job.seen)
     schema = written.adoption.schema
