@@ -86,6 +86,13 @@ MaxRead = Annotated[
         "--max-read-mbps", metavar="MB", min=0.001, help="Read at most MB megabytes a second."
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes at once. Default: one a processor."),
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Train all anew, and keep no trained model.")
+]
 NoRules = Annotated[
     bool, typer.Option("--no-rules", help="Only the schema's own rules: look for no others.")
 ]
@@ -168,6 +175,8 @@ def clone(
     where: Where = [],
     plan: PlanPath = None,
     max_read_mbps: MaxRead = None,
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -194,7 +203,7 @@ def clone(
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
         roles=_roles(role) if grants or role else None,
         shares=read_options(set_share, where), is_ruled=not no_rules,
-        max_read_mbps=max_read_mbps, config=settings,
+        max_read_mbps=max_read_mbps, jobs=jobs, is_cached=not no_cache, config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -309,6 +318,8 @@ def fit(
     no_rules: NoRules = False,
     plan: PlanPath = None,
     max_read_mbps: MaxRead = None,
+    jobs: Jobs = None,
+    no_cache: NoCache = False,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -326,7 +337,7 @@ def fit(
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
         quality=_quality(quality), plan_file=plan, is_ruled=not no_rules,
-        max_read_mbps=max_read_mbps, config=load(config),
+        max_read_mbps=max_read_mbps, jobs=jobs, is_cached=not no_cache, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         model = run.fit(source, options, progress=watch)
@@ -350,6 +361,7 @@ def generate(
     role: Roles = [],
     set_share: SetShare = [],
     where: Where = [],
+    jobs: Jobs = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -368,7 +380,7 @@ def generate(
     options = run.Options(
         seed=seed, scale=scale, rows=_rows(rows), replace=replace,
         roles=_roles(role) if grants or role else None,
-        shares=read_options(set_share, where), config=load(config),
+        shares=read_options(set_share, where), jobs=jobs, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.generate(modelfile.load(model), target, options, progress=watch)

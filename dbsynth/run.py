@@ -59,6 +59,7 @@ from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
 from dbsynth.wishes import Wish
+from dbsynth.workers import Processes, cores
 from dbsynth.write import Written, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
@@ -68,6 +69,8 @@ if TYPE_CHECKING:
     from dbsynth.adapters.base import Source, Target
     from dbsynth.evaluation.scores import Evaluation
     from dbsynth.tablemodel import Model
+    from dbsynth.training import Trainer
+    from dbsynth.workers import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,8 @@ class Options:
     plan_file: Path | None = None
     roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
     max_read_mbps: float | None = None  # megabytes a second that sources give; None: no limit
+    jobs: int | None = None  # processes that work at once; None: as many as processors
+    is_cached: bool = True  # models that were trained on the same rows before are not trained again
     is_ruled: bool = True  # look for rules beyond the schema's, and check them
     shares: tuple[Wish, ...] = ()  # of values among the rows; none: as the configuration file says
     config: Config = field(default_factory=Config)
@@ -110,6 +115,7 @@ def clone(
     origin, place = _resolve(source, options), _resolve(target, options)
     clock = _Clock(progress)
     with ExitStack() as load:
+        workers = _workers(options, load)
         with _reading(origin, options) as reader:
             writer = load.enter_context(open_target(place))
             _refuse_same(reader, writer)
@@ -118,9 +124,9 @@ def clone(
             made = _plan(reader, options, clock, shelf)
             targets = bind(options.wishes, made)
             landing = _land(made, writer, standing, options, clock)
-            model = _fit(reader, made, clock, shelf)
+            model = _fit(reader, made, clock, shelf, _trainer(options, workers))
             seen = _seen(made, shelf)
-        job = _Job(options, clock, place, origin, targets, seen)
+        job = _Job(options, clock, place, origin, targets, seen, workers)
         return _load(model, writer, landing, job)
 
 
@@ -164,9 +170,12 @@ def preview(
 def fit(source: str, options: Options | None = None, *, progress: Progress = silent) -> Model:
     """Learn from a source; the model holds released statistics only and needs no source."""
     options = options or Options()
-    with _reading(_resolve(source, options), options) as reader:
+    with ExitStack() as stack:
+        trainer = _trainer(options, _workers(options, stack))
+        reader = stack.enter_context(_reading(_resolve(source, options), options))
         shelf: Shelf = {}
-        return _fit(reader, _plan(reader, options, progress, shelf), progress, shelf)
+        made = _plan(reader, options, progress, shelf)
+        return _fit(reader, made, progress, shelf, trainer)
 
 
 def generate(
@@ -183,10 +192,13 @@ def generate(
     place = _resolve(target, options)
     clock = _Clock(progress)
     targets = bind(options.wishes, model.plan)
-    with open_target(place) as writer:
+    with ExitStack() as load:
+        workers = _workers(options, load)
+        writer = load.enter_context(open_target(place))
         standing = _stand(writer, place, options)
         landing = _land(model.plan, writer, standing, options, clock)
-        return _load(model, writer, landing, _Job(options, clock, place, None, targets))
+        job = _Job(options, clock, place, None, targets, workers=workers)
+        return _load(model, writer, landing, job)
 
 
 def verify(target: str, like: str | None = None, options: Options | None = None) -> Findings:
@@ -432,10 +444,23 @@ def _sampled_notes(source: Source, counts: Mapping[TableName, int]) -> tuple[str
     return (told,)
 
 
-def _fit(source: Source, made: Plan, progress: Progress, shelf: Shelf) -> Model:
+def _fit(source: Source, made: Plan, progress: Progress, shelf: Shelf, trainer: Trainer) -> Model:
     from dbsynth.fit import fit as learn
 
-    return learn(made, source, progress=progress, shelf=shelf)
+    return learn(made, source, progress=progress, shelf=shelf, trainer=trainer)
+
+
+def _workers(options: Options, stack: ExitStack) -> Workers | None:
+    """See to it that others work beside, if there are to be any; they end with the stack."""
+    jobs = options.jobs or cores()
+    return stack.enter_context(Processes(jobs)) if jobs > 1 else None
+
+
+def _trainer(options: Options, workers: Workers | None) -> Trainer:
+    from dbsynth.modelcache import ModelCache
+    from dbsynth.training import Trainer
+
+    return Trainer(workers, ModelCache() if options.is_cached else None)
 
 
 def _seen(made: Plan, shelf: Shelf) -> dict[TableName, pa.Table]:
@@ -480,6 +505,7 @@ class _Job:
     source: Location | None = None  # None: the model alone is there
     targets: tuple[ShareTarget, ...] = ()
     seen: Mapping[TableName, pa.Table] = field(default_factory=dict)  # large tables: learned from
+    workers: Workers | None = None
 
     @property
     def seed(self) -> int | None:

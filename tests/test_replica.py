@@ -39,7 +39,9 @@ def free_port() -> int:
 
 
 def tool(name: str, *arguments: object) -> None:
-    program = shutil.which(name) or next((str(p / name) for p in _PLACES if (p / name).exists()), "")
+    program = shutil.which(name) or next(
+        (str(p / name) for p in _PLACES if (p / name).exists()), ""
+    )
     if not program:
         pytest.skip(f"there is no {name}")
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []

@@ -1,0 +1,139 @@
+"""
+Train models: one after the other here, or several at once by workers; not again what is cached.
+
+What a table's network learns from does not depend on the networks of other tables, so tasks can be
+handed out as they become ready, and their models are put in place when all tables are through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dbsynth.model import find_engine
+from dbsynth.model.base import FitTask, RowModel, Session
+from dbsynth.modelcache import ENGINES, ModelCache, fingerprint
+from dbsynth.progress import Event, Progress, silent
+from dbsynth.rows import Layout
+from dbsynth.tablemodel import RowsModel, TableModel
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from dbsynth.features import Features
+    from dbsynth.workers import Handed, Workers
+
+WORTH_CELLS = 1_500_000  # of the sample: with fewer, starting workers takes longer than training
+_CHEAP = ("marginal",)  # engines that only count
+
+
+class Trainer:
+    """Trains the networks of one model."""
+
+    def __init__(self, workers: Workers | None = None, cache: ModelCache | None = None) -> None:
+        """Train here, or by workers where it pays; look into a cache first, if there is one."""
+        self._workers, self._cache = workers, cache
+        self._waiting: list[_Pending] = []
+        self._is_worth_it = False
+        self._progress: Progress = silent
+
+    def expect(self, samples: Iterable[pa.Table], progress: Progress) -> None:
+        """Learn how much there is to do, and whom to tell."""
+        sizes = [rows.num_rows * rows.num_columns for rows in samples]
+        several = sum(size > 0 for size in sizes) > 1
+        self._is_worth_it = several and sum(sizes) >= WORTH_CELLS
+        self._progress = progress
+
+    def train(self, layout: Layout, engine: str, task: FitTask) -> RowsModel:
+        """
+        Train a model, or see to it that it will be there when all tables are through.
+
+        Returns:
+            the layout with a model to which `trained` gives its place.
+        """
+        name = self._name(engine, task)
+        known = self._cache.get(engine, name) if self._cache and name else None
+        if known is not None:
+            table, _, part = task.name.rpartition("/")
+            self._progress(Event("fit", table, 1, 1, f"{part}, as before"))
+            return RowsModel(layout, engine, known)
+        if self._workers is None or not self._is_worth_it or engine in _CHEAP:
+            model = find_engine(engine).fit(task, self._report(task))
+            return RowsModel(layout, engine, self._kept(name, model))
+        while sum(p.is_waiting for p in self._waiting) > self._workers.jobs:
+            self._collect(next(p for p in self._waiting if p.is_waiting))
+        pending = _Pending(engine, name, task.name, len(task.entities))
+        pending.handed = self._workers.submit(_fitted, engine, task)
+        self._waiting.append(pending)
+        return RowsModel(layout, engine, pending)
+
+    def trained(self, table: TableModel) -> TableModel:
+        """Put the models that were waited for in place."""
+        return replace(
+            table,
+            structure=self._placed(table.structure),
+            content=self._placed(table.content),
+            outline=self._placed(table.outline),
+        )
+
+    def _placed(self, part: RowsModel | None) -> RowsModel | None:
+        if part is None or not isinstance(part.model, _Pending):
+            return part
+        return replace(part, model=self._collect(part.model))
+
+    def _collect(self, pending: _Pending) -> RowModel:
+        if pending.handed is not None:
+            data, tensors = pending.handed.result()
+            model = find_engine(pending.engine).load(data, tensors)
+            pending.handed, pending.model = None, self._kept(pending.name, model)
+            table, _, part = pending.task.rpartition("/")
+            self._progress(Event("fit", table, pending.rows, pending.rows, part))
+        assert pending.model is not None
+        return pending.model
+
+    def _name(self, engine: str, task: FitTask) -> str:
+        """What the cache calls a model; nothing where it is not kept."""
+        return fingerprint(engine, task) if self._cache and engine in ENGINES else ""
+
+    def _kept(self, name: str, model: RowModel) -> RowModel:
+        if self._cache and name:
+            self._cache.put(name, model)
+        return model
+
+    def _report(self, task: FitTask) -> Any:
+        table, _, part = task.name.rpartition("/")
+        return lambda done, total: self._progress(Event("fit", table, done, total, part))
+
+
+@dataclass(slots=True)
+class _Pending:
+    """Stands for a model that is being trained."""
+
+    engine: str
+    name: str
+    task: str
+    rows: int
+    handed: Handed | None = None
+    model: RowModel | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.handed is not None
+
+    def begin(self, condition: Features) -> Session:
+        """Nothing draws before training is through."""
+        raise AssertionError(f"{self.task} is not trained yet")
+
+    def saved(self) -> Any:
+        """Nothing is saved before, either."""
+        raise AssertionError(f"{self.task} is not trained yet")
+
+
+def _fitted(engine: str, task: FitTask) -> Any:
+    """Train, in a worker; returns what `saved` does."""
+    return find_engine(engine).fit(task, _untold).saved()
+
+
+def _untold(done: int, total: int) -> None:
+    """Tell nobody: what a worker does is told when it is done."""
