@@ -27,7 +27,7 @@ from dbsynth.makers import make_columns
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
-from dbsynth.progress import Event, Progress
+from dbsynth.progress import Event, Progress, silent
 from dbsynth.rowkeeper import RowKeeper
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
@@ -39,6 +39,7 @@ from dbsynth.tablemodel import RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.trees import hang
 from dbsynth.unfolding import decimals_of, draw_document
 from dbsynth.values import from_floats, moments_to_text, placeholders
+from dbsynth.workers import Workers, ahead, is_worth_it
 
 
 def draw_attributes(
@@ -48,10 +49,17 @@ def draw_attributes(
     model: TableModel,
     skeleton: Skeleton,
     progress: Progress,
+    workers: Workers | None = None,
 ) -> Iterator[Batch]:
-    """Draw a table's rows and finish it in the state; trees wait for their last row."""
+    """
+    Draw a table's rows and finish it in the state; trees wait for their last row.
+
+    What a chunk's rows are drawn as depends on nothing but the state, so workers draw chunks ahead;
+    what is seen to in the order of chunks (pseudonyms, rules, unique sets) is done here.
+    """
     assert model.content is not None
-    return _Attributes(state, planned, table, model, model.content, skeleton, progress).batches()
+    whole = _Attributes(state, planned, table, model, model.content, skeleton, progress)
+    return whole.batches(workers)
 
 
 @dataclass
@@ -65,6 +73,15 @@ class _Done:
     size: int = 0
 
 
+# Working values, and the rows as well if they are made already.
+_Drawn = tuple[dict[str, Floats | Ints], pa.Table | None]
+
+
+def _draw(whole: _Attributes, start: int, stop: int, number: int) -> _Drawn:
+    """Draw a chunk, in a worker."""
+    return whole.drawn_whole(start, stop, number)
+
+
 @dataclass
 class _Attributes:
     state: State
@@ -75,20 +92,18 @@ class _Attributes:
     skeleton: Skeleton
     progress: Progress
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, workers: Workers | None = None) -> Iterator[Batch]:
         name = self.planned.name
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
         mender, keeper = self._mender(), self._keeper()
-        borrowing = Borrowing(
-            self.state, self.planned, self.table, self.model, self.part.layout,
-            self.skeleton.pointers,
-        )  # fmt: skip
+        borrowing = self._borrowing()
         done = _Done()
-        for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
-            borrowed = borrowing.part(start, stop)
-            drawn = self._chunk(start, stop, number, borrowed)
-            rows = self._assemble(drawn, borrowed, start, stop)
+        bounds = chunks(self.skeleton.owners, self.skeleton.size)
+        for (start, stop), number, (first, made) in self._drawn(bounds, workers):
+            drawn, rows = first, made
+            if rows is None:
+                rows = self._assemble(drawn, borrowing.part(start, stop), start, stop)
             rows, kept_rules = keeper.keep(rows) if keeper else (rows, frozenset())
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             mended = replace(mended, changed={*mended.changed, *kept_rules})
@@ -101,6 +116,41 @@ class _Attributes:
                 yield from (Batch(name, b) for b in rows.to_batches())
             self.progress(Event("generate", str(name), stop, self.skeleton.size))
         yield from self._finished(done, waits=waits)
+
+    def _drawn(
+        self, bounds: list[tuple[int, int]], workers: Workers | None
+    ) -> Iterator[tuple[tuple[int, int], int, _Drawn]]:
+        """Draw chunks, in order; ahead of whoever takes them where workers are worth it."""
+        columns = len(self.part.layout.columns)
+        if workers is None or not is_worth_it(self.skeleton.size * columns, len(bounds), workers):
+            for number, (start, stop) in enumerate(bounds):
+                yield (start, stop), number, (self.draw(start, stop, number), None)
+            return
+        with workers.sharing(self._alone()) as shared:
+            calls = ((_draw, shared, start, stop, n) for n, (start, stop) in enumerate(bounds))
+            for number, drawn in enumerate(ahead(workers, calls)):
+                yield bounds[number], number, drawn
+
+    def draw(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+        """Draw the working values of rows start..stop; changes nothing."""
+        return self._chunk(start, stop, number, self._borrowing().part(start, stop))
+
+    def drawn_whole(self, start: int, stop: int, number: int) -> _Drawn:
+        """The same, and the rows themselves, if they need not wait for the rows before them."""
+        borrowed = self._borrowing().part(start, stop)
+        drawn = self._chunk(start, stop, number, borrowed)
+        waits = bool(self.model.pseudonyms)
+        return drawn, None if waits else self._assemble(drawn, borrowed, start, stop)
+
+    def _borrowing(self) -> Borrowing:
+        return Borrowing(
+            self.state, self.planned, self.table, self.model, self.part.layout,
+            self.skeleton.pointers,
+        )  # fmt: skip
+
+    def _alone(self) -> _Attributes:
+        """All that drawing needs, and no more of the run."""
+        return replace(self, state=self.state.above(self.planned), progress=silent)
 
     def _sum_up(self, rows: pa.Table, places: Ints) -> None:
         """Add rows to what their parents' totals come to."""

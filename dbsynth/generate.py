@@ -33,6 +33,7 @@ from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
 from dbsynth.totals import Totals
 from dbsynth.values import placeholders
+from dbsynth.workers import Workers
 
 
 def generate(
@@ -43,6 +44,7 @@ def generate(
     rows: Mapping[TableName, int] | None = None,
     aims: tuple[Aim, ...] = (),
     progress: Progress = silent,
+    workers: Workers | None = None,
 ) -> Iterator[Batch | Backfill]:
     """
     Draw a whole database.
@@ -54,6 +56,7 @@ def generate(
         rows: overrides the rows of single tables.
         aims: shares that rows are to reach, other than those of the source.
         progress: told about rows made.
+        workers: who draw chunks ahead, where it is worth it; the rows are the same.
 
     Yields:
         Arrow batches, all of a table before the next, parents first; then the keys that close
@@ -65,7 +68,7 @@ def generate(
     if aims:
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
     for planned in model.plan.tables.values():
-        yield from _table(state, planned, progress)
+        yield from _table(state, planned, progress, workers)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)
         table = state.plan.schema.table(planned.name)
@@ -76,7 +79,9 @@ def _quietly(state: State, planned: TablePlan) -> Iterator[Batch]:
     return _table(state, planned, silent)
 
 
-def _table(state: State, planned: TablePlan, progress: Progress) -> Iterator[Batch]:
+def _table(
+    state: State, planned: TablePlan, progress: Progress, workers: Workers | None = None
+) -> Iterator[Batch]:
     table, model = state.plan.schema.table(planned.name), state.model.tables[planned.name]
     if planned.mode == "empty":
         state.known.features[planned.name] = Features.empty(0)
@@ -89,7 +94,7 @@ def _table(state: State, planned: TablePlan, progress: Progress) -> Iterator[Bat
         yield from _copied(state, planned, table, model, progress)
     else:
         skeleton = build_skeleton(state, planned, table, model)
-        yield from draw_attributes(state, planned, table, model, skeleton, progress)
+        yield from draw_attributes(state, planned, table, model, skeleton, progress, workers)
 
 
 def _copied(

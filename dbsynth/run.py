@@ -522,7 +522,8 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     rows, tally = _rows(model.plan, options.rows), Tally(aims_of(job.targets, model))
     drawn = tally.watch(
         draw(
-            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, progress=clock
+            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, progress=clock,
+            workers=job.workers,
         )
     )  # fmt: skip
     expected = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +73,25 @@ class State:
         wanted = self.wanted(planned)
         found = self.model.tables[planned.name].ownerless
         return round(found * wanted / max(1, planned.source_rows))
+
+    def above(self, planned: TablePlan) -> State:
+        """What drawing a table's rows needs of the run: the rows of all tables that it hangs on."""
+        names, left = {planned.name}, [planned.name]
+        while left:
+            parents = {k.parent for k in self.plan.tables[left.pop()].keys} - names
+            names |= parents
+            left += parents
+        known = {
+            f.name: {n: v for n, v in getattr(self.known, f.name).items() if n in names}
+            for f in fields(self.known)
+        }
+        alone = Model(self.plan, {})
+        keys = {n: v for n, v in self.keys.items() if n in names}
+        tilts = {place: tilt for place, tilt in self.tilts.items() if place[0] == planned.name}
+        return replace(
+            self, model=alone, known=Known(**known), keys=keys, tilts=tilts, sizes={}, fanouts={},
+            presence={}, totals=Totals(),
+        )  # fmt: skip
 
     def is_needed(self, name: TableName) -> bool:
         """Whether a later table is conditioned on this one."""

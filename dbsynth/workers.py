@@ -16,10 +16,11 @@ import sys
 import tempfile
 import threading
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
@@ -28,6 +29,8 @@ from typing import Any, Protocol, Self
 
 from dbsynth.errors import WorkerError
 
+WORTH_STARTING = 4_000_000  # cells: fewer are drawn before workers have started
+WORTH_WHEN_STARTED = 400_000
 _ALIGNED = 64  # bytes
 _KEPT = 2  # shared values that a worker remembers
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -54,8 +57,12 @@ class Workers(Protocol):
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Handed:
         """Hand out a call of a function of a module; shared values arrive as what they hold."""
 
-    def share(self, value: Any) -> Any:
-        """Let later calls have a value without sending it each time."""
+    def sharing(self, value: Any) -> AbstractContextManager[Any]:
+        """Let calls have a value without sending it each time, as long as the context is open."""
+
+    @property
+    def is_started(self) -> bool:
+        """Whether workers are there already, so that more calls cost little."""
 
     def __enter__(self) -> Self:
         """Get ready."""
@@ -126,14 +133,23 @@ class Processes:
         except BrokenProcessPool as exc:
             raise WorkerError("a worker process is gone", _LOST) from exc
 
-    def share(self, value: Any) -> Shared:
-        """Write a value where workers find it."""
+    @property
+    def is_started(self) -> bool:
+        """Whether there are processes."""
+        return self._pool is not None
+
+    @contextmanager
+    def sharing(self, value: Any) -> Iterator[Shared]:
+        """Write a value where workers find it, and remove it afterwards."""
         if self._folder is None:
             self._folder = tempfile.TemporaryDirectory(prefix="dbsynth-")
         self._shared += 1
         path = Path(self._folder.name) / str(self._shared)
-        _write(value, path)
-        return Shared(str(path))
+        try:
+            _write(value, path)
+            yield Shared(str(path))
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def cores() -> int:
@@ -141,6 +157,28 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def is_worth_it(cells: int, calls: int, workers: Workers) -> bool:
+    """Whether drawing so many cells in so many calls is worth starting, and telling, workers."""
+    return calls > 1 and cells >= (WORTH_WHEN_STARTED if workers.is_started else WORTH_STARTING)
+
+
+def ahead(workers: Workers, calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """
+    Give what calls return, in their order; a few of them are always under way.
+
+    Args:
+        workers: who carry them out.
+        calls: (function, arguments …).
+    """
+    waiting: deque[Handed] = deque()
+    for call, *arguments in calls:
+        waiting.append(workers.submit(call, *arguments))
+        if len(waiting) > workers.jobs + 1:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _prepare() -> None:

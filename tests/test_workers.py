@@ -13,14 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbsynth import modelcache, run, training
+from dbsynth import demo, draw, modelcache, run, training, workers
 from dbsynth.errors import SourceError, WorkerError
 from dbsynth.modelcache import ModelCache, fingerprint
-from dbsynth.modelfile import save
+from dbsynth.modelfile import load, save
 from dbsynth.progress import Event
 from dbsynth.schema import TableName
 from dbsynth.workers import Processes
 from tests.filler import build
+from tests.table_sums import table_sums
 
 
 def total(arrays: dict[str, np.ndarray], rows: pa.Table) -> float:
@@ -42,28 +43,29 @@ def number() -> int:
 
 def test_calls_get_shared_values_and_give_results() -> None:
     value = {"x": np.arange(100_000.0)}
-    with Processes(2) as workers:
-        shared = workers.share(value)
-        rows = workers.share(pa.table({"a": pa.array(["b"] * 7)}))
-        handed = [workers.submit(total, shared, rows) for _ in range(4)]
-        # One that another call changed is what this worker has; nobody else sees it.
-        assert {h.result() - value["x"].sum() - 7 for h in handed} <= {1.0, 2.0, 3.0, 4.0}
+    with Processes(2) as crew:
+        rows = pa.table({"a": pa.array(["b"] * 7)})
+        with crew.sharing(value) as shared, crew.sharing(rows) as more:
+            handed = [crew.submit(total, shared, more) for _ in range(4)]
+            # One that another call changed is what this worker has; nobody else sees it.
+            assert {h.result() - value["x"].sum() - 7 for h in handed} <= {1.0, 2.0, 3.0, 4.0}
+        assert not Path(shared.path).exists()
         folder = Path(shared.path).parent
     assert value["x"][0] == 0
     assert not folder.exists()
 
 
 def test_errors_come_back_whole() -> None:
-    with Processes(1) as workers:
+    with Processes(1) as crew:
         with pytest.raises(SourceError) as caught:
-            workers.submit(fail).result()
+            crew.submit(fail).result()
         assert ("Mend it.", ("one", "two")) == (caught.value.remedy, caught.value.problems)
-        assert isinstance(workers.submit(number).result(), int)
+        assert isinstance(crew.submit(number).result(), int)
 
 
 def test_a_worker_that_is_killed_is_told() -> None:
-    with Processes(1) as workers, pytest.raises(WorkerError, match="gone"):
-        workers.submit(die).result()
+    with Processes(1) as crew, pytest.raises(WorkerError, match="gone"):
+        crew.submit(die).result()
 
 
 def test_workers_end_with_the_process_that_started_them(tmp_path: Path) -> None:
@@ -175,3 +177,36 @@ def test_other_rows_have_another_fingerprint() -> None:
     assert 5 == len(names)
     assert fingerprint("tree", task()) in names
     assert modelcache.ENGINES
+
+
+@pytest.mark.parametrize("jobs", [2, 5])
+def test_workers_draw_the_same_rows(
+    shop: tuple[Path, dict[str, str]], jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, alone = shop
+    monkeypatch.setattr(workers, "WORTH_STARTING", 0)
+    monkeypatch.setattr(workers, "WORTH_WHEN_STARTED", 0)
+    drawn = []
+    submit = Processes.submit
+    monkeypatch.setattr(Processes, "submit", lambda *a: drawn.append(a) or submit(*a))
+    assert alone == generated(model, tmp_path / "copy.duckdb", jobs, monkeypatch)
+    assert len(drawn) > 20
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A model of eighteen tables with all kinds of keys, and what one process makes of it."""
+    folder = tmp_path_factory.mktemp("shop")
+    source = demo.build(folder)
+    save(run.fit(str(source), run.Options(engine="tree")), folder / "model")
+    with pytest.MonkeyPatch.context() as patch:
+        return folder / "model", generated(folder / "model", folder / "one.duckdb", 1, patch)
+
+
+def generated(model: Path, target: Path, jobs: int, patch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Draw a database in small chunks, and hash its tables."""
+    patch.setattr(draw, "MIN_CHUNK_ROWS", 300)
+    patch.setattr(draw, "MIN_CHUNK_OWNERS", 50)
+    patch.setattr(draw, "MAX_CHUNK_OWNERS", 200)
+    run.generate(load(model), str(target), run.Options(seed=5, jobs=jobs))
+    return table_sums(str(target))
