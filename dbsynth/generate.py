@@ -93,7 +93,7 @@ def _table(
     elif planned.mode == "copy":
         yield from _copied(state, planned, table, model, progress)
     else:
-        skeleton = build_skeleton(state, planned, table, model)
+        skeleton = build_skeleton(state, planned, table, model, workers)
         yield from draw_attributes(state, planned, table, model, skeleton, progress, workers)
 
 
