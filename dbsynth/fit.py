@@ -81,7 +81,7 @@ def fit(
     known = Known()
     tables = {}
     trainer = trainer or Trainer()
-    trainer.expect(sample.rows.values(), progress)
+    trainer.expect(plan, sample.rows, progress)
     for planned in plan.tables.values():
         one = _TableFit(plan, planned, sample, release, known, trainer)
         tables[planned.name] = one.model()

@@ -1,7 +1,7 @@
 """
 Models that were trained before, by what they were trained on, so that nothing is trained twice.
 
-A model's name is a hash of all that its training depends on: this version, the engine, every number
+A model's name is a hash of all that its training depends on: the engine and its code, every number
 of the rows that it was shown, seed and quality.  A file holds what a model file holds of it, and no
 row.  The least used files go when there are too many bytes of them.
 """
@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def default_folder() -> Path:
 def fingerprint(engine: str, task: FitTask) -> str:
     """Name what training this task with this engine gives."""
     digest = hashlib.blake2b(digest_size=20)
-    for part in (dbsynth.__version__, *map(_version, _NUMERIC), engine):
+    for part in (_code(), *map(_version, _NUMERIC), engine):
         digest.update(f"{part}\n".encode())
     for data in _bytes(task):
         digest.update(data)
@@ -101,6 +102,15 @@ class ModelCache:
         for path in self._folder.glob(f".*{_SUFFIX}"):  # of runs that were killed
             if path.stat().st_mtime < time.time() - 3600:
                 path.unlink(missing_ok=True)
+
+
+@cache
+def _code() -> str:
+    """Tell versions apart, also those of a checkout that changes from hour to hour."""
+    digest = hashlib.blake2b(dbsynth.__version__.encode())
+    for path in sorted((Path(dbsynth.__file__).parent / "model").glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _version(package: str) -> str:

@@ -7,15 +7,17 @@ handed out as they become ready, and their models are put in place when all tabl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, RowModel, Session
 from dbsynth.modelcache import ENGINES, ModelCache, fingerprint
+from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.rows import Layout
+from dbsynth.schema import TableName
 from dbsynth.tablemodel import RowsModel, TableModel
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from dbsynth.workers import Handed, Workers
 
 WORTH_CELLS = 1_500_000  # of the sample: with fewer, starting workers takes longer than training
+FULL_TABLES = 16  # that are trained in full; more share what so many may cost, so none is skipped
+FULL_ROWS = 15_000  # of a table, from which on it costs as much as any
 _CHEAP = ("marginal",)  # engines that only count
 
 
@@ -35,15 +39,18 @@ class Trainer:
         """Train here, or by workers where it pays; look into a cache first, if there is one."""
         self._workers, self._cache = workers, cache
         self._waiting: list[_Pending] = []
-        self._is_worth_it = False
+        self._is_worth_it, self._share = False, 1.0
         self._progress: Progress = silent
 
-    def expect(self, samples: Iterable[pa.Table], progress: Progress) -> None:
+    def expect(self, plan: Plan, rows: Mapping[TableName, pa.Table], progress: Progress) -> None:
         """Learn how much there is to do, and whom to tell."""
-        sizes = [rows.num_rows * rows.num_columns for rows in samples]
+        sizes = [found.num_rows * found.num_columns for found in rows.values()]
         several = sum(size > 0 for size in sizes) > 1
         self._is_worth_it = several and sum(sizes) >= WORTH_CELLS
         self._progress = progress
+        learned = [n for n, t in plan.tables.items() if (t.engine or plan.engine) == "argn"]
+        tables = sum(min(1.0, len(rows[n]) / FULL_ROWS) for n in learned if n in rows)
+        self._share = 1.0 if plan.quality == "max" else min(1.0, FULL_TABLES / max(tables, 1.0))
 
     def train(self, layout: Layout, engine: str, task: FitTask) -> RowsModel:
         """
@@ -52,6 +59,7 @@ class Trainer:
         Returns:
             the layout with a model to which `trained` gives its place.
         """
+        task = replace(task, share=self._share)
         name = self._name(engine, task)
         known = self._cache.get(engine, name) if self._cache and name else None
         if known is not None:
