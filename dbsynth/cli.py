@@ -90,6 +90,9 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Processes at once. Default: one a processor."),
 ]
+Executor = Annotated[
+    str, typer.Option("--executor", help="Where they run: local, ray or ray://HOST:PORT.")
+]
 NoCache = Annotated[
     bool, typer.Option("--no-cache", help="Train all anew, and keep no trained model.")
 ]
@@ -176,6 +179,7 @@ def clone(
     plan: PlanPath = None,
     max_read_mbps: MaxRead = None,
     jobs: Jobs = None,
+    executor: Executor = "local",
     no_cache: NoCache = False,
     config: ConfigPath = None,
     json: Json = False,
@@ -203,7 +207,8 @@ def clone(
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
         roles=_roles(role) if grants or role else None,
         shares=read_options(set_share, where), is_ruled=not no_rules,
-        max_read_mbps=max_read_mbps, jobs=jobs, is_cached=not no_cache, config=settings,
+        max_read_mbps=max_read_mbps, jobs=jobs, executor=executor,
+        is_cached=not no_cache, config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -319,6 +324,7 @@ def fit(
     plan: PlanPath = None,
     max_read_mbps: MaxRead = None,
     jobs: Jobs = None,
+    executor: Executor = "local",
     no_cache: NoCache = False,
     config: ConfigPath = None,
     json: Json = False,
@@ -337,7 +343,8 @@ def fit(
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
         quality=_quality(quality), plan_file=plan, is_ruled=not no_rules,
-        max_read_mbps=max_read_mbps, jobs=jobs, is_cached=not no_cache, config=load(config),
+        max_read_mbps=max_read_mbps, jobs=jobs, executor=executor,
+        is_cached=not no_cache, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         model = run.fit(source, options, progress=watch)
@@ -362,6 +369,7 @@ def generate(
     set_share: SetShare = [],
     where: Where = [],
     jobs: Jobs = None,
+    executor: Executor = "local",
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -380,7 +388,8 @@ def generate(
     options = run.Options(
         seed=seed, scale=scale, rows=_rows(rows), replace=replace,
         roles=_roles(role) if grants or role else None,
-        shares=read_options(set_share, where), jobs=jobs, config=load(config),
+        shares=read_options(set_share, where), jobs=jobs, executor=executor,
+        config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.generate(modelfile.load(model), target, options, progress=watch)

@@ -89,6 +89,7 @@ class Options:
     roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
     max_read_mbps: float | None = None  # megabytes a second that sources give; None: no limit
     jobs: int | None = None  # processes that work at once; None: as many as processors
+    executor: str = "local"  # where they run: local, ray, or a cluster's ray://host:port
     is_cached: bool = True  # models that were trained on the same rows before are not trained again
     is_ruled: bool = True  # look for rules beyond the schema's, and check them
     shares: tuple[Wish, ...] = ()  # of values among the rows; none: as the configuration file says
@@ -451,7 +452,22 @@ def _fit(source: Source, made: Plan, progress: Progress, shelf: Shelf, trainer: 
 
 
 def _workers(options: Options, stack: ExitStack) -> Workers | None:
-    """See to it that others work beside, if there are to be any; they end with the stack."""
+    """
+    See to it that others work beside, if there are to be any; they end with the stack.
+
+    Raises:
+        UsageError: there is no such executor.
+        MissingDriverError: Ray is not installed.
+    """
+    if options.executor == "ray" or options.executor.startswith("ray://"):
+        from dbsynth.rayworkers import RayWorkers
+
+        address = options.executor if options.executor != "ray" else ""
+        return stack.enter_context(RayWorkers(address, options.jobs))
+    if options.executor != "local":
+        raise UsageError(
+            f"there is no executor {options.executor!r}", "Use local, ray or ray://HOST:PORT."
+        )
     jobs = options.jobs or cores()
     return stack.enter_context(Processes(jobs)) if jobs > 1 else None
 

@@ -52,7 +52,9 @@ class Handed(Protocol):
 class Workers(Protocol):
     """Who works beside; nothing starts before the first call is submitted."""
 
-    jobs: int  # how many work at once
+    @property
+    def jobs(self) -> int:
+        """How many work at once."""
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Handed:
         """Hand out a call of a function of a module; shared values arrive as what they hold."""
