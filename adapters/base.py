@@ -262,6 +262,25 @@ class Judge(Protocol):
         """
 
 
+class PartWriter(Protocol):
+    """Writes parts of one table from any process that sees the same files; travels there."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows a part has at least, unless it is a table's last."""
+
+    def write(self, number: int, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write the n-th part, from 0; returns its rows."""
+
+
+@runtime_checkable
+class TakesParts(Protocol):
+    """A `Target` whose tables others may write part by part; the parts are the same as its own."""
+
+    def parts(self, table: Table) -> PartWriter:
+        """Give what writes a table's parts; `create` was called before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """What an entry point of the group `dbsynth.adapters` loads: one database's two sides."""

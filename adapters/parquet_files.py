@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -39,25 +40,40 @@ def part_name(number: int) -> str:
     return f"part-{number:05d}.parquet"
 
 
-def write_parts(folder: Path, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
+@dataclass(frozen=True, slots=True)
+class PartFiles:
     """
-    Write rows into new files of a table's folder.
+    The files of one table in the making; whoever sees the folder may write one.
 
     Where files and row groups end follows from the batches alone, so equal batches give equal
-    files.
-
-    Returns:
-        the number of rows.
+    files, whoever writes them.
     """
-    written, number = 0, len(list(folder.glob("*.parquet")))
-    for rows in _gathered(batches, PART_ROWS):
-        with _writer(folder / part_name(number), table) as writer:
-            for group in _gathered(rows, GROUP_ROWS):
+
+    folder: Path
+    table: Table
+    rows: int
+    group_rows: int
+
+    @classmethod
+    def of(cls, folder: Path, table: Table) -> PartFiles:
+        """Prepare a table's files."""
+        return cls(folder, table, PART_ROWS, GROUP_ROWS)
+
+    def write(self, number: int, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write the n-th file, from 0; returns its rows."""
+        written = 0
+        with _writer(self.folder / part_name(number), self.table) as writer:
+            for group in gathered(batches, self.group_rows):
                 whole = _aligned(pa.Table.from_batches(group), writer.schema, written)
                 writer.write_table(whole, row_group_size=max(1, len(whole)))
                 written += len(whole)
-        number += 1
-    return written
+        return written
+
+    def write_all(self, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write files, behind those that are there; returns their rows."""
+        first = len(list(self.folder.glob("*.parquet")))
+        parts = enumerate(gathered(batches, self.rows), first)
+        return sum(self.write(number, part) for number, part in parts)
 
 
 def write_empty(folder: Path, table: Table) -> None:
@@ -103,7 +119,7 @@ def _aligned(rows: pa.Table, schema: pa.Schema, start: int) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema)
 
 
-def _gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
+def gathered(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.RecordBatch]]:
     """Put batches together until there are so many rows."""
     held: list[pa.RecordBatch] = []
     size = 0

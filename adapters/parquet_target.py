@@ -20,13 +20,13 @@ from dbsynth.adapters.duckdb_rules import RULES, SETTINGS, translated
 from dbsynth.adapters.folders import StagedFolder
 from dbsynth.adapters.parquet_files import (
     RECORD,
+    PartFiles,
     create_places,
     create_view,
     folder_name,
     read_record,
     rewrite,
     write_empty,
-    write_parts,
     write_record,
 )
 from dbsynth.errors import TargetError, TargetNotEmptyError
@@ -150,7 +150,11 @@ class ParquetTarget:
     def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
         """Write rows into new files."""
         with self._writing(str(table.name)):
-            return write_parts(self._place(table), table, batches)
+            return self.parts(table).write_all(batches)
+
+    def parts(self, table: Table) -> PartFiles:
+        """Give what writes a table's files."""
+        return PartFiles.of(self._place(table).resolve(), table)
 
     def backfill(
         self, table: Table, columns: Sequence[str], batches: Iterable[pa.RecordBatch]

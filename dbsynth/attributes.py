@@ -15,6 +15,7 @@ from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.bending import Outline, bend, merge
+from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
@@ -31,7 +32,7 @@ from dbsynth.progress import Event, Progress, silent
 from dbsynth.rowkeeper import RowKeeper
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
-from dbsynth.schema import Batch, Column, Table
+from dbsynth.schema import Batch, Column, Stored, Table
 from dbsynth.sketches import OUTLINE
 from dbsynth.state import State
 from dbsynth.structure import Skeleton, draw_part
@@ -49,17 +50,18 @@ def draw_attributes(
     model: TableModel,
     skeleton: Skeleton,
     progress: Progress,
-    workers: Workers | None = None,
-) -> Iterator[Batch]:
+    help_: Help = NO_HELP,
+) -> Iterator[Batch | Stored]:
     """
     Draw a table's rows and finish it in the state; trees wait for their last row.
 
     What a chunk's rows are drawn as depends on nothing but the state, so workers draw chunks ahead;
-    what is seen to in the order of chunks (pseudonyms, rules, unique sets) is done here.
+    what is seen to in the order of chunks (pseudonyms, rules, unique sets) is done here.  Where
+    there is nothing of that kind, they put the rows into the target as well, if that can be.
     """
     assert model.content is not None
     whole = _Attributes(state, planned, table, model, model.content, skeleton, progress)
-    return whole.batches(workers)
+    return whole.batches(help_)
 
 
 @dataclass
@@ -73,15 +75,6 @@ class _Done:
     size: int = 0
 
 
-# Working values, and the rows as well if they are made already.
-_Drawn = tuple[dict[str, Floats | Ints], pa.Table | None]
-
-
-def _draw(whole: _Attributes, start: int, stop: int, number: int) -> _Drawn:
-    """Draw a chunk, in a worker."""
-    return whole.drawn_whole(start, stop, number)
-
-
 @dataclass
 class _Attributes:
     state: State
@@ -92,14 +85,20 @@ class _Attributes:
     skeleton: Skeleton
     progress: Progress
 
-    def batches(self, workers: Workers | None = None) -> Iterator[Batch]:
+    def batches(self, help_: Help) -> Iterator[Batch | Stored]:
         name = self.planned.name
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
         mender, keeper = self._mender(), self._keeper()
+        bounds = chunks(self.skeleton.owners, self.skeleton.size)
+        workers = help_.workers if self._is_worth(bounds, help_.workers) else None
+        if workers is not None and help_.sink_of is not None and self._is_free(mender, keeper):
+            sink = help_.sink_of(name)
+            if sink is not None:
+                yield from self._stored(bounds, workers, sink)
+                return
         borrowing = self._borrowing()
         done = _Done()
-        bounds = chunks(self.skeleton.owners, self.skeleton.size)
         for (start, stop), number, (first, made) in self._drawn(bounds, workers):
             drawn, rows = first, made
             if rows is None:
@@ -119,23 +118,57 @@ class _Attributes:
 
     def _drawn(
         self, bounds: list[tuple[int, int]], workers: Workers | None
-    ) -> Iterator[tuple[tuple[int, int], int, _Drawn]]:
-        """Draw chunks, in order; ahead of whoever takes them where workers are worth it."""
-        columns = len(self.part.layout.columns)
-        if workers is None or not is_worth_it(self.skeleton.size * columns, len(bounds), workers):
+    ) -> Iterator[tuple[tuple[int, int], int, Drawn]]:
+        """Draw chunks, in order; ahead of whoever takes them where there are workers."""
+        if workers is None:
             for number, (start, stop) in enumerate(bounds):
                 yield (start, stop), number, (self.draw(start, stop, number), None)
             return
         with workers.sharing(self._alone()) as shared:
-            calls = ((_draw, shared, start, stop, n) for n, (start, stop) in enumerate(bounds))
+            calls = ((drawn_of, shared, start, stop, n) for n, (start, stop) in enumerate(bounds))
             for number, drawn in enumerate(ahead(workers, calls)):
                 yield bounds[number], number, drawn
+
+    def _is_worth(self, bounds: list[tuple[int, int]], workers: Workers | None) -> bool:
+        cells = self.skeleton.size * len(self.part.layout.columns)
+        return workers is not None and is_worth_it(cells, len(bounds), workers)
+
+    def _is_free(self, mender: Mender, keeper: RowKeeper | None) -> bool:
+        """Whether nothing that is done to a chunk depends on the chunks before it."""
+        totals = self.state.totals.found
+        in_totals = any(self.planned.name in (t.child, t.table) for t in totals)
+        is_bound = keeper is not None or mender.repair is not None or bool(mender.distinct.rules)
+        return not (is_bound or in_totals or self._waits or self.model.pseudonyms)
+
+    def _stored(
+        self, bounds: list[tuple[int, int]], workers: Workers, sink: Sink
+    ) -> Iterator[Stored]:
+        """Let workers write what they draw; only what children need comes back."""
+        done, groups = _Done(), grouped(bounds, sink.rows)
+        with workers.sharing(self._alone()) as shared:
+            calls = ((store, shared, sink, group, n) for n, group in enumerate(groups))
+            for group, parts in zip(groups, ahead(workers, calls), strict=True):
+                for (_, start, stop), (drawn, rows) in zip(group, parts, strict=True):
+                    self._keep(done, rows, drawn, np.ones(stop - start, bool), start)
+                yield Stored(self.planned.name, sum(stop - start for _, start, stop in group))
+                name, size = str(self.planned.name), self.skeleton.size
+                self.progress(Event("generate", name, group[-1][2], size))
+        for _ in self._finished(done, waits=False):
+            raise AssertionError("rows that were stored wait for nothing")
+
+    def needed(self, drawn: Values, rows: pa.Table) -> tuple[Values, pa.Table]:
+        """What of a chunk the rest of the run needs."""
+        columns = self.state.referenced(self.planned.name)
+        kept = rows.select([c for c in rows.column_names if c in columns])
+        if self.state.is_needed(self.planned.name):
+            return drawn, kept
+        return {n: v for n, v in drawn.items() if n in self._kept_values(drawn)}, kept
 
     def draw(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
         """Draw the working values of rows start..stop; changes nothing."""
         return self._chunk(start, stop, number, self._borrowing().part(start, stop))
 
-    def drawn_whole(self, start: int, stop: int, number: int) -> _Drawn:
+    def drawn_whole(self, start: int, stop: int, number: int) -> Drawn:
         """The same, and the rows themselves, if they need not wait for the rows before them."""
         borrowed = self._borrowing().part(start, stop)
         drawn = self._chunk(start, stop, number, borrowed)
@@ -327,9 +360,7 @@ class _Attributes:
                 own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
             done.features.append(Features.join([codes, *own], len(index)))
-        wanted = {k.name for k in self.planned.keys}
-        wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
-        wanted |= {n for n in drawn if n.startswith("#")}
+        wanted = self._kept_values(drawn)
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
         columns = self.state.referenced(self.planned.name)
         if self._waits:
@@ -337,6 +368,12 @@ class _Attributes:
         done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
         done.kept.append(kept)
         done.size += len(index)
+
+    def _kept_values(self, drawn: Values) -> set[str]:
+        """The working values that a finished table keeps."""
+        wanted = {k.name for k in self.planned.keys}
+        wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
+        return wanted | {n for n in drawn if n.startswith("#")}
 
     def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
         """Hang trees, hand out rows that had to wait for them, and finish the table."""

@@ -20,6 +20,7 @@ from dbsynth.aims import Aim
 from dbsynth.arrow import bare_rows
 from dbsynth.attributes import draw_attributes
 from dbsynth.backfill import close_cycles
+from dbsynth.beside import NO_HELP, Help, SinkOf
 from dbsynth.features import Features, Ints
 from dbsynth.matching import places_of, rows_of
 from dbsynth.orphans import with_parents
@@ -27,7 +28,7 @@ from dbsynth.pilot import learn_tilts
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
-from dbsynth.schema import Backfill, Batch, ForeignKey, Table, TableName
+from dbsynth.schema import Backfill, Batch, ForeignKey, Stored, Table, TableName
 from dbsynth.state import State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
@@ -45,7 +46,8 @@ def generate(
     aims: tuple[Aim, ...] = (),
     progress: Progress = silent,
     workers: Workers | None = None,
-) -> Iterator[Batch | Backfill]:
+    sink_of: SinkOf | None = None,
+) -> Iterator[Batch | Backfill | Stored]:
     """
     Draw a whole database.
 
@@ -57,6 +59,7 @@ def generate(
         aims: shares that rows are to reach, other than those of the source.
         progress: told about rows made.
         workers: who draw chunks ahead, where it is worth it; the rows are the same.
+        sink_of: for each table how workers can put rows into the target themselves, if they can.
 
     Yields:
         Arrow batches, all of a table before the next, parents first; then the keys that close
@@ -68,7 +71,7 @@ def generate(
     if aims:
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
     for planned in model.plan.tables.values():
-        yield from _table(state, planned, progress, workers)
+        yield from _table(state, planned, progress, Help(workers, None if aims else sink_of))
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)
         table = state.plan.schema.table(planned.name)
@@ -76,12 +79,12 @@ def generate(
 
 
 def _quietly(state: State, planned: TablePlan) -> Iterator[Batch]:
-    return _table(state, planned, silent)
+    return (item for item in _table(state, planned, silent) if isinstance(item, Batch))
 
 
 def _table(
-    state: State, planned: TablePlan, progress: Progress, workers: Workers | None = None
-) -> Iterator[Batch]:
+    state: State, planned: TablePlan, progress: Progress, help_: Help = NO_HELP
+) -> Iterator[Batch | Stored]:
     table, model = state.plan.schema.table(planned.name), state.model.tables[planned.name]
     if planned.mode == "empty":
         state.known.features[planned.name] = Features.empty(0)
@@ -93,8 +96,8 @@ def _table(
     elif planned.mode == "copy":
         yield from _copied(state, planned, table, model, progress)
     else:
-        skeleton = build_skeleton(state, planned, table, model, workers)
-        yield from draw_attributes(state, planned, table, model, skeleton, progress, workers)
+        skeleton = build_skeleton(state, planned, table, model, help_.workers)
+        yield from draw_attributes(state, planned, table, model, skeleton, progress, help_)
 
 
 def _copied(

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
 from dbsynth.wishes import Wish
 from dbsynth.workers import Processes, cores
-from dbsynth.write import Written, write
+from dbsynth.write import Written, sink_of, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
 if TYPE_CHECKING:
@@ -539,7 +540,7 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     drawn = tally.watch(
         draw(
             model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, progress=clock,
-            workers=job.workers,
+            workers=job.workers, sink_of=partial(sink_of, model.plan, landing, target),
         )
     )  # fmt: skip
     expected = {

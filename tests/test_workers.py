@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbsynth import demo, draw, modelcache, run, training, workers
+from dbsynth import attributes, demo, draw, modelcache, run, training, workers
+from dbsynth.adapters import parquet_files
 from dbsynth.errors import SourceError, WorkerError
 from dbsynth.modelcache import ModelCache, fingerprint
 from dbsynth.modelfile import load, save
@@ -191,6 +193,28 @@ def test_workers_draw_the_same_rows(
     monkeypatch.setattr(Processes, "submit", lambda *a: drawn.append(a) or submit(*a))
     assert alone == generated(model, tmp_path / "copy.duckdb", jobs, monkeypatch)
     assert len(drawn) > 20
+
+
+def test_workers_write_the_same_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clinic: str
+) -> None:
+    monkeypatch.setattr(workers, "WORTH_STARTING", 0)
+    monkeypatch.setattr(workers, "WORTH_WHEN_STARTED", 0)
+    monkeypatch.setattr(parquet_files, "PART_ROWS", 200)
+    monkeypatch.setattr(parquet_files, "GROUP_ROWS", 120)
+    model, sums, stored = tmp_path / "model", [], []
+    save(run.fit(clinic, run.Options(engine="tree", is_ruled=False)), model)
+    store = attributes._Attributes._stored
+    monkeypatch.setattr(
+        attributes._Attributes, "_stored", lambda *a: stored.append(a[0].planned.name) or store(*a)
+    )
+    for jobs in (1, 2):
+        target = tmp_path / f"{jobs}.parquet"
+        generated(model, target, jobs, monkeypatch)
+        files = sorted(target.rglob("*.parquet"))
+        sums.append([hashlib.sha256(f.read_bytes()).hexdigest() for f in files])
+    assert sums[0] == sums[1]
+    assert {"observation"} <= {name.name for name in stored}
 
 
 @pytest.fixture(scope="module")
