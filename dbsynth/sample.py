@@ -30,7 +30,7 @@ SAMPLE_ROWS = 200_000  # rows per table that fit learns from, about
 LARGE_SAMPLE_ROWS = 50_000
 HELD_OUT_SHARE = 0.1
 
-# Rows that were read of tables that are not read whole: the same share is not read twice.
+# Rows that were read, by table and share: the same share is not read twice.
 Shelf = dict[tuple[TableName, float], pa.Table]
 
 
@@ -96,8 +96,7 @@ def read_sample(
         found = shelf.get((name, share))
         if found is None:
             found = _read_table(plan, source, table, planned, share, rows)
-        if share < 1.0:
-            shelf[name, share] = found
+        shelf[name, share] = found
         rows[name] = found
         progress(Event("read", str(name), number, len(names), f"{len(rows[name]):,} rows"))
     parents = {}

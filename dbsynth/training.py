@@ -41,12 +41,15 @@ class Trainer:
         self._waiting: list[_Pending] = []
         self._is_worth_it, self._share = False, 1.0
         self._progress: Progress = silent
+        self._left: dict[str, int] = {}  # cells of tables that are not learned yet, by task
+        self._cells = 0
 
     def expect(self, plan: Plan, rows: Mapping[TableName, pa.Table], progress: Progress) -> None:
         """Learn how much there is to do, and whom to tell."""
-        sizes = [found.num_rows * found.num_columns for found in rows.values()]
-        several = sum(size > 0 for size in sizes) > 1
-        self._is_worth_it = several and sum(sizes) >= WORTH_CELLS
+        made = [n for n, t in plan.tables.items() if t.mode == "generate" and n in rows]
+        self._left = {f"{n}/content": rows[n].num_rows * rows[n].num_columns for n in made}
+        self._cells = sum(self._left.values())
+        self._is_worth_it = len(made) > 1 and self._cells >= WORTH_CELLS
         self._progress = progress
         learned = [n for n, t in plan.tables.items() if (t.engine or plan.engine) == "argn"]
         tables = sum(min(1.0, len(rows[n]) / FULL_ROWS) for n in learned if n in rows)
@@ -63,16 +66,16 @@ class Trainer:
         name = self._name(engine, task)
         known = self._cache.get(engine, name) if self._cache and name else None
         if known is not None:
-            table, _, part = task.name.rpartition("/")
-            self._progress(Event("fit", table, 1, 1, f"{part}, as before"))
+            self._tell(task.name, 1, 1, ", as before")
             return RowsModel(layout, engine, known)
         if self._workers is None or not self._is_worth_it or engine in _CHEAP:
-            model = find_engine(engine).fit(task, self._report(task))
+            model = find_engine(engine).fit(
+                task, lambda done, total: self._tell(task.name, done, total)
+            )
             return RowsModel(layout, engine, self._kept(name, model))
         while sum(p.is_waiting for p in self._waiting) > self._workers.jobs:
             self._collect(next(p for p in self._waiting if p.is_waiting))
-        pending = _Pending(engine, name, task.name, len(task.entities))
-        pending.handed = self._workers.submit(_fitted, engine, task)
+        pending = _Pending(engine, name, task.name, self._workers.submit(_fitted, engine, task))
         self._waiting.append(pending)
         return RowsModel(layout, engine, pending)
 
@@ -92,11 +95,10 @@ class Trainer:
 
     def _collect(self, pending: _Pending) -> RowModel:
         if pending.handed is not None:
-            data, tensors = pending.handed.result()
+            (data, tensors), visits = pending.handed.result()
             model = find_engine(pending.engine).load(data, tensors)
             pending.handed, pending.model = None, self._kept(pending.name, model)
-            table, _, part = pending.task.rpartition("/")
-            self._progress(Event("fit", table, pending.rows, pending.rows, part))
+            self._tell(pending.task, visits, visits)
         assert pending.model is not None
         return pending.model
 
@@ -109,9 +111,13 @@ class Trainer:
             self._cache.put(name, model)
         return model
 
-    def _report(self, task: FitTask) -> Any:
-        table, _, part = task.name.rpartition("/")
-        return lambda done, total: self._progress(Event("fit", table, done, total, part))
+    def _tell(self, task: str, done: int, total: int, note: str = "") -> None:
+        """Tell how far a task is and, when a table's rows are learned, how far all of them are."""
+        table, _, part = task.rpartition("/")
+        self._progress(Event("fit", table, done, total, part + note))
+        if done >= total and self._left.pop(task, 0):
+            left = sum(self._left.values())
+            self._progress(Event("train", "", self._cells - left, self._cells))
 
 
 @dataclass(slots=True)
@@ -121,8 +127,7 @@ class _Pending:
     engine: str
     name: str
     task: str
-    rows: int
-    handed: Handed | None = None
+    handed: Handed | None
     model: RowModel | None = None
 
     @property
@@ -138,10 +143,8 @@ class _Pending:
         raise AssertionError(f"{self.task} is not trained yet")
 
 
-def _fitted(engine: str, task: FitTask) -> Any:
-    """Train, in a worker; returns what `saved` does."""
-    return find_engine(engine).fit(task, _untold).saved()
-
-
-def _untold(done: int, total: int) -> None:
-    """Tell nobody: what a worker does is told when it is done."""
+def _fitted(engine: str, task: FitTask) -> tuple[Any, int]:
+    """Train, in a worker; returns what `saved` does, and the row visits that it took."""
+    visits = [1]
+    model = find_engine(engine).fit(task, lambda done, total: visits.append(total))  # noqa: ARG005
+    return model.saved(), visits[-1]

@@ -115,7 +115,7 @@ def main(url: str, save: str = "") -> None:
     costs: dict[str, float] = defaultdict(float)
     seconds, start = time.perf_counter(), client_cpu()
     with ServerCpu(url) as server, booked(costs):
-        model = run.fit(url)
+        model = run.fit(url, run.Options(is_cached=False))
         fit_server = server.total
     told(f"fit: client {client_cpu() - start:.2f}, server {fit_server:.2f} CPU seconds, "
           f"{time.perf_counter() - seconds:.1f} s")  # fmt: skip
