@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
 
 
-COUNTED_ROWS = 50_000  # of large tables, about
+COUNTED_ROWS = 20_000  # of large tables, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,14 @@ class Asker:
         columns = [f"c.{queries.identifier(dialect, c)}" for c in key.columns]
         where = {"child": child, "complete": complete_sql(dialect, key)}
         parts = {
-            "orphans": orphans_sql(self._asked, key, self._schema, child, self._rows(key.parent)),
+            "orphans": orphans_sql(
+                self._asked,
+                key,
+                self._schema,
+                child,
+                self._rows(key.parent),
+                is_sample=self._share(key.child) < 1.0,
+            ),
             "rows": queries.render(queries.get("verify", "complete_keys"), where),
         }
         if key.when is not None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from dbsynth.workers import Handed, Workers
 
 WORTH_CELLS = 1_500_000  # of the sample: with fewer, starting workers takes longer than training
-FULL_TABLES = 16  # that are trained in full; more share what so many may cost, so none is skipped
+FULL_TABLES = 12  # that are trained in full; more share what so many may cost, so none is skipped
 FULL_ROWS = 15_000  # of a table, from which on it costs as much as any
 _CHEAP = ("marginal",)  # engines that only count
 
