@@ -17,6 +17,7 @@ from dbsynth.config import QUALITIES, Config, Quality, load, near
 from dbsynth.console import Watcher, put, put_json, report_error, say
 from dbsynth.errors import UsageError, VerifyFailedError
 from dbsynth.wishes import read_options
+from dbsynth.workers import let_go
 
 # The stages, and whatever they import, load inside the commands: `--help` must be quick.
 if TYPE_CHECKING:
@@ -587,6 +588,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
         # If ^C came while a library was in `exec`, Python would end by killing itself with SIGINT
         # whatever sys.exit says; all contexts are left already, so nothing is skipped.
+        let_go()
         os._exit(code)
     sys.exit(code)
 

@@ -161,6 +161,12 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def let_go() -> None:
+    """Free what processes share; for a process that is about to leave without unwinding."""
+    if "multiprocessing.util" in sys.modules:
+        sys.modules["multiprocessing.util"]._run_finalizers(0)
+
+
 def is_worth_it(cells: int, calls: int, workers: Workers) -> bool:
     """Whether drawing so many cells in so many calls is worth starting, and telling, workers."""
     return calls > 1 and cells >= (WORTH_WHEN_STARTED if workers.is_started else WORTH_STARTING)

@@ -30,6 +30,7 @@ class ServerCpu:
 
     def __init__(self, url: str) -> None:
         self._url, self._seconds = url, dict[int, float]()
+        self.own = 0.0  # CPU seconds of watching
         self._is_over = threading.Event()
 
     def __enter__(self) -> Self:
@@ -54,6 +55,7 @@ class ServerCpu:
             while not self._is_over.wait(_EVERY):
                 for (pid,) in watcher.execute(ask, (name,)).fetchall():
                     self._seconds[pid] = max(cpu_of(pid), self._seconds.get(pid, 0.0))
+                self.own = time.thread_time()
 
 
 def cpu_of(pid: int) -> float:
@@ -117,7 +119,7 @@ def main(url: str, save: str = "") -> None:
     with ServerCpu(url) as server, booked(costs):
         model = run.fit(url, run.Options(is_cached=False))
         fit_server = server.total
-    told(f"fit: client {client_cpu() - start:.2f}, server {fit_server:.2f} CPU seconds, "
+    told(f"fit: client {client_cpu() - start - server.own:.2f}, server {fit_server:.2f} CPU seconds, "
           f"{time.perf_counter() - seconds:.1f} s")  # fmt: skip
     for what, spent in sorted(costs.items(), key=lambda c: -c[1])[:25]:
         told(f"    {spent:8.3f}  {what}")
