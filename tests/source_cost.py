@@ -3,8 +3,8 @@ What reading costs the server of a source: CPU seconds of its backends, against 
 
     python -m tests.source_cost postgresql://…/name [model file]    on the server's own machine
 
-Runs `dbsynth fit`, then a check for leaks against rows that were made, each call on its own line;
-then `pg_dump -Fc -Z0` of the same database.
+Runs `dbsynth fit` without a cache, each call on its own line, then `pg_dump -Fc -Z0` of the same
+database.  CPU seconds of this process and its workers are told, too.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def main(url: str, save: str = "") -> None:
     with ServerCpu(url) as server, booked(costs):
         model = run.fit(url, run.Options(is_cached=False))
         fit_server = server.total
-    told(f"fit: client {client_cpu() - start - server.own:.2f}, server {fit_server:.2f} CPU seconds, "
+    client = client_cpu() - start - server.own
+    told(f"fit: client {client:.2f}, server {fit_server:.2f} CPU seconds, "
           f"{time.perf_counter() - seconds:.1f} s")  # fmt: skip
     for what, spent in sorted(costs.items(), key=lambda c: -c[1])[:25]:
         told(f"    {spent:8.3f}  {what}")
