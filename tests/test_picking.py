@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -17,6 +19,7 @@ from dbsynth.picking import is_indexed, pick, read_by_keys
 from dbsynth.schema import Schema
 from dbsynth.urls import resolve
 from tests.conftest import NewDatabase
+from tests.filler import build
 from tests.roles import execute
 
 ROWS = """
@@ -181,3 +184,30 @@ def test_values_that_were_learned_from_are_found_where_they_leak(
     execute(leaky, ROWS, "ANALYZE")
     found = run.verify(leaky, url)
     assert {"email"} <= {c for f in found.errors for c in f.columns}
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "duckdb", "mysql"])
+def test_every_database_gives_a_share_of_its_rows(
+    dialect: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    if dialect == "mysql":
+        url = build("diamond", request.getfixturevalue("new_mysql_url")())
+    elif dialect == "duckdb":
+        url = str(tmp_path / "source.duckdb")
+        with duckdb.connect(url) as connection:
+            for name in ("observation", "patient"):
+                connection.execute(
+                    f"CREATE TABLE {name} AS SELECT range::INT AS id FROM range(500)"
+                )
+                connection.execute(f"ALTER TABLE {name} ADD PRIMARY KEY (id)")
+    else:
+        url = build("diamond", tmp_path / "source.sqlite")
+    with opened(url) as (source, schema):
+        for name, key in (("observation", ("id",)), ("patient", ("id",))):
+            table = by_name(schema, name)
+            rows = source.count(table.name)
+            found = pick(source, table, list(key), share=0.4, rows=rows, seed=1)
+            assert 0.2 * rows < len(set(found.column(0).to_pylist())) == len(found) < 0.6 * rows
+            texts = replace(table, primary_key=())
+            some = pick(source, texts, list(key), share=0.4, rows=rows, seed=1)
+            assert 0.2 * rows < len(some) < 0.6 * rows
