@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -68,12 +69,16 @@ def test_ray_trains_and_draws_what_one_process_does(
         place = tmp_path / executor
         place.mkdir()
         options = run.Options(
-            seed=2, engine="tree", quality="fast", executor=executor, jobs=jobs, is_cached=False
-        )
+            seed=2, engine="tree", quality="fast", executor=executor, jobs=jobs, is_cached=False,
+            is_ruled=False,
+        )  # fmt: skip
         save(run.fit(source, options), place / "model")
         models.append((place / "model").read_bytes())
         run.generate(load(place / "model"), str(place / "copy.duckdb"), options)
-        sums.append(table_sums(str(place / "copy.duckdb")))
+        run.generate(load(place / "model"), str(place / "copy.parquet"), options)
+        files = sorted((place / "copy.parquet").rglob("*.parquet"))
+        digests = [hashlib.sha256(f.read_bytes()).hexdigest() for f in files]
+        sums.append((table_sums(str(place / "copy.duckdb")), digests))
     assert models[0] == models[1]
     assert sums[0] == sums[1]
 
