@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
+from dbsynth.cousins import cousins
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Ints
 from dbsynth.keys import rake
@@ -71,6 +72,8 @@ class State:
                 before[name] |= {c for c in added if c != name}
         for one in memberships(self.plan, self.plan.rules):
             before[one.table].add(one.other)
+        for name, planned in plans.items():
+            before[name] |= set(cousins(self.plan, planned))
         made: list[TablePlan] = []
         left = list(plans)
         while left:
@@ -126,6 +129,27 @@ class State:
         wanted = self.wanted(planned)
         found = self.model.tables[planned.name].ownerless
         return round(found * wanted / max(1, planned.source_rows))
+
+    def above(self, planned: TablePlan) -> State:
+        """What drawing a table's rows needs of the run: the rows of all tables that it hangs on."""
+        names, left = {planned.name}, [planned.name]
+        while left:
+            parents = {k.parent for k in self.plan.tables[left.pop()].keys} - names
+            names |= parents
+            left += parents
+        beside = names | set(cousins(self.plan, planned))
+        known = {
+            f.name: {n: v for n, v in getattr(self.known, f.name).items() if n in beside}
+            for f in fields(self.known)
+            if f.name != "told"
+        }
+        alone = Model(self.plan, {})
+        keys = {n: v for n, v in self.keys.items() if n in names}
+        tilts = {place: tilt for place, tilt in self.tilts.items() if place[0] == planned.name}
+        return replace(
+            self, model=alone, known=Known(**known), keys=keys, tilts=tilts, sizes={}, fanouts={},
+            presence={}, totals=Totals(),
+        )  # fmt: skip
 
     def is_needed(self, name: TableName) -> bool:
         """Whether a later table is conditioned on this one."""
