@@ -155,8 +155,10 @@ class _Attributes:
             number, borrowed.given(),
         )  # fmt: skip
         drawn |= self._told_by_owners(drawn, owners)
-        whole = [given, self._siblings_seen(drawn, siblings), codes]
-        drawn |= self._outlined(drawn, Features.join(whole, stop - start), number)
+        if self.model.outline is not None:
+            whole = [given, self._siblings_seen(drawn, siblings), codes]
+            seen = Features.join(whole, stop - start)
+            drawn |= self._outlined(self.model.outline, drawn, seen, number)
         return drawn | self._late(start, stop)
 
     def _told_by_owners(self, drawn: Values, owners: Ints | None) -> dict[str, Floats | Ints]:
@@ -184,11 +186,8 @@ class _Attributes:
             return Features.empty(len(siblings.index))
         return sibling_state(self.part.layout, drawn, siblings)
 
-    def _outlined(self, drawn: Values, given: Features, number: int) -> Values:
+    def _outlined(self, part: RowsModel, drawn: Values, given: Features, number: int) -> Values:
         """Draw how the children of each row spread, given all that is known of the row."""
-        part = self.model.outline
-        if part is None:
-            return {}
         own = self.part.layout.features(drawn, len(given))
         return draw_part(
             self.state, self.planned, self.table, "outline", part,

@@ -13,17 +13,19 @@ from dbsynth.conditions import LONG, Siblings, knot, plain
 from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
-from dbsynth.keys import stratified
+from dbsynth.keys import Strata
 from dbsynth.model.base import Session
 from dbsynth.rows import (
     Slot,
     blank,
+    has_time_slot,
     order_column,
     pace,
     place_day,
     place_number,
     place_time,
     position,
+    token_count,
     within,
 )
 from dbsynth.running import Summary
@@ -32,7 +34,7 @@ from dbsynth.values import DAY
 
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
 BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
-MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 65_536, 256, 8_192
+MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 131_072, 256, 32_768
 
 
 def chunks(owners: Ints | None, rows: int) -> list[tuple[int, int]]:
@@ -84,26 +86,16 @@ class Drawing:
         self.groups = np.cumsum(self.siblings.index == 0) - 1
         self.tally = Summary.of(layout).start(int(self.groups[-1]) + 1 if rows else 0)
         self.slots = layout.slots
-        self.offsets = self._offsets()
-        for step in self._batches():
-            self._draw_rows(step, int(self.siblings.index[step].min()))
+        for step in self._batches():  # rows of one are in the order of their siblings
+            start, last = self.siblings.index[step[0]], self.siblings.index[step[-1]]
+            self._draw_rows(step, int(start))
             if self.has_siblings:
-                self.tally.add(self.groups[step], self.features.take(step))
+                seen = self.features.take(step)
+                self.tally.add(self.groups[step], seen, is_once=bool(start == last))
         return self.values
 
     def _batches(self) -> Iterator[Ints]:
         return _steps(self.siblings)
-
-    def _offsets(self) -> list[tuple[int, int]]:
-        """Where each slot's codes and floats start in a row's features."""
-        nothing = {n: v[:0] for n, v in self.values.items()}
-        found, codes, floats = [], 0, 0
-        for slot in self.slots:
-            found.append((codes, floats))
-            shape = self.part.layout.slot_features(slot, nothing)
-            codes += len(shape.cards)
-            floats += shape.floats.shape[1]
-        return found
 
     def _draw_rows(self, rows: Ints, start: int) -> None:
         """Draw some rows of the step that begins at sibling `start`; may be called again."""
@@ -113,21 +105,26 @@ class Drawing:
         before = np.where(index > 0, first + start - 1, -1)
         session = self.part.model.begin(self._condition(rows, before, start))
         phase = "first" if index.max() == 0 else "later"
+        self.strata = Strata(self.rng, len(rows))
+        parts: list[Features] = []
         head = 0
         for number, slot in enumerate(self.slots):
+            seen = None
             for candidate in slot.heads:
                 if candidate.phase in ("any", phase):
-                    self._draw_head(session, head, slot, candidate, rows)
+                    seen = self._draw_head(session, head, slot, candidate, rows)
                 head += 1
-            self._show(session, number, slot, rows)
+            parts.append(self._seen(slot, rows) if seen is None else seen)
+            session.see(number, parts[-1])
+        whole = Features.join(parts, len(rows))
+        self.features.codes[rows], self.features.floats[rows] = whole.codes, whole.floats
 
     def _condition(self, rows: Ints, before: Ints, start: int) -> Features:
         parts = [self.condition.take(rows)]
         if self.has_siblings:
             index = self.siblings.index[rows]
-            seen = np.full(len(rows), start)  # all before the block
             parts.append(self.features.take(before))
-            parts.append(plain(self.tally.state(self.groups[rows], seen)))
+            parts.append(plain(self.tally.state(self.groups[rows], start)))
             parts.append(position(index, self.siblings.count[rows]))
             parts.append(self._pace(rows, before, index))
         return Features.join(parts, len(rows))
@@ -162,28 +159,65 @@ class Drawing:
         known = self.anchors.get(column.anchor)
         return np.full(len(rows), np.nan) if known is None else known[rows]
 
-    def _draw_head(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> None:
+    def _draw_head(
+        self, session: Session, number: int, slot: Slot, head: Head, rows: Ints
+    ) -> Features | None:
+        """Draw one head of (n,) rows; returns what networks see of its slot, if that is at hand."""
         column = self.part.layout.columns[slot.column]
         tokens = self._tokens(session, number, slot, head, len(rows))
         inside = self.rng.random(len(rows))
+        turns = self._turns(head, rows)
+        if len(turns) == 1:
+            seen = self._put(column, slot, head, rows, tokens, inside)
+        else:
+            for some in turns:
+                self._put(column, slot, head, rows[some], tokens[some], inside[some])
+            seen = None
+        if column.name not in self.copies:
+            return seen
+        self._copy(column.name, rows)
+        return None
+
+    def _put(
+        self, column: ModelledColumn, slot: Slot, head: Head, rows: Ints, tokens: Ints,
+        inside: Floats,
+    ) -> Features | None:  # fmt: skip
+        """Turn (n,) tokens into working values of rows."""
         data = self.values[column.name]
-        for some in self._turns(head, rows):
-            here = rows[some]
-            # Siblings lie together, so the one before stands in the row before.
-            earlier = data[np.maximum(here - 1, 0)].astype(np.float64)
-            if isinstance(column, NumberColumn):
-                data[here] = place_number(column, head, tokens[some], inside[some], earlier)
-            elif not isinstance(column, DatetimeColumn):
-                data[here] = tokens[some]
-            elif slot.part == "time":
-                days = data[here].astype(np.float64)
-                data[here] = place_time(column, days, tokens[some], inside[some])
-            else:
-                start = earlier if head.phase == "later" else self._anchor(column, here)
-                placed = place_day(column, head, tokens[some], inside[some], start)
-                data[here] = self._in_time(column, placed, start, here)
-        if column.name in self.copies:
-            self._copy(column.name, rows)
+        if isinstance(column, NumberColumn) and head.phase != "later":
+            data[rows], ranks = column.codec.laid_out.place(tokens, inside)
+            return _codes(tokens, column.codec.tokens, ranks)
+        if not isinstance(column, NumberColumn | DatetimeColumn):
+            data[rows] = tokens
+            return _codes(tokens, token_count(column))
+        if slot.part == "time":
+            assert isinstance(column, DatetimeColumn)
+            return self._put_time(column, rows, tokens, inside)
+        # Siblings lie together, so the one before stands in the row before.
+        earlier = data[np.maximum(rows - 1, 0)].astype(np.float64)
+        if isinstance(column, NumberColumn):
+            data[rows] = place_number(column, head, tokens, inside, earlier)
+            return None
+        start = earlier if head.phase == "later" else self._anchor(column, rows)
+        placed = place_day(column, head, tokens, inside, start)
+        data[rows] = placed = self._in_time(column, placed, start, rows)
+        is_whole = column.time is None or has_time_slot(column)
+        return column.day_features(placed) if is_whole else None
+
+    def _put_time(
+        self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats
+    ) -> Features:
+        """Add times of day to days."""
+        assert column.time is not None
+        data = self.values[column.name]
+        days = data[rows].astype(np.float64)
+        times, ranks = column.time.laid_out.place(tokens, inside)
+        data[rows] = moments = place_time(days, np.where(tokens == NULL, 0.0, times))
+        known = np.isfinite(moments)
+        shown = np.where(known, np.where(known, moments, 0.0) % DAY, np.nan)
+        return column.clock_features(
+            shown, np.where(known, tokens, NULL), np.where(known, ranks, 0.0)
+        )
 
     def _copy(self, name: str, rows: Ints) -> None:
         """Put what stands above some rows in the place of what was drawn."""
@@ -203,7 +237,7 @@ class Drawing:
     def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: int) -> Ints:
         """Draw the (rows,) tokens of one head."""
         banned = self._banned(self.part.layout.columns[slot.column], slot)
-        return session.draw(number, stratified(self.rng, rows), banned)
+        return session.draw(number, self.strata.draw(), banned)
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""
@@ -234,15 +268,19 @@ class Drawing:
             return (*nulls, column.codec.rare)
         return nulls
 
-    def _show(self, session: Session, number: int, slot: Slot, rows: Ints) -> None:
-        """Tell the session what a slot became, and keep it for the siblings."""
-        column = self.part.layout.columns[slot.column]
-        drawn = {column.name: self.values[column.name][rows]}
-        seen = self.part.layout.slot_features(slot, drawn)
-        session.see(number, seen)
-        codes, floats = self.offsets[number]
-        self.features.codes[rows, codes : codes + len(seen.cards)] = seen.codes
-        self.features.floats[rows, floats : floats + seen.floats.shape[1]] = seen.floats
+    def _seen(self, slot: Slot, rows: Ints) -> Features:
+        """What networks see of a slot of (n,) rows."""
+        name = self.part.layout.columns[slot.column].name
+        return self.part.layout.slot_features(slot, {name: self.values[name][rows]})
+
+
+def _codes(tokens: Ints, cards: int, ranks: Floats | None = None) -> Features:
+    """What networks see of (n,) tokens, and of where values stand."""
+    codes = tokens.astype(np.int32)[:, None]
+    empty = np.zeros((len(tokens), 0), np.float32)
+    return Features(
+        codes, empty if ranks is None else ranks.astype(np.float32)[:, None], (cards,)
+    )
 
 
 def _steps(siblings: Siblings) -> Iterator[Ints]:

@@ -273,11 +273,9 @@ def _advance(start: Floats, by: Floats, unit: str) -> Floats:
     return (np.floor(start / DAY) + np.round(by)) * DAY if unit == "day" else start + by
 
 
-def place_time(column: DatetimeColumn, days: Floats, tokens: Ints, uniforms: Floats) -> Floats:
-    """Add a drawn time of day to (n,) midnights."""
-    assert column.time is not None
-    drawn = np.nan_to_num(column.time.decode(tokens, uniforms))
-    shown: Floats = np.where(tokens == NULL, 0.0, drawn).clip(0.0, DAY - 1e-6)
+def place_time(days: Floats, times: Floats) -> Floats:
+    """Add (n,) drawn times of day to (n,) midnights; a time that is unknown is midnight."""
+    shown: Floats = np.nan_to_num(times).clip(0.0, DAY - 1e-6)
     return np.floor(days / DAY) * DAY + shown
 
 

@@ -315,7 +315,7 @@ class Trial(Drawing):
         self.values = {name: data[before].repeat(2) for name, data in whole.values.items()}
         shape = self.part.layout.shape
         self.features = Features.empty(2 * len(rows), shape.cards, shape.floats.shape[1])
-        self.slots, self.offsets = whole.slots, whole.offsets
+        self.slots = whole.slots
         self.mass = np.ones(len(rows))  # how likely what is allowed was
         self.drawn = 2 * np.arange(len(rows)) + 1
         self.above = whole.condition.take(rows) if whole.tilt.scores else Features.empty(len(rows))

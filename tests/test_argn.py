@@ -73,10 +73,10 @@ def test_steps_are_those_of_torchs_own_optimizer() -> None:
     theirs = torch.optim.AdamW(other.parameters(), weight_decay=DECAY, fused=True)
     for number in range(5):
         rate = 0.01 / (1 + number)
-        ours.step(own.hidden(codes, floats).square().mean(), rate)
+        ours.step(own.from_condition(own.condition(codes, floats)).square().mean(), rate)
         theirs.param_groups[0]["lr"] = rate
         theirs.zero_grad()
-        other.hidden(codes, floats).square().mean().backward()
+        other.from_condition(other.condition(codes, floats)).square().mean().backward()
         torch.nn.utils.clip_grad_norm_(other.parameters(), MOST_NORM)
         theirs.step()
     assert all(map(torch.equal, own.parameters(), other.parameters()))
@@ -88,7 +88,7 @@ import sys, torch
 from dbsynth.model.argn import _AdamW
 from dbsynth.model.net import NetShape, RowNet
 net = RowNet(NetShape((2,), 1, ((2,),), (0,), ((0, 2),)))
-_AdamW(net).step(net.hidden(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1)).sum(), 0.01)
+_AdamW(net).step(net.from_condition(net.condition(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1))).sum(), 0.01)
 print("torch._dynamo.symbolic_convert" in sys.modules)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

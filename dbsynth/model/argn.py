@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch.optim.adamw import adamw
 from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Quality, Tensors
 from dbsynth.model.net import NetShape, RowNet
+from dbsynth.model.ready import ReadyNet
 
 Report = Callable[[int, int], None]
 
@@ -49,54 +51,49 @@ BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropo
 EVALUATED_ROWS = 20_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ArgnModel:
     """A trained network."""
 
     net: RowNet
 
+    @cached_property
+    def ready(self) -> ReadyNet:
+        """Its weights, arranged for drawing."""
+        return ReadyNet(self.net)
+
     def begin(self, condition: Features) -> ArgnSession:
         """Start drawing as many rows as the condition has."""
-        return ArgnSession(self.net, condition)
+        return ArgnSession(self.ready, condition)
 
     def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Shape as JSON, weights as arrays."""
         arrays = {k: v.numpy() for k, v in self.net.state_dict().items()}
         return dataclasses.asdict(self.net.shape), arrays
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Only the network travels to other processes."""
+        return {"net": self.net}
+
 
 class ArgnSession:
     """Drawing n rows from a network, slot after slot."""
 
-    def __init__(self, net: RowNet, condition: Features) -> None:
-        """Work out what the condition alone says."""
-        self.net = net
-        with torch.inference_mode():
-            self.hidden = net.hidden(*_tensors(condition))
+    def __init__(self, net: ReadyNet, condition: Features) -> None:
+        """Begin with what the condition alone says."""
+        self.net, self.rows, self.seen = net, len(condition), net.begin(condition)
 
     def draw(self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int] = ()) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""
-        with torch.inference_mode():
-            logits = self.net.logits(self.hidden, head)
-            if banned:
-                logits[:, list(banned)] = -torch.inf
-            shares = torch.softmax(logits.double(), dim=1).cumsum(dim=1)  # (n, tokens)
-            wanted = torch.from_numpy(uniforms).unsqueeze(1) * shares[:, -1:]
-            tokens = torch.searchsorted(shares, wanted, right=True).squeeze(1)
-            return tokens.clamp(max=shares.shape[1] - 1).numpy().astype(np.int64)
+        return self.net.draw(self.seen, head, uniforms, banned)
 
     def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
         """How likely each token of a head is: (n, tokens), 0 for banned ones."""
-        with torch.inference_mode():
-            logits = self.net.logits(self.hidden, head)
-            if banned:
-                logits[:, list(banned)] = -torch.inf
-            return torch.softmax(logits.double(), dim=1).numpy()
+        return self.net.shares(self.seen, self.rows, head, banned)
 
     def see(self, slot: int, features: Features) -> None:
         """Let later heads know what a slot became."""
-        with torch.inference_mode():
-            self.net.add_slot(self.hidden, slot, *_tensors(features))
+        self.net.see(self.seen, slot, features)
 
 
 def fit(task: FitTask, report: Report) -> ArgnModel:

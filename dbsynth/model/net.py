@@ -90,25 +90,6 @@ class RowNet(nn.Module):
         self.register_buffer("mask", _mask(shape, widths), persistent=False)
         self.starts = [sum(widths[:i]) for i in range(len(widths) + 1)]
 
-    def hidden(self, codes: Tensor, floats: Tensor) -> Tensor:
-        """(B, condition) -> (B, heads * units) before any slot is known."""
-        return self.from_condition(self.condition(codes, floats))  # type: ignore[no-any-return]
-
-    def add_slot(self, hidden: Tensor, slot: int, codes: Tensor, floats: Tensor) -> None:
-        """Let the heads behind a slot see it; changes `hidden` in place."""
-        first = next((h for h, (s, _) in enumerate(self.shape.heads) if s > slot), None)
-        if first is None:
-            return
-        begin = first * self.shape.units
-        seen = self.slots[slot](codes, floats)  # (B, width)
-        weight = self.from_slots.weight[begin:, self.starts[slot] : self.starts[slot + 1]]
-        hidden[:, begin:].addmm_(seen, weight.T)
-
-    def logits(self, hidden: Tensor, head: int) -> Tensor:
-        """(B, heads * units) -> (B, tokens) of one head."""
-        units = self.shape.units
-        return self._head(hidden[:, head * units : (head + 1) * units], head)
-
     def _head(self, own: Tensor, head: int) -> Tensor:
         own = functional.relu(own)
         own = own + functional.relu(self.second[head](own))
