@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth.model.argn import BUDGETS, DECAY, FEWEST_VISITS, MOST_NORM, _AdamW, _visits
-from dbsynth.model.net import NetShape, RowNet, _dropped, _Embed
+from dbsynth.model.net import NetShape, RowNet, Embed, _dropped
 
 
 def a_net(floats: int, heads: int = 3, units: int = 48) -> RowNet:
@@ -50,7 +50,7 @@ def test_dropout_leaves_out_the_share_and_keeps_the_mean(share: float, seed: int
 
 
 def test_codes_that_share_a_table_have_rows_of_their_own() -> None:
-    embed = _Embed((4, 30, 4), 2)
+    embed = Embed((4, 30, 4), 2)
     codes = torch.tensor([[1, 5, 1], [1, 5, 2]], dtype=torch.int32)
     with torch.inference_mode():
         seen = embed(codes, torch.tensor([[0.5, 0.25], [0.5, 0.25]]))

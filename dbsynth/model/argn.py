@@ -7,7 +7,6 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,8 @@ from torch.optim.adamw import adamw
 from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Quality, Tensors
 from dbsynth.model.net import NetShape, RowNet
-from dbsynth.model.ready import ReadyNet
+from dbsynth.model.ready import ReadyNet, slim
+from dbsynth.model.ready import load as load_ready
 
 Report = Callable[[int, int], None]
 
@@ -49,31 +49,22 @@ LEAST_DROPOUT, MOST_DROPOUT, DECAY = 0.1, 0.35, 0.3
 MOST_NORM = 5.0  # of a gradient
 BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropout grows
 EVALUATED_ROWS = 20_000
+CALIBRATING_ROWS = 8_192  # that tell which units are silent
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ArgnModel:
     """A trained network."""
 
-    net: RowNet
-
-    @cached_property
-    def ready(self) -> ReadyNet:
-        """Its weights, arranged for drawing."""
-        return ReadyNet(self.net)
+    net: ReadyNet
 
     def begin(self, condition: Features) -> ArgnSession:
         """Start drawing as many rows as the condition has."""
-        return ArgnSession(self.ready, condition)
+        return ArgnSession(self.net, condition)
 
     def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Shape as JSON, weights as arrays."""
-        arrays = {k: v.numpy() for k, v in self.net.state_dict().items()}
-        return dataclasses.asdict(self.net.shape), arrays
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Only the network travels to other processes."""
-        return {"net": self.net}
+        return dataclasses.asdict(self.net.net.shape), self.net.saved()
 
 
 class ArgnSession:
@@ -81,19 +72,19 @@ class ArgnSession:
 
     def __init__(self, net: ReadyNet, condition: Features) -> None:
         """Begin with what the condition alone says."""
-        self.net, self.rows, self.seen = net, len(condition), net.begin(condition)
+        self.net, self.drawn = net, net.begin(condition)
 
     def draw(self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int] = ()) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""
-        return self.net.draw(self.seen, head, uniforms, banned)
+        return self.net.draw(self.drawn, head, uniforms, banned)
 
     def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
         """How likely each token of a head is: (n, tokens), 0 for banned ones."""
-        return self.net.shares(self.seen, self.rows, head, banned)
+        return self.net.shares(self.drawn, head, banned)
 
     def see(self, slot: int, features: Features) -> None:
         """Let later heads know what a slot became."""
-        self.net.see(self.seen, slot, features)
+        self.net.see(self.drawn, slot, features)
 
 
 def fit(task: FitTask, report: Report) -> ArgnModel:
@@ -119,8 +110,12 @@ def fit(task: FitTask, report: Report) -> ArgnModel:
         )
         _start_at_marginals(net, task)
         _train(net, task, budget, report)
+        rows = torch.randperm(len(task.condition))[:CALIBRATING_ROWS]
     net.eval()
-    return ArgnModel(net)
+    parts = [_tensors(part) for part in (task.condition, *task.slots)]
+    above, *slots = [(codes[rows], floats[rows]) for codes, floats in parts]
+    used = torch.from_numpy(np.stack(list(task.targets), axis=1) >= 0)[rows]
+    return ArgnModel(ReadyNet(net, slim(net, above, slots, used)))
 
 
 @contextmanager
@@ -142,10 +137,7 @@ def load(data: Mapping[str, Any], tensors: Tensors) -> ArgnModel:
     """
     torch.set_num_threads(1)
     shape = NetShape(**{k: _tuple(v) for k, v in data.items()})
-    net = RowNet(shape)
-    net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
-    net.eval()
-    return ArgnModel(net)
+    return ArgnModel(load_ready(RowNet(shape), tensors))
 
 
 def _tuple(value: Any) -> Any:

@@ -42,7 +42,7 @@ def _width(cards: Sequence[int], floats: int) -> int:
     return sum(embedding_width(k) for k in cards) + floats
 
 
-class _Embed(nn.Module):
+class Embed(nn.Module):
     """Embeddings of several code columns, side by side with the float columns."""
 
     def __init__(self, cards: Sequence[int], floats: int) -> None:
@@ -76,9 +76,9 @@ class RowNet(nn.Module):
         super().__init__()
         self.shape = shape
         heads, units = len(shape.heads), shape.units
-        self.condition = _Embed(shape.condition_cards, shape.condition_floats)
+        self.condition = Embed(shape.condition_cards, shape.condition_floats)
         self.slots = nn.ModuleList(
-            _Embed(c, f) for c, f in zip(shape.slot_cards, shape.slot_floats, strict=True)
+            Embed(c, f) for c, f in zip(shape.slot_cards, shape.slot_floats, strict=True)
         )
         # A width of at least one: torch warns about layers without any weight.
         self.from_condition = nn.Linear(max(1, self.condition.width), heads * units)
@@ -88,6 +88,7 @@ class RowNet(nn.Module):
         self.out = nn.ModuleList(nn.Linear(units, tokens) for _, tokens in shape.heads)
         self.mask: Tensor
         self.register_buffer("mask", _mask(shape, widths), persistent=False)
+        self.widths = widths
         self.starts = [sum(widths[:i]) for i in range(len(widths) + 1)]
 
     def _head(self, own: Tensor, head: int) -> Tensor:

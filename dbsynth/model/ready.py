@@ -1,17 +1,19 @@
 """
-A trained network made ready to draw: each head is one product of all that is known so far.
+A trained network made ready to draw: without the units that say nothing, all heads at once.
 
-Training adds slot after slot to the hidden units of all heads, which moves much memory for few
-numbers.  Here what is known of some rows stands in one narrow matrix, in the order in which it
-becomes known, and a head multiplies the front of it by weights of its own.  Numbers are of 16 bits
-where the processor multiplies them as such, several times as quick as 32; the last steps, from
-logits to tokens, are of 32 bits everywhere.
+Weight decay leaves most of a head's hidden units constant.  What they add is put into biases, and
+they are left out: a fifth of the arithmetic remains.  The condition is multiplied once for all
+heads, then each head multiplies what the slots before it became.  Numbers are of 16 bits where the
+processor multiplies them as such, several times as quick as 32; the last steps, from logits to
+tokens, are of 32 bits everywhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,30 +21,104 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dbsynth.features import Features, Ints
-from dbsynth.model.net import RowNet
+from dbsynth.model.net import Embed, RowNet
 
 BLOCK = 1024  # rows that are multiplied at once: what they need stays close to the processor
 SMALL_BLOCK = 32  # the least; in between, powers of two: every other size would be compiled anew
 BELOW_ONE = 1.0 - 2.0**-22  # so that a product with a sum of 32 bits stays below the sum
+SILENT = 0.02  # deviation of all that units left out add, as a share of what all units add
+LANES = 16  # units come in groups of so many
+
+
+@dataclass(frozen=True, slots=True)
+class HeadWeights:
+    """One head without its silent units; a first units, b second ones."""
+
+    condition: Tensor  # (condition, a)
+    slots: Tensor  # (widths of the slots before it, a)
+    first: Tensor  # (a,) bias
+    second: Tensor  # (a, b)
+    second_bias: Tensor  # (b,)
+    out: Tensor  # (a + b, tokens)
+    bias: Tensor  # (tokens,)
 
 
 @cache
 def number_kind() -> torch.dtype:
     """The narrowest floats that this processor multiplies quickly."""
-    is_quick = torch.ops.mkldnn._is_mkldnn_bf16_supported() if _has_onednn() else False
+    has_onednn = torch.backends.mkldnn.is_available()
+    is_quick = has_onednn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.bfloat16 if is_quick else torch.float32
 
 
-def _has_onednn() -> bool:
-    return bool(torch.backends.mkldnn.is_available())
+def slim(
+    net: RowNet,
+    condition: tuple[Tensor, Tensor],
+    slots: Sequence[tuple[Tensor, Tensor]],
+    used: Tensor,
+) -> list[HeadWeights]:
+    """
+    Leave out of each head the units that are nearly constant over (n,) rows.
+
+    Args:
+        net: trained.
+        condition: (n, ...) codes and floats of rows, as in training.
+        slots: the same of each slot.
+        used: (n, heads) which heads have a say in each row.
+    """
+    with torch.inference_mode():
+        above = net.condition(*condition)[:, : net.condition.width]
+        seen = [e(*s) for e, s in zip(net.slots, slots, strict=True)]
+        own = torch.cat([s[:, : net.widths[i]] for i, s in enumerate(seen)] or [above[:, :0]], dim=1)
+        rows = [own_rows if len(own_rows := torch.nonzero(u)[:, 0]) else slice(None) for u in used.T]
+        return [_slim_head(net, h, above[some], own[some]) for h, some in enumerate(rows)]
+
+
+def _slim_head(net: RowNet, head: int, above: Tensor, seen: Tensor) -> HeadWeights:
+    units, (slot, _) = net.shape.units, net.shape.heads[head]
+    mine = slice(head * units, (head + 1) * units)
+    condition = net.from_condition.weight[mine, : above.shape[1]].T
+    slots = net.from_slots.weight[mine, : net.starts[slot]].T
+    bias = net.from_condition.bias[mine]
+    second, out = net.second[head], net.out[head]
+    assert isinstance(second, nn.Linear)
+    assert isinstance(out, nn.Linear)
+    first = (above @ condition + seen[:, : len(slots)] @ slots + bias).relu()
+    more = second(first).relu()
+    # Only differences between tokens count.
+    weight = (out.weight - out.weight.mean(dim=0)).norm(dim=0)
+    a = _speaking(first, second.weight.norm(dim=0) + weight)
+    b = _speaking(more, weight)
+    still, still_more = first.mean(dim=0) * ~a, more.mean(dim=0) * ~b
+    return HeadWeights(
+        condition=condition[:, a],
+        slots=slots[:, a],
+        first=bias[a],
+        second=second.weight[b][:, a].T,
+        second_bias=(second.bias + second.weight @ still)[b],
+        out=torch.cat([out.weight[:, a], out.weight[:, b]], dim=1).T,
+        bias=out.bias + out.weight @ (still + still_more),
+    )
+
+
+def _speaking(values: Tensor, weights: Tensor) -> Tensor:
+    """Which units say something: (n, units) values, (units,) how far they are heard."""
+    spread = values.std(dim=0, correction=0) * weights
+    order = spread.argsort(stable=True)
+    share = (spread[order] ** 2).cumsum(dim=0)
+    count = int((share > SILENT**2 * share[-1]).sum()) if share[-1] > 0 else 0
+    count = min(-(-max(count, 1) // LANES) * LANES, len(order))
+    found = torch.zeros(len(order), dtype=torch.bool)
+    found[order[-count:]] = True
+    return found
 
 
 class _Lookup:
     """Embeddings of several codes, side by side with floats."""
 
-    def __init__(self, embed: nn.Module, kind: torch.dtype) -> None:
-        self.width: int = embed.width  # type: ignore[assignment]
-        groups = zip(embed.tables, embed.groups, strict=True)  # type: ignore[arg-type]
+    def __init__(self, embed: Embed, kind: torch.dtype) -> None:
+        self.width = embed.width
+        groups = zip(embed.tables, embed.groups, strict=True)
         self.groups = [(t.weight.to(kind), columns, starts) for t, (columns, starts) in groups]
 
     def put(self, seen: Tensor, start: int, features: Features) -> None:
@@ -59,32 +135,33 @@ class _Lookup:
 
 
 class _Head:
-    """The weights of one head."""
+    """One head's weights as drawing wants them, and where its units begin among those of all."""
 
-    def __init__(self, net: RowNet, head: int, kind: torch.dtype) -> None:
-        units = net.shape.units
-        own = slice(head * units, (head + 1) * units)
-        slot, _ = net.shape.heads[head]
-        known = [net.from_slots.weight[own, : net.starts[slot]]]
-        if net.condition.width:
-            known.insert(0, net.from_condition.weight[own])
-        second, out = net.second[head], net.out[head]
-        assert isinstance(second, nn.Linear)
-        assert isinstance(out, nn.Linear)
-        self.first = torch.cat(known, dim=1).T.contiguous().to(kind)  # (known, units)
-        self.first_bias = net.from_condition.bias[own].to(kind)
-        self.second, self.second_bias = second.weight.T.contiguous().to(kind), second.bias.to(kind)
-        self.out, self.bias = out.weight.T.contiguous().to(kind), out.bias.float()
+    def __init__(self, weights: HeadWeights, start: int, kind: torch.dtype) -> None:
+        self.units = slice(start, start + len(weights.first))
+        self.slots = weights.slots.contiguous().to(kind)
+        self.second = weights.second.contiguous().to(kind)
+        self.second_bias = weights.second_bias.to(kind)
+        self.out, self.bias = weights.out.contiguous().to(kind), weights.bias.float()
         self._allowed: dict[tuple[int, ...], Tensor] = {}
 
-    def odds(self, seen: Tensor, banned: tuple[int, ...]) -> Tensor:
-        """(n, known) -> (n, tokens) what each token's share is in proportion to; 0 for banned."""
-        if len(self.first):
-            own = torch.addmm(self.first_bias, seen[:, : len(self.first)], self.first).relu_()
-        else:
-            own = self.first_bias.relu().expand(len(seen), -1)
-        own = torch.addmm(self.second_bias, own, self.second).relu_().add_(own)
-        return self._bias(banned).add(torch.mm(own, self.out)).exp_()
+    def odds(self, above: Tensor, seen: Tensor, banned: tuple[int, ...]) -> Tensor:
+        """
+        What each token's share is in proportion to; 0 for banned ones.
+
+        Args:
+            above: (n, units of all heads) what the condition says.
+            seen: (n, known) what the slots became.
+            banned: tokens.
+
+        Returns:
+            (n, tokens).
+        """
+        own = above[:, self.units]
+        known = len(self.slots)
+        own = torch.addmm(own, seen[:, :known], self.slots).relu_() if known else own.relu()
+        more = torch.addmm(self.second_bias, own, self.second).relu_()
+        return self._bias(banned).add(torch.mm(torch.cat([own, more], dim=1), self.out)).exp_()
 
     def _bias(self, banned: tuple[int, ...]) -> Tensor:
         if banned not in self._allowed:
@@ -95,61 +172,117 @@ class _Head:
         return self._allowed[banned]
 
 
+@dataclass(slots=True)
+class Drawn:
+    """What is known of (n,) rows, and of some more that fill the last block."""
+
+    rows: int
+    above: Tensor  # (blocks, units of all heads)
+    seen: Tensor  # (blocks, slots)
+
+
 class ReadyNet:
     """A network's weights, arranged for drawing; no gradients, never changed."""
 
-    def __init__(self, net: RowNet) -> None:
-        """Copy the weights of a network that is trained."""
+    def __init__(self, net: RowNet, weights: Sequence[HeadWeights]) -> None:
+        """Arrange slim heads, and the embeddings of the network that they are of."""
+        self.net, self.weights = net, tuple(weights)
+        self.kind = number_kind()
         with torch.inference_mode():
-            self.kind = number_kind()
             self.condition = _Lookup(net.condition, self.kind)
             self.slots = [_Lookup(slot, self.kind) for slot in net.slots]
-            self.heads = [_Head(net, h, self.kind) for h in range(len(net.shape.heads))]
-        self.starts = [self.condition.width + s for s in net.starts]
+            units = torch.tensor([0, *(len(w.first) for w in weights)]).cumsum(0).tolist()
+            self.heads = [_Head(w, s, self.kind) for w, s in zip(weights, units, strict=False)]
+            every = [w.condition for w in weights] or [torch.zeros(0, 0)]
+            self.first = torch.cat(every, dim=1).contiguous().to(self.kind)
+            self.bias = torch.cat([w.first for w in weights] or [torch.zeros(0)]).to(self.kind)
+        self.starts = net.starts
         self.shown = max((s for s, _ in net.shape.heads), default=0)  # slots behind it see nothing
 
-    def begin(self, condition: Features) -> Tensor:
-        """All that is known of (n,) rows: (n, width), the slots still to come."""
+    def begin(self, condition: Features) -> Drawn:
+        """Work out what the condition alone says of (n,) rows."""
+        rows, width = len(condition), self.condition.width
+        whole = _whole_blocks(rows)
         with torch.inference_mode():
-            rows = len(condition)
-            seen = torch.empty(_whole_blocks(rows), self.starts[-1], dtype=self.kind)
+            seen = torch.empty(whole, self.starts[-1], dtype=self.kind)
             seen[rows:] = 0.0
-            if self.condition.width:
-                self.condition.put(seen[:rows], 0, condition)
-        return seen
+            if not width:
+                return Drawn(rows, self.bias.expand(whole, -1), seen)
+            given = torch.empty(whole, width, dtype=self.kind)
+            given[rows:] = 0.0
+            self.condition.put(given[:rows], 0, condition)
+            above = torch.empty(whole, len(self.bias), dtype=self.kind)
+            for start in range(0, whole, BLOCK):
+                stop = start + BLOCK
+                torch.addmm(self.bias, given[start:stop], self.first, out=above[start:stop])
+        return Drawn(rows, above, seen)
 
-    def see(self, seen: Tensor, slot: int, features: Features) -> None:
+    def see(self, drawn: Drawn, slot: int, features: Features) -> None:
         """Fill in what a slot became."""
         if slot < self.shown:
             with torch.inference_mode():
-                self.slots[slot].put(seen[: len(features)], self.starts[slot], features)
+                self.slots[slot].put(drawn.seen[: drawn.rows], self.starts[slot], features)
 
     def draw(
-        self, seen: Tensor, head: int, uniforms: NDArray[np.float64], banned: Sequence[int]
+        self, drawn: Drawn, head: int, uniforms: NDArray[np.float64], banned: Sequence[int]
     ) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""
-        own, never = self.heads[head], tuple(banned)
-        tokens: Ints = np.empty(len(seen), np.int64)
-        places = np.zeros((len(seen), 1), np.float32)
-        np.minimum(uniforms, BELOW_ONE, out=places[: len(uniforms), 0], casting="same_kind")
+        own, never, whole = self.heads[head], tuple(banned), len(drawn.seen)
+        tokens: Ints = np.empty(whole, np.int64)
+        places = np.zeros((whole, 1), np.float32)
+        np.minimum(uniforms, BELOW_ONE, out=places[: drawn.rows, 0], casting="same_kind")
         given, into = torch.from_numpy(places), torch.from_numpy(tokens).unsqueeze(1)
         with torch.inference_mode():
-            for start in range(0, len(tokens), BLOCK):
-                stop = start + BLOCK
-                shares = own.odds(seen[start:stop], never).cumsum(1)
-                wanted = given[start:stop] * shares[:, -1:]
-                torch.searchsorted(shares, wanted, right=True, out=into[start:stop])
-        return tokens[: len(uniforms)]
+            for start in range(0, whole, BLOCK):
+                here = slice(start, start + BLOCK)
+                shares = own.odds(drawn.above[here], drawn.seen[here], never).cumsum(1)
+                wanted = given[here] * shares[:, -1:]
+                torch.searchsorted(shares, wanted, right=True, out=into[here])
+        return tokens[: drawn.rows]
 
-    def shares(
-        self, seen: Tensor, rows: int, head: int, banned: Sequence[int]
-    ) -> NDArray[np.float64]:
-        """How likely each token of a head is in the first rows: (n, tokens), 0 for banned ones."""
+    def shares(self, drawn: Drawn, head: int, banned: Sequence[int]) -> NDArray[np.float64]:
+        """How likely each token of a head is: (n, tokens), 0 for banned ones."""
+        own, never = self.heads[head], tuple(banned)
         with torch.inference_mode():
-            blocks = [self.heads[head].odds(b, tuple(banned)) for b in seen.split(BLOCK)]
-            odds = torch.cat(blocks)[:rows].double()
+            blocks = zip(drawn.above.split(BLOCK), drawn.seen.split(BLOCK), strict=True)
+            odds = torch.cat([own.odds(a, s, never) for a, s in blocks])[: drawn.rows].double()
             found: NDArray[np.float64] = (odds / odds.sum(dim=1, keepdim=True)).numpy()
         return found
+
+    def saved(self) -> dict[str, NDArray[Any]]:
+        """Arrays from which `load` rebuilds it: slim heads, and embeddings."""
+        arrays = {
+            f"head.{number}.{name}": getattr(weights, name).contiguous().numpy()
+            for number, weights in enumerate(self.weights)
+            for name in HeadWeights.__slots__
+        }
+        state = self.net.state_dict()
+        return arrays | {n: w.numpy() for n, w in state.items() if n.startswith(_EMBEDDINGS)}
+
+
+_EMBEDDINGS = ("condition.", "slots.")
+
+
+def load(net: RowNet, tensors: Mapping[str, NDArray[Any]]) -> ReadyNet:
+    """
+    Rebuild from `ReadyNet.saved`; of `net` only the embeddings are used.
+
+    Raises:
+        KeyError, RuntimeError: arrays are missing, or do not fit the network.
+    """
+    arrays = {n: torch.from_numpy(np.array(a)) for n, a in tensors.items()}
+    own = {n: w for n, w in arrays.items() if n.startswith(_EMBEDDINGS)}
+    missing = [n for n in net.state_dict() if n.startswith(_EMBEDDINGS) and n not in own]
+    if missing:
+        raise KeyError(missing[0])
+    net.load_state_dict(own, strict=False)
+    names, heads = HeadWeights.__slots__, range(len(net.shape.heads))
+    weights = [HeadWeights(**{n: arrays[f"head.{h}.{n}"] for n in names}) for h in heads]
+    for weight, (slot, tokens) in zip(weights, net.shape.heads, strict=True):
+        shape = (net.condition.width, net.starts[slot], tokens)
+        if shape != (len(weight.condition), len(weight.slots), len(weight.bias)):
+            raise RuntimeError("a head does not fit its network")
+    return ReadyNet(net, weights)
 
 
 def _whole_blocks(rows: int) -> int:
