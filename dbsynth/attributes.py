@@ -58,8 +58,8 @@ def draw_attributes(
 class _Done:
     """What is kept of the chunks that were handed out."""
 
-    features: list[Features] = field(default_factory=list)
-    values: list[Values] = field(default_factory=list)
+    features: Features | None = None  # of all rows so far, and room for the others
+    values: list[dict[str, Floats | Ints]] = field(default_factory=list)
     rows: list[pa.Table] = field(default_factory=list)
     kept: list[NDArray[np.bool_]] = field(default_factory=list)
     size: int = 0
@@ -148,7 +148,7 @@ class _Attributes:
         chosen = chosen_parents(self.planned, pointers, self.state.known)
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
         codes = skeleton.codes.take(np.arange(start, stop))
-        siblings = skeleton.siblings.part(start, stop)
+        siblings = siblings_of(owners, stop - start)  # chunks never tear them apart
         given = Features.join([codes, chosen, above], stop - start)
         drawn = draw_part(
             self.state, self.planned, self.table, "content", self.part, given, siblings, owners,
@@ -275,12 +275,16 @@ class _Attributes:
             if self.model.outline is not None:
                 own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
-            done.features.append(Features.join([codes, *own], len(index)))
-        wanted = {k.name for k in self.planned.keys}
-        wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
+            seen = Features.join([codes, *own], len(index))
+            if done.features is None:
+                done.features = seen.room(self.skeleton.size)
+            done.features.put(done.size, seen)
+        wanted = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
+        if self.state.is_needed(self.planned.name) or self._waits:
+            wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
         wanted |= {n for n in drawn if n.startswith("#")}
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
-        columns = self.state.referenced(self.planned.name)
+        columns = self.state.remembered(self.planned.name)
         if self._waits:
             columns = set(rows.column_names)
         done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
@@ -291,14 +295,15 @@ class _Attributes:
         """Hang trees, hand out rows that had to wait for them, and finish the table."""
         state, name = self.state, self.planned.name
         if state.is_needed(name):
-            parts = done.features
-            state.known.features[name] = Features.stack(parts) if parts else Features.empty(0)
+            whole_features = done.features or Features.empty(0)
+            state.known.features[name] = whole_features.first(done.size)
+            done.features = None
         if done.size < self.skeleton.size:
             kept = np.concatenate(done.kept)
             pointers = {k: v[kept] for k, v in self.skeleton.pointers.items()}
             state.known.pointers[name] = pointers
         names = list(done.values[0]) if done.values else []
-        values = {n: np.concatenate([v[n] for v in done.values]) for n in names}
+        values = {n: np.concatenate([v.pop(n) for v in done.values]) for n in names}
         if waits and done.rows:
             whole = hang(
                 state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values

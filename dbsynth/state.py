@@ -68,6 +68,18 @@ class State:
         referenced |= self.totals.columns(name)
         return referenced | late_neighbours(self.plan, planned) | set(table.primary_key)
 
+    def remembered(self, name: TableName) -> set[str]:
+        """The columns of which later tables, or what is set at the end, need the values."""
+        planned = self.plan.tables[name]
+        is_last = not self.is_needed(name) and not self.totals.columns(name)
+        if is_last and not late_columns(self.plan, planned) and not self._lends(name):
+            return set()
+        return self.referenced(name)
+
+    def _lends(self, name: TableName) -> bool:
+        copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
+        return any(o is not None and o.via and o.table == name for o in copies)
+
     def ownerless(self, planned: TablePlan) -> int:
         """How many rows of a table belong to nobody."""
         wanted = self.wanted(planned)
@@ -117,7 +129,7 @@ class State:
         self.known.codes[name] = (
             model.clusters.assign(features)
             if model.clusters is not None and features is not None
-            else np.zeros(size, np.int64)
+            else np.broadcast_to(np.int64(0), size)
         )
         self._keep_fanouts(name, model, size, values)
 
