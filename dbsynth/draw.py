@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import Strata
-from dbsynth.model.base import Session
+from dbsynth.model.base import Preparing, Session
 from dbsynth.rows import (
     Slot,
     blank,
@@ -86,6 +87,7 @@ class Drawing:
         self.groups = np.cumsum(self.siblings.index == 0) - 1
         self.tally = Summary.of(layout).start(int(self.groups[-1]) + 1 if rows else 0)
         self.slots = layout.slots
+        self.prepared = self._prepared()
         for step in self._batches():  # rows of one are in the order of their siblings
             start, last = self.siblings.index[step[0]], self.siblings.index[step[-1]]
             self._draw_rows(step, int(start))
@@ -103,7 +105,7 @@ class Drawing:
         index = self.siblings.index[rows]
         # In a block of several siblings all of them see the last one before the block.
         before = np.where(index > 0, first + start - 1, -1)
-        session = self.part.model.begin(self._condition(rows, before, start))
+        session = self._session(rows, before, start)
         phase = "first" if index.max() == 0 else "later"
         self.strata = Strata(self.rng, len(rows))
         parts: list[Features] = []
@@ -119,15 +121,37 @@ class Drawing:
         whole = Features.join(parts, len(rows))
         self.features.codes[rows], self.features.floats[rows] = whole.codes, whole.floats
 
+    def _prepared(self) -> Any:
+        """What the condition says of each owner, where all siblings have the same; else None."""
+        model, given = self.part.model, self.condition
+        if not self.has_siblings or not isinstance(model, Preparing) or not len(given):
+            return None
+        first = self.siblings.first
+        is_shared = all(np.array_equal(x, x[first]) for x in (given.codes, given.floats))
+        return model.prepare(given.take(np.flatnonzero(self.siblings.index == 0))) if is_shared else None
+
+    def _session(self, rows: Ints, before: Ints, start: int) -> Session:
+        model = self.part.model
+        if self.prepared is not None and isinstance(model, Preparing):
+            rest = Features.join(self._beside(rows, before, start), len(rows))
+            return model.resume(self.prepared, self.groups[rows], rest)
+        return model.begin(self._condition(rows, before, start))
+
     def _condition(self, rows: Ints, before: Ints, start: int) -> Features:
         parts = [self.condition.take(rows)]
         if self.has_siblings:
-            index = self.siblings.index[rows]
-            parts.append(self.features.take(before))
-            parts.append(plain(self.tally.state(self.groups[rows], start)))
-            parts.append(position(index, self.siblings.count[rows]))
-            parts.append(self._pace(rows, before, index))
+            parts += self._beside(rows, before, start)
         return Features.join(parts, len(rows))
+
+    def _beside(self, rows: Ints, before: Ints, start: int) -> list[Features]:
+        """What (n,) rows know of their siblings."""
+        index = self.siblings.index[rows]
+        return [
+            self.features.take(before),
+            plain(self.tally.state(self.groups[rows], start)),
+            position(index, self.siblings.count[rows]),
+            self._pace(rows, before, index),
+        ]
 
     def _pace(self, rows: Ints, before: Ints, index: Ints) -> Features:
         """How much time is left until the last sibling, where that is known."""

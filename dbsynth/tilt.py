@@ -333,8 +333,8 @@ class Trial(Drawing):
         """(n, ...) the chunk's condition, and the rows."""
         return Features.join([self.above, self.features.take(self.drawn)], len(self.drawn))
 
-    def _condition(self, rows: Ints, before: Ints, start: int) -> Features:
-        return self.condition
+    def _session(self, rows: Ints, before: Ints, start: int) -> Session:
+        return self.part.model.begin(self.condition)
 
     def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: int) -> Ints:
         column = self.part.layout.columns[slot.column]

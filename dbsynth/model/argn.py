@@ -19,7 +19,7 @@ from torch.optim.adamw import adamw
 from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Quality, Tensors
 from dbsynth.model.net import NetShape, RowNet
-from dbsynth.model.ready import ReadyNet, slim
+from dbsynth.model.ready import Drawn, ReadyNet, Shared, slim
 from dbsynth.model.ready import load as load_ready
 
 Report = Callable[[int, int], None]
@@ -60,7 +60,15 @@ class ArgnModel:
 
     def begin(self, condition: Features) -> ArgnSession:
         """Start drawing as many rows as the condition has."""
-        return ArgnSession(self.net, condition)
+        return ArgnSession(self.net, self.net.begin(condition))
+
+    def prepare(self, shared: Features) -> Shared:
+        """Work out what the first part of conditions says, of (m,) kinds of rows."""
+        return self.net.prepare(shared)
+
+    def resume(self, prepared: Shared, kinds: Ints, rest: Features) -> ArgnSession:
+        """Start drawing (n,) rows by their kinds and the rest of their conditions."""
+        return ArgnSession(self.net, self.net.resume(prepared, kinds, rest))
 
     def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Shape as JSON, weights as arrays."""
@@ -70,9 +78,9 @@ class ArgnModel:
 class ArgnSession:
     """Drawing n rows from a network, slot after slot."""
 
-    def __init__(self, net: ReadyNet, condition: Features) -> None:
+    def __init__(self, net: ReadyNet, drawn: Drawn) -> None:
         """Begin with what the condition alone says."""
-        self.net, self.drawn = net, net.begin(condition)
+        self.net, self.drawn = net, drawn
 
     def draw(self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int] = ()) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""

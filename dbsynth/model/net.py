@@ -57,7 +57,7 @@ class Embed(nn.Module):
             self.tables.append(nn.Embedding(ends[-1], width))
             starts = torch.tensor([0, *ends[:-1]], dtype=torch.int32)
             self.groups.append((torch.tensor(columns), starts))
-        self.width = _width(cards, floats)
+        self.codes, self.width = len(cards), _width(cards, floats)
 
     def forward(self, codes: Tensor, floats: Tensor) -> Tensor:
         parts = [

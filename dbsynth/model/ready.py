@@ -28,6 +28,7 @@ SMALL_BLOCK = 32  # the least; in between, powers of two: every other size would
 BELOW_ONE = 1.0 - 2.0**-22  # so that a product with a sum of 32 bits stays below the sum
 SILENT = 0.02  # deviation of all that units left out add, as a share of what all units add
 LANES = 16  # units come in groups of so many
+ALL = slice(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +117,25 @@ def _speaking(values: Tensor, weights: Tensor) -> Tensor:
 class _Lookup:
     """Embeddings of several codes, side by side with floats."""
 
-    def __init__(self, embed: Embed, kind: torch.dtype) -> None:
-        self.width = embed.width
-        groups = zip(embed.tables, embed.groups, strict=True)
-        self.groups = [(t.weight.to(kind), columns, starts) for t, (columns, starts) in groups]
+    def __init__(
+        self, embed: Embed, kind: torch.dtype, codes: slice = ALL, floats: slice = ALL
+    ) -> None:
+        """Prepare to look up some of the codes and floats; codes count from the first of them."""
+        self.groups: list[tuple[Tensor, Tensor, Tensor]] = []
+        places: list[Tensor] = []  # of what is looked up, in what the whole embedding gives
+        some, place = range(embed.codes)[codes], 0
+        for table, (columns, starts) in zip(embed.tables, embed.groups, strict=True):
+            wide = table.weight.shape[1]
+            mine = [i for i, c in enumerate(columns.tolist()) if c in some]
+            if mine:
+                chosen = torch.tensor(mine)
+                own = columns[chosen] - some.start
+                self.groups.append((table.weight.to(kind), own, starts[chosen]))
+                places += [place + i * wide + torch.arange(wide) for i in mine]
+            place += wide * len(columns)
+        places.append(place + torch.arange(embed.width - place)[floats])
+        self.places = torch.cat(places)
+        self.width = len(self.places)
 
     def put(self, seen: Tensor, start: int, features: Features) -> None:
         """Write what codes and floats of (n,) rows look like into (n, width) from `start` on."""
@@ -172,6 +188,15 @@ class _Head:
         return self._allowed[banned]
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the first part of conditions says, and how the rest is looked up."""
+
+    above: Tensor  # (blocks of kinds, units of all heads)
+    lookup: _Lookup
+    weight: Tensor  # (width of the rest, units of all heads)
+
+
 @dataclass(slots=True)
 class Drawn:
     """What is known of (n,) rows, and of some more that fill the last block."""
@@ -201,20 +226,34 @@ class ReadyNet:
 
     def begin(self, condition: Features) -> Drawn:
         """Work out what the condition alone says of (n,) rows."""
-        rows, width = len(condition), self.condition.width
-        whole = _whole_blocks(rows)
+        rows = len(condition)
         with torch.inference_mode():
-            seen = torch.empty(whole, self.starts[-1], dtype=self.kind)
-            seen[rows:] = 0.0
-            if not width:
-                return Drawn(rows, self.bias.expand(whole, -1), seen)
-            given = torch.empty(whole, width, dtype=self.kind)
-            given[rows:] = 0.0
-            self.condition.put(given[:rows], 0, condition)
-            above = torch.empty(whole, len(self.bias), dtype=self.kind)
-            for start in range(0, whole, BLOCK):
-                stop = start + BLOCK
-                torch.addmm(self.bias, given[start:stop], self.first, out=above[start:stop])
+            above = self.bias.expand(_whole_blocks(rows), -1)
+            return self._drawn(rows, _added(above, self.condition, self.first, condition))
+
+    def prepare(self, shared: Features) -> Shared:
+        """Work out what the first codes and floats of conditions say, of (m,) kinds of rows."""
+        codes, floats = len(shared.cards), shared.floats.shape[1]
+        with torch.inference_mode():
+            embed = self.net.condition
+            first = _Lookup(embed, self.kind, slice(codes), slice(floats))
+            rest = _Lookup(embed, self.kind, slice(codes, None), slice(floats, None))
+            above = self.bias.expand(_whole_blocks(len(shared)), -1)
+            above = _added(above, first, self.first[first.places], shared)
+            return Shared(above, rest, self.first[rest.places])
+
+    def resume(self, shared: Shared, kinds: Ints, rest: Features) -> Drawn:
+        """Work out what the rest of their conditions says of (n,) rows of these kinds."""
+        rows = len(rest)
+        places = np.zeros(_whole_blocks(rows), np.int64)
+        places[:rows] = kinds
+        with torch.inference_mode():
+            above = shared.above.index_select(0, torch.from_numpy(places))
+            return self._drawn(rows, _added(above, shared.lookup, shared.weight, rest))
+
+    def _drawn(self, rows: int, above: Tensor) -> Drawn:
+        seen = torch.empty(len(above), self.starts[-1], dtype=self.kind)
+        seen[rows:] = 0.0
         return Drawn(rows, above, seen)
 
     def see(self, drawn: Drawn, slot: int, features: Features) -> None:
@@ -261,6 +300,20 @@ class ReadyNet:
 
 
 _EMBEDDINGS = ("condition.", "slots.")
+
+
+def _added(above: Tensor, lookup: _Lookup, weight: Tensor, features: Features) -> Tensor:
+    """Add what (n,) rows look like, multiplied; (blocks, units), (width, units)."""
+    if not lookup.width:
+        return above
+    given = torch.empty(len(above), lookup.width, dtype=weight.dtype)
+    given[len(features) :] = 0.0
+    lookup.put(given[: len(features)], 0, features)
+    found = torch.empty(above.shape, dtype=above.dtype)
+    for start in range(0, len(above), BLOCK):
+        here = slice(start, start + BLOCK)
+        torch.addmm(above[here], given[here], weight, out=found[here])
+    return found
 
 
 def load(net: RowNet, tensors: Mapping[str, NDArray[Any]]) -> ReadyNet:
