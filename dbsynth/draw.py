@@ -34,6 +34,7 @@ from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
+PIECE = 8_192  # rows of a step that are drawn at once: more do not stay close to the processor
 BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
 MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 131_072, 256, 32_768
 
@@ -128,7 +129,11 @@ class Drawing:
             return None
         first = self.siblings.first
         is_shared = all(np.array_equal(x, x[first]) for x in (given.codes, given.floats))
-        return model.prepare(given.take(np.flatnonzero(self.siblings.index == 0))) if is_shared else None
+        return (
+            model.prepare(given.take(np.flatnonzero(self.siblings.index == 0)))
+            if is_shared
+            else None
+        )
 
     def _session(self, rows: Ints, before: Ints, start: int) -> Session:
         model = self.part.model
@@ -302,9 +307,7 @@ def _codes(tokens: Ints, cards: int, ranks: Floats | None = None) -> Features:
     """What networks see of (n,) tokens, and of where values stand."""
     codes = tokens.astype(np.int32)[:, None]
     empty = np.zeros((len(tokens), 0), np.float32)
-    return Features(
-        codes, empty if ranks is None else ranks.astype(np.float32)[:, None], (cards,)
-    )
+    return Features(codes, empty if ranks is None else ranks.astype(np.float32)[:, None], (cards,))
 
 
 def _steps(siblings: Siblings) -> Iterator[Ints]:
@@ -317,6 +320,6 @@ def _steps(siblings: Siblings) -> Iterator[Ints]:
     while start <= most:
         width = 1 if start < SINGLE_STEPS else start // BLOCK_GROWTH
         low, high = np.searchsorted(ordered, [start, start + width])
-        if high > low:
-            yield order[low:high]
+        size = PIECE if width == 1 else len(order)
+        yield from (order[at : min(at + size, high)] for at in range(low, high, size))
         start += width

@@ -36,9 +36,7 @@ def repeated_keys(table: Table, target: Queryable, proven: Proven) -> Findings:
 
 
 def _is_proven(key: _Key, proven: Proven) -> bool:
-    return key.is_plain and proven.is_unique(
-        key.columns, nulls_not_distinct=key.nulls_not_distinct
-    )
+    return key.is_plain and proven.is_unique(key.columns, nulls_not_distinct=key.nulls_not_distinct)
 
 
 def _keys(table: Table, dialect: str) -> Iterator[_Key]:

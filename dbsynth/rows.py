@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.codecs import NULL
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn, Phase
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.values import DAY

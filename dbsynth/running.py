@@ -85,7 +85,7 @@ class Tally:
     counts: State  # (groups, labels of all codes)
 
     def add(self, groups: Ints, rows: Features, *, is_once: bool = False) -> None:
-        """Sum up rows that have been drawn; (n,) groups, each at most once or as often as may be."""
+        """Sum up rows that have been drawn; (n,) groups, each at most once or not."""
         floats = rows.floats
         places = [rows.codes[:, code] + start for (code, _), start in self._labels()]
         if is_once:
@@ -104,7 +104,7 @@ class Tally:
             np.add.at(self.counts, (groups, place), 1)
 
     def state(self, groups: Ints, seen: int) -> State:
-        """The state of the next rows of (n,) groups, of each of which so many rows are summed up."""
+        """The state of the next rows of (n,) groups, of each of which so many were added."""
         floats, labels = self.summary.floats, self.counts.shape[1]
         shown = np.zeros((len(groups), 4 * floats + 2 * labels), np.float32)
         if seen == 0:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth.model.argn import BUDGETS, DECAY, FEWEST_VISITS, MOST_NORM, _AdamW, _visits
-from dbsynth.model.net import NetShape, RowNet, Embed, _dropped
+from dbsynth.model.net import Embed, NetShape, RowNet, _dropped
 
 
 def a_net(floats: int, heads: int = 3, units: int = 48) -> RowNet:
@@ -88,7 +88,8 @@ import sys, torch
 from dbsynth.model.argn import _AdamW
 from dbsynth.model.net import NetShape, RowNet
 net = RowNet(NetShape((2,), 1, ((2,),), (0,), ((0, 2),)))
-_AdamW(net).step(net.from_condition(net.condition(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1))).sum(), 0.01)
+seen = net.condition(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1))
+_AdamW(net).step(net.from_condition(seen).sum(), 0.01)
 print("torch._dynamo.symbolic_convert" in sys.modules)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -26,7 +26,8 @@ from dbsynth.model.net import Embed, RowNet
 BLOCK = 1024  # rows that are multiplied at once: what they need stays close to the processor
 SMALL_BLOCK = 32  # the least; in between, powers of two: every other size would be compiled anew
 BELOW_ONE = 1.0 - 2.0**-22  # so that a product with a sum of 32 bits stays below the sum
-SILENT = 0.02  # deviation of all that units left out add, as a share of what all units add
+SILENT = 0.03  # deviation of all that units left out add, as a share of what all units add
+UNHEARD = 0.03  # or in logits: differences of so much are far below what a sample can tell
 LANES = 16  # units come in groups of so many
 ALL = slice(None)
 
@@ -70,8 +71,12 @@ def slim(
     with torch.inference_mode():
         above = net.condition(*condition)[:, : net.condition.width]
         seen = [e(*s) for e, s in zip(net.slots, slots, strict=True)]
-        own = torch.cat([s[:, : net.widths[i]] for i, s in enumerate(seen)] or [above[:, :0]], dim=1)
-        rows = [own_rows if len(own_rows := torch.nonzero(u)[:, 0]) else slice(None) for u in used.T]
+        own = torch.cat(
+            [s[:, : net.widths[i]] for i, s in enumerate(seen)] or [above[:, :0]], dim=1
+        )
+        rows = [
+            own_rows if len(own_rows := torch.nonzero(u)[:, 0]) else slice(None) for u in used.T
+        ]
         return [_slim_head(net, h, above[some], own[some]) for h, some in enumerate(rows)]
 
 
@@ -89,7 +94,7 @@ def _slim_head(net: RowNet, head: int, above: Tensor, seen: Tensor) -> HeadWeigh
     # Only differences between tokens count.
     weight = (out.weight - out.weight.mean(dim=0)).norm(dim=0)
     a = _speaking(first, second.weight.norm(dim=0) + weight)
-    b = _speaking(more, weight)
+    b = _speaking(more, weight) & bool(a.any())
     still, still_more = first.mean(dim=0) * ~a, more.mean(dim=0) * ~b
     return HeadWeights(
         condition=condition[:, a],
@@ -107,10 +112,10 @@ def _speaking(values: Tensor, weights: Tensor) -> Tensor:
     spread = values.std(dim=0, correction=0) * weights
     order = spread.argsort(stable=True)
     share = (spread[order] ** 2).cumsum(dim=0)
-    count = int((share > SILENT**2 * share[-1]).sum()) if share[-1] > 0 else 0
-    count = min(-(-max(count, 1) // LANES) * LANES, len(order))
+    least = max(SILENT**2 * float(share[-1]), UNHEARD**2)
+    count = min(-(-int((share > least).sum()) // LANES) * LANES, len(order))
     found = torch.zeros(len(order), dtype=torch.bool)
-    found[order[-count:]] = True
+    found[order[len(order) - count :]] = True
     return found
 
 
@@ -124,13 +129,14 @@ class _Lookup:
         self.groups: list[tuple[Tensor, Tensor, Tensor]] = []
         places: list[Tensor] = []  # of what is looked up, in what the whole embedding gives
         some, place = range(embed.codes)[codes], 0
-        for table, (columns, starts) in zip(embed.tables, embed.groups, strict=True):
-            wide = table.weight.shape[1]
+        for module, (columns, starts) in zip(embed.tables, embed.groups, strict=True):
+            assert isinstance(module, nn.Embedding)
+            table, wide = module.weight.to(kind), module.embedding_dim
             mine = [i for i, c in enumerate(columns.tolist()) if c in some]
             if mine:
                 chosen = torch.tensor(mine)
                 own = columns[chosen] - some.start
-                self.groups.append((table.weight.to(kind), own, starts[chosen]))
+                self.groups.append((table, own, starts[chosen]))
                 places += [place + i * wide + torch.arange(wide) for i in mine]
             place += wide * len(columns)
         places.append(place + torch.arange(embed.width - place)[floats])
@@ -159,6 +165,7 @@ class _Head:
         self.second = weights.second.contiguous().to(kind)
         self.second_bias = weights.second_bias.to(kind)
         self.out, self.bias = weights.out.contiguous().to(kind), weights.bias.float()
+        self.is_constant = not len(self.out)
         self._allowed: dict[tuple[int, ...], Tensor] = {}
 
     def odds(self, above: Tensor, seen: Tensor, banned: tuple[int, ...]) -> Tensor:
@@ -173,11 +180,19 @@ class _Head:
         Returns:
             (n, tokens).
         """
+        if self.is_constant:
+            return self.certain(banned).expand(len(seen), -1)
         own = above[:, self.units]
         known = len(self.slots)
         own = torch.addmm(own, seen[:, :known], self.slots).relu_() if known else own.relu()
-        more = torch.addmm(self.second_bias, own, self.second).relu_()
-        return self._bias(banned).add(torch.mm(torch.cat([own, more], dim=1), self.out)).exp_()
+        if len(self.second_bias):
+            more = torch.addmm(self.second_bias, own, self.second).relu_()
+            own = torch.cat([own, more], dim=1)
+        return self._bias(banned).add(torch.mm(own, self.out)).exp_()
+
+    def certain(self, banned: tuple[int, ...]) -> Tensor:
+        """(tokens,) the same of a head to which nothing makes a difference."""
+        return self._bias(banned).exp()
 
     def _bias(self, banned: tuple[int, ...]) -> Tensor:
         if banned not in self._allowed:
@@ -215,7 +230,7 @@ class ReadyNet:
         self.kind = number_kind()
         with torch.inference_mode():
             self.condition = _Lookup(net.condition, self.kind)
-            self.slots = [_Lookup(slot, self.kind) for slot in net.slots]
+            self.slots = [_Lookup(s, self.kind) for s in net.slots if isinstance(s, Embed)]
             units = torch.tensor([0, *(len(w.first) for w in weights)]).cumsum(0).tolist()
             self.heads = [_Head(w, s, self.kind) for w, s in zip(weights, units, strict=False)]
             every = [w.condition for w in weights] or [torch.zeros(0, 0)]
@@ -267,6 +282,11 @@ class ReadyNet:
     ) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""
         own, never, whole = self.heads[head], tuple(banned), len(drawn.seen)
+        if own.is_constant:
+            total = own.certain(never).double().cumsum(0).numpy()
+            found: Ints = np.searchsorted(total, uniforms * total[-1], "right").astype(np.int64)
+            last = int(np.flatnonzero(np.diff(total, prepend=0.0))[-1])
+            return found.clip(max=last)
         tokens: Ints = np.empty(whole, np.int64)
         places = np.zeros((whole, 1), np.float32)
         np.minimum(uniforms, BELOW_ONE, out=places[: drawn.rows, 0], casting="same_kind")
