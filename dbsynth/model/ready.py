@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from dbsynth.features import Features, Ints
 from dbsynth.model.net import Embed, RowNet
 
-BLOCK = 1024  # rows that are multiplied at once: what they need stays close to the processor
+BLOCK = 2_048  # rows that are multiplied at once: what they need stays close to the processor
 SMALL_BLOCK = 32  # the least; in between, powers of two: every other size would be compiled anew
 BELOW_ONE = 1.0 - 2.0**-22  # so that a product with a sum of 32 bits stays below the sum
 SILENT = 0.03  # deviation of all that units left out add, as a share of what all units add
