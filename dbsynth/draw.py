@@ -36,7 +36,7 @@ from dbsynth.values import DAY
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
 PIECE = 8_192  # rows of a step that are drawn at once: more do not stay close to the processor
 BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
-MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 131_072, 256, 32_768
+MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 65_536, 256, 16_384
 
 
 def chunks(owners: Ints | None, rows: int) -> list[tuple[int, int]]:

@@ -66,6 +66,7 @@ def generate(
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
     for planned in model.plan.tables.values():
         yield from _table(state, planned, progress)
+        state.forget(planned.name)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)
         table = state.plan.schema.table(planned.name)

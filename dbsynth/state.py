@@ -80,6 +80,26 @@ class State:
         copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
         return any(o is not None and o.via and o.table == name for o in copies)
 
+    def forget(self, done: TableName) -> None:
+        """Let go of what only tables up to this one see of the tables before them."""
+        order = list(self.plan.tables)
+        needed = {n for name in order[order.index(done) + 1 :] for n in self._seen_from(name)}
+        for name in order[: order.index(done) + 1]:
+            if name not in needed:
+                for kept in (self.known.features, self.known.dates, self.known.sketches):
+                    kept.pop(name, None)
+
+    def _seen_from(self, name: TableName) -> set[TableName]:
+        """The tables whose rows networks see when they draw a table's: parents, and all above."""
+        found: set[TableName] = set()
+        waiting = [k.parent for k in self.plan.tables[name].keys]
+        while waiting:
+            table = waiting.pop()
+            if table not in found:
+                found.add(table)
+                waiting += [k.parent for k in self.plan.tables[table].keys]
+        return found
+
     def ownerless(self, planned: TablePlan) -> int:
         """How many rows of a table belong to nobody."""
         wanted = self.wanted(planned)
@@ -112,7 +132,7 @@ class State:
         self.keys[name] = {c: whole.column(c) for c in whole.column_names if c in wanted}
         columns = model.content.layout.columns if model.content else ()
         self.known.dates[name] = {
-            c.name: values[c.name].astype(np.float64)
+            c.name: values[c.name].astype(np.float64, copy=False)
             for c in columns
             if isinstance(c, DatetimeColumn) and c.name in values
         }
@@ -120,7 +140,9 @@ class State:
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         told = model.outline.layout.columns if model.outline else ()
         self.known.sketches[name] = {
-            c.name: values[c.name].astype(np.float64) for c in told if c.name in values
+            c.name: values[c.name].astype(np.float64, copy=False)
+            for c in told
+            if c.name in values
         }
         for key in self.plan.tables[name].keys:
             if key.role == "backfill" and key.name in values:

@@ -191,9 +191,8 @@ class _Structure:
                 moved[good] = to_total(fanout[good], total, rng)
             alone += 0 if good.any() or not offer.is_optional else total
             fanout = moved
-        return np.concatenate(
-            [np.repeat(np.arange(len(fanout)), fanout), np.full(alone, NONE, np.int64)]
-        )
+        owners = np.repeat(np.arange(len(fanout)), fanout)
+        return np.append(owners, np.full(alone, NONE, np.int64)) if alone else owners
 
     def _choose(self, owners: Ints | None) -> Features:
         """Draw the kinds of parents, then the parents themselves."""
