@@ -69,8 +69,8 @@ def draw_attributes(
 class _Done:
     """What is kept of the chunks that were handed out."""
 
-    features: list[Features] = field(default_factory=list)
-    values: list[Values] = field(default_factory=list)
+    features: Features | None = None  # of all rows so far, and room for the others
+    values: list[dict[str, Floats | Ints]] = field(default_factory=list)
     rows: list[pa.Table] = field(default_factory=list)
     kept: list[NDArray[np.bool_]] = field(default_factory=list)
     size: int = 0
@@ -233,15 +233,17 @@ class _Attributes:
         chosen = chosen_parents(self.planned, pointers, self.state.known)
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
         codes = skeleton.codes.take(np.arange(start, stop))
-        siblings = skeleton.siblings.part(start, stop)
+        siblings = siblings_of(owners, stop - start)  # chunks never tear them apart
         given = Features.join([codes, chosen, above], stop - start)
         drawn = draw_part(
             self.state, self.planned, self.table, "content", self.part, given, siblings, owners,
             number, borrowed.given(),
         )  # fmt: skip
         drawn |= self._told_by_owners(drawn, owners)
-        whole = [given, self._siblings_seen(drawn, siblings), codes]
-        drawn |= self._outlined(drawn, Features.join(whole, stop - start), number)
+        if self.model.outline is not None:
+            whole = [given, self._siblings_seen(drawn, siblings), codes]
+            seen = Features.join(whole, stop - start)
+            drawn |= self._outlined(self.model.outline, drawn, seen, number)
         return drawn | self._late(start, stop)
 
     def _told_by_owners(self, drawn: Values, owners: Ints | None) -> dict[str, Floats | Ints]:
@@ -272,11 +274,8 @@ class _Attributes:
             return Features.empty(len(siblings.index))
         return sibling_state(self.part.layout, drawn, siblings)
 
-    def _outlined(self, drawn: Values, given: Features, number: int) -> Values:
+    def _outlined(self, part: RowsModel, drawn: Values, given: Features, number: int) -> Values:
         """Draw how the children of each row spread, given all that is known of the row."""
-        part = self.model.outline
-        if part is None:
-            return {}
         own = self.part.layout.features(drawn, len(given))
         return draw_part(
             self.state, self.planned, self.table, "outline", part,
@@ -365,13 +364,16 @@ class _Attributes:
             if self.model.outline is not None:
                 own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
-            whole = Features.join([codes, *own], len(index))
-            done.features += [whole] if is_needed else []
+            seen = Features.join([codes, *own], len(index))
+            if is_needed:
+                if done.features is None:
+                    done.features = seen.room(self.skeleton.size)
+                done.features.put(done.size, seen)
             if is_asked:
-                self._gather(whole, start + index)
+                self._gather(seen, start + index)
         wanted = self._kept_values(drawn)
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
-        columns = self.state.referenced(self.planned.name)
+        columns = self.state.remembered(self.planned.name)
         if self._waits:
             columns = set(rows.column_names)
         done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
@@ -402,24 +404,27 @@ class _Attributes:
             first, last = int(owned.min()), int(owned.max())
             some = gather(rows, np.where(owners >= 0, owners - first, -1), last - first + 1)
             known[self.planned.name][first : last + 1] += some
+
     def _kept_values(self, drawn: Values) -> set[str]:
         """The working values that a finished table keeps."""
-        wanted = {k.name for k in self.planned.keys}
-        wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
+        wanted = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
+        if self.state.is_needed(self.planned.name) or self._waits:
+            wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
         return wanted | {n for n in drawn if n.startswith("#")}
 
     def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
         """Hang trees, hand out rows that had to wait for them, and finish the table."""
         state, name = self.state, self.planned.name
         if state.is_needed(name):
-            parts = done.features
-            state.known.features[name] = Features.stack(parts) if parts else Features.empty(0)
+            whole_features = done.features or Features.empty(0)
+            state.known.features[name] = whole_features.first(done.size)
+            done.features = None
         if done.size < self.skeleton.size:
             kept = np.concatenate(done.kept)
             pointers = {k: v[kept] for k, v in self.skeleton.pointers.items()}
             state.known.pointers[name] = pointers
         names = list(done.values[0]) if done.values else []
-        values = {n: np.concatenate([v[n] for v in done.values]) for n in names}
+        values = {n: np.concatenate([v.pop(n) for v in done.values]) for n in names}
         if waits and done.rows:
             whole = hang(
                 state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values

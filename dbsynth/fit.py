@@ -341,13 +341,14 @@ class _TableFit:
         """Let numbers that owners tell of know how they lie in each kind of rows."""
         owner = owner_key(self.planned)
         edge = edge_name(self.planned.name, owner.name) if owner else ""
+        told = self.known.told.get(owner.parent, frozenset()) if owner else frozenset()
         labels = {
             c.name: values[c.name].astype(np.int64)
             for c in columns
             if isinstance(c, CategoryColumn) and c.name in self.planned.columns
         }
         for column in columns:
-            is_told = sketch_name(edge, column.name, "spread") in self.known.told
+            is_told = sketch_name(edge, column.name, "spread") in told
             if not is_told or not isinstance(column, NumberColumn):
                 yield column
                 continue
@@ -368,7 +369,7 @@ class _TableFit:
         layout = Layout(tuple(s.column for s in found))
         values: Values = {s.column.name: s.values for s in found}
         alone = siblings_of(None, len(self.rows))
-        self.known.told |= values.keys()
+        self.known.told[self.planned.name] = frozenset(values)
         trained = self._train("outline", layout, values, condition, alone, {})
         return trained, layout.features(values, len(self.rows))
 

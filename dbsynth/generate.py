@@ -76,6 +76,7 @@ def generate(
     for planned in state.order():
         state.settle_above(planned.name)
         yield from _table(state, planned, progress, Help(workers, None if aims else sink_of))
+        state.forget(planned.name)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)
         table = state.plan.schema.table(planned.name)

@@ -57,6 +57,17 @@ class Telling(Protocol):
         """How likely each token of a head is: (n, tokens) that sum to 1, 0 for banned ones."""
 
 
+@runtime_checkable
+class Preparing(Protocol):
+    """An engine's model that can work out once what several draws have in common."""
+
+    def prepare(self, shared: Features) -> Any:
+        """Work out what the first part of conditions says, of (m,) kinds of rows."""
+
+    def resume(self, prepared: Any, kinds: Ints, rest: Features) -> Session:
+        """Start drawing (n,) rows by their kinds and the rest of their conditions."""
+
+
 class RowModel(Protocol):
     """A fitted engine."""
 
