@@ -38,10 +38,12 @@ def steer(column: DatetimeColumn, shares: Floats, course: Course) -> Floats:
     slow, fast = (np.asarray(p)[step_of(course.ahead)] for p in zip(*column.paces, strict=True))
     follow = np.maximum(course.ahead, 1)
     is_kept = (left >= (slow * follow)[:, None]) & (left <= (fast * follow)[:, None])
-    is_kept |= (course.ahead == 0)[:, None] | ~np.isfinite(left)
-    kept: Floats = np.where(is_kept, shares, 0.0)
-    is_lost = kept.sum(axis=1) < FAINT * shares.sum(axis=1)
-    return np.where(is_lost[:, None], shares, kept)
+    is_free = (course.ahead == 0) | ~np.isfinite(course.goal)
+    leads = np.isfinite(left)  # NULL leads nowhere
+    found = np.where(is_kept & leads, shares, 0.0).sum(axis=1)
+    is_lost = is_free | (found < FAINT * np.where(leads, shares, 0.0).sum(axis=1))
+    kept: Floats = np.where(is_kept | ~leads | is_lost[:, None], shares, 0.0)
+    return kept
 
 
 def drawn(shares: Floats, uniforms: NDArray[np.float64]) -> Ints:
