@@ -13,9 +13,9 @@ from dbsynth.copying import Pointers, reached
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Ints
 from dbsynth.plan import Plan
-from dbsynth.rowrules import word_of
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, climb_of
+from dbsynth.rulewords import word_of
 from dbsynth.schema import Column, Table, TableName
 
 

@@ -112,7 +112,7 @@ class _Attributes:
                 rows = self._assemble(drawn, borrowing.part(start, stop), start, stop)
             above = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
             ruled, kept_rules = self.keeping.keep(rows, above, number)
-            noted(self.state.changes, name, rows, ruled)
+            noted(self.state.changes, name, kept_rules, rows, ruled)
             rows = ruled
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             mended = replace(mended, changed={*mended.changed, *kept_rules})
@@ -446,8 +446,8 @@ class _Attributes:
             whole = self._mender(scope).mend(whole, rng).whole
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
-        ruled, _ = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
-        noted(self.state.changes, self.planned.name, whole, ruled)
+        ruled, told = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
+        noted(self.state.changes, self.planned.name, told, whole, ruled)
         whole = ruled
         for column in self.part.layout.columns:
             if isinstance(column, DatetimeColumn) and column.name in values:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Ints
-from dbsynth.rowrules import flattened, names_of
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, local_condition
+from dbsynth.rulewords import flattened, names_of
 from dbsynth.schema import Table
 
 Flags = NDArray[np.bool_]

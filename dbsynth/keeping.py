@@ -19,8 +19,9 @@ from dbsynth.members import Members, memberships
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.rowkeeper import RowKeeper
-from dbsynth.rowrules import dependencies, in_dialect, names_of, widened
 from dbsynth.rulebook import Rule
+from dbsynth.ruled import Loosely, Rows, levels
+from dbsynth.rulewords import dependencies, in_dialect, names_of, widened
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Check, Table, Unique
 from dbsynth.shares import shared_out
@@ -101,12 +102,12 @@ class Keeping:
     # ---- rows --------------------------------------------------------------------------------
 
     @cached_property
-    def _near(self) -> _Rows | None:
+    def _near(self) -> Rows | None:
         """Rules about a row, and those above it that are known when it is drawn."""
         return self._rows_of("self", "backfill")
 
     @cached_property
-    def _grown(self) -> _Rows | None:
+    def _grown(self) -> Rows | None:
         """The same, for rows that hang on others of their own table."""
         late = self._late("self") - self._late("backfill")
         above = Above.of(self.state.plan, self.table.name)
@@ -128,7 +129,7 @@ class Keeping:
         late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
         return late - {c for k in early for c in k.columns}
 
-    def _rows_of(self, *late: str) -> _Rows | None:
+    def _rows_of(self, *late: str) -> Rows | None:
         """Rules about rows, but for those about keys that have no value yet."""
         rules = [r for r in self._rules if not names_of(r.text) & self._late(*late)]
         if not any(r.table == self.table.name for r in self.state.plan.rules):
@@ -143,9 +144,9 @@ class Keeping:
         donors = Donors.of(rules, wide, fixed | told)
         derived = {s.column for s in steps}
         loose = self._loosely(wide, fixed | told | derived | self._late(*late))
-        return _Rows(above, keeper, donors, loose) if keeper or donors or loose else None
+        return Rows(above, keeper, donors, loose) if keeper or donors or loose else None
 
-    def _loosely(self, wide: Table, fixed: frozenset[str]) -> _Loosely | None:
+    def _loosely(self, wide: Table, fixed: frozenset[str]) -> Loosely | None:
         """Rules with exceptions."""
         plan = self.state.plan
         found = [
@@ -156,7 +157,7 @@ class Keeping:
         keeper = RowKeeper.of(found, wide, fixed, self._loose) if found else None
         judge = Donors.of(found, wide, fixed) if keeper else None
         share = sum(r.exceptions / max(1, r.rows) for r in plan.rules if r.table == self.table.name)
-        return _Loosely(keeper, judge, share) if keeper and judge else None
+        return Loosely(keeper, judge, share) if keeper and judge else None
 
     @cached_property
     def checks(self) -> tuple[Check, ...]:
@@ -341,7 +342,7 @@ class Keeping:
         rows: pa.Table,
         first: Mapping[str, Ints],
         rng: np.random.Generator,
-        keepers: tuple[_Rows | None, GroupKeeper | None],
+        keepers: tuple[Rows | None, GroupKeeper | None],
         changed: frozenset[str],
     ) -> tuple[pa.Table, frozenset[str]]:
         near, group = keepers
@@ -363,7 +364,7 @@ class Keeping:
         changed: frozenset[str] = frozenset()
         selves = [k.name for k in self.planned.keys if k.role == "self" and k.name in pointers]
         for key in selves:
-            level = _levels(pointers[key])
+            level = levels(pointers[key])
             for step in range(int(level.max(initial=0)) + 1):
                 here = np.flatnonzero(level == step)
                 part = rows.take(pa.array(here))
@@ -391,88 +392,3 @@ class Keeping:
                 at = rows.column_names.index(name)
                 rows = rows.set_column(at, rows.schema.field(name), after)
         return rows, frozenset(changed)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Rules about single rows and those above them."""
-
-    above: Above
-    keeper: RowKeeper | None
-    donors: Donors | None
-    loosely: _Loosely | None
-
-    def keep(
-        self,
-        rows: pa.Table,
-        state: State,
-        first: Mapping[str, Ints],
-        rng: np.random.Generator,
-        whole: pa.Table | None = None,
-    ) -> tuple[pa.Table, frozenset[str]]:
-        """Change (n,) rows; `whole`: all rows of the table, where they hang on each other."""
-        names = rows.column_names
-        nobody = np.zeros(0, np.int64)
-        wide = self.above.beside(
-            rows, state.plan, first,
-            lambda table, key: state.known.pointers.get(table, {}).get(key, nobody),
-            lambda table, column: _column(state, self.above, table, column, whole),
-        )  # fmt: skip
-        changed: frozenset[str] = frozenset()
-        if self.keeper is not None:
-            wide, more = self.keeper.keep(wide)
-            changed |= more
-        if self.donors is not None:
-            wide, more = self.donors.keep(wide, rng)
-            changed |= more
-        if self.loosely is not None:
-            wide, more = self.loosely.keep(wide, rng, self.donors)
-            changed |= more
-        return wide.select(names), changed
-
-
-@dataclass(frozen=True)
-class _Loosely:
-    """Rules that some rows do not keep."""
-
-    keeper: RowKeeper
-    judge: Donors
-    share: float  # of rows that may break one of them
-
-    def keep(
-        self, wide: pa.Table, rng: np.random.Generator, strict: Donors | None
-    ) -> tuple[pa.Table, frozenset[str]]:
-        """Let rows keep them, but for so many, as far as rules without exceptions allow it."""
-        broken = self.judge.broken(wide)
-        spared = rng.random(len(wide)) < self.share / max(float(broken.mean()), 1e-9)
-        mended, changed = self.keeper.keep(wide)
-        better = broken & ~spared & ~self.judge.broken(mended)
-        if strict is not None:
-            better &= ~strict.broken(mended)
-        taken = pa.array(better)
-        for name in changed:
-            values = pc.if_else(taken, mended.column(name), wide.column(name))
-            wide = wide.set_column(wide.column_names.index(name), wide.schema.field(name), values)
-        return wide, changed
-
-
-def _column(
-    state: State, above: Above, table: object, column: str, whole: pa.Table | None
-) -> pa.ChunkedArray:
-    if whole is not None and table == above.table.name:
-        return whole.column(column)
-    found = state.keys.get(table, {}).get(column)  # type: ignore[call-overload]
-    return pa.chunked_array([], pa.null()) if found is None else found
-
-
-def _levels(pointers: Ints) -> Ints:
-    """(n,) how many steps each row is from its root; a row that is its own parent is one."""
-    own = np.arange(len(pointers))
-    here = np.where(pointers == own, -1, pointers)
-    level, at = np.zeros(len(pointers), np.int64), here
-    for _ in range(len(pointers)):
-        if not (at >= 0).any():
-            break
-        level += at >= 0
-        at = np.where(at >= 0, here[np.maximum(at, 0)], -1)
-    return level

@@ -209,10 +209,20 @@ class RowKeeper:
         return pa.array(list(known.values()), before.type).take(place)
 
     def _share(self, known: dict[Any, Any], new: set[Any], counted: pa.Table) -> None:
-        """See to it that something leads to every value: what does so more often than others."""
+        """See to it that something leads to every value: what has it in most of its own rows."""
         leaders = Counter(known.values())
-        heads = zip(*(counted[n].to_pylist() for n in counted.column_names[:-2]), strict=True)
-        for a, b in zip(heads, counted["b"].to_pylist(), strict=True):
+        heads = list(zip(*(counted[n].to_pylist() for n in counted.column_names[:-2]), strict=True))
+        values, sizes = counted["b"].to_pylist(), counted["count_all"].to_pylist()
+        if set(values) <= set(leaders):
+            return
+        whole: Counter[Any] = Counter()
+        for a, size in zip(heads, sizes, strict=True):
+            whole[a] += size
+        pairs = sorted(
+            range(len(heads)), key=lambda i: (-sizes[i] / whole[heads[i]], whole[heads[i]])
+        )
+        for i in pairs:
+            a, b = heads[i], values[i]
             if b not in leaders and a in new and leaders[known[a]] > 1:
                 leaders[known[a]] -= 1
                 leaders[b] += 1
@@ -241,8 +251,9 @@ class RowKeeper:
     def _led_along(
         self, step: Step, rows: pa.Table, found: dict[str, pa.Array]
     ) -> dict[str, pa.Array]:
-        """Where no label leads to what a row has, take all that goes with it from other rows."""
-        if not found or not step.along:
+        """Take all that goes with what a row has from others, where no label leads there."""
+        may_lack = self.table.column(step.column).is_nullable
+        if not found or not (step.along or may_lack):
             return found
         right = rows.column(step.of[0]).combine_chunks()
         now = rows.set_column(rows.column_names.index(step.column), step.column, found[step.column])
@@ -252,8 +263,12 @@ class RowKeeper:
         answer = pc.equal(right, wanted)
         wrong = np.flatnonzero(np.asarray(pc.fill_null(pc.invert(answer), False)))
         good = np.flatnonzero(np.asarray(pc.fill_null(answer, False)))
-        if not len(wrong) or not len(good):
+        if not len(wrong):
             return found
+        if not step.along or not len(good):
+            nothing = pa.scalar(None, found[step.column].type)
+            lost = pc.fill_null(pc.invert(answer), False) if may_lack else pa.scalar(False)
+            return {step.column: pc.if_else(lost, nothing, found[step.column])}
         places = np.arange(len(rows))
         places[wrong] = good[np.arange(len(wrong)) * 7919 % len(good)]
         return {c: now.column(c).take(pa.array(places)).combine_chunks() for c in step.along}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from dbsynth.expressions import DIALECTS, UntranslatableError, parse
+from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.rulebook import Rule
-from dbsynth.schema import Column, Table
+from dbsynth.rulewords import bare_word, flattened
+from dbsynth.schema import Table
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -137,64 +138,6 @@ def _along(every: list[Step], start: str, bound: set[str] | frozenset[str]) -> t
     return () if known & bound else tuple(sorted(known))
 
 
-def widened(table: Table, above: Mapping[str, Column]) -> Table:
-    """
-    A table with further columns behind its own.
-
-    Args:
-        table: the table.
-        above: columns of rows above, by the word that rules have for them: `customers.tier`.
-    """
-    more = [replace(c, name=word, generated=None) for word, c in above.items()]
-    return replace(table, columns=(*table.columns, *more))
-
-
-def flattened(tree: exp.Expr) -> exp.Expr:
-    """Write columns of rows above as names of one word, as `widened` tables have them."""
-    from sqlglot import exp
-
-    def one(node: exp.Expr) -> exp.Expr:
-        if isinstance(node, exp.Column) and len(node.parts) > 1:
-            return exp.column(exp.to_identifier(word_of(node), quoted=True))
-        return node
-
-    return tree.transform(one)
-
-
-def in_dialect(text: str, dialect: str) -> str:
-    """A plain condition over a row in a schema's own dialect; "" for any other rule."""
-    from sqlglot import exp
-
-    try:
-        tree = parse(text, "duckdb")
-    except UntranslatableError:
-        return ""
-    odd = (exp.Window, exp.AggFunc, exp.Select, exp.Anonymous, exp.StartsWith, exp.Round)
-    return "" if any(tree.find(k) is not None for k in odd) else tree.sql(DIALECTS[dialect])
-
-
-def names_of(text: str) -> frozenset[str]:
-    """The columns that a rule names, those of rows above as words."""
-    from sqlglot import exp
-
-    found: set[str] = set()
-    for part in text.replace("->", ",").split(",") if "->" in text else [text]:
-        try:
-            tree = parse(part, "duckdb")
-        except UntranslatableError:
-            continue
-        found |= {word_of(c) for c in tree.find_all(exp.Column)}
-    return frozenset(found)
-
-
-def word_of(column: exp.Expr) -> str:
-    """The one word for a column of a row above."""
-    from sqlglot import exp
-
-    assert isinstance(column, exp.Column)
-    return ".".join(p.name for p in column.parts)
-
-
 def _turned(step: Step, decisive: set[str], fixed: frozenset[str]) -> Step | None:
     """Move the end of an ordering that nothing else depends on, after all else is done."""
     if len(step.of) != 1:
@@ -264,27 +207,9 @@ def _step(text: str, table: Table, fixed: frozenset[str]) -> Step | None:
 
 def _follow(text: str, table: Table) -> Step | None:
     left, _, right = text.partition("->")
-    found = [_word(part) for part in (*left.split(","), right)]
+    found = [bare_word(part) for part in (*left.split(","), right)]
     names = {c.name for c in table.written_columns}
     return Step("follow", found[-1], tuple(found[:-1])) if set(found) <= names else None
-
-
-def dependencies(rules: Iterable[Rule]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """The left sides and the right side of those rules that are dependencies."""
-    for rule in rules:
-        left, arrow, right = rule.text.partition("->")
-        if arrow:
-            yield tuple(_word(part) for part in left.split(",")), _word(right)
-
-
-def _word(text: str) -> str:
-    from sqlglot import exp
-
-    try:
-        tree = parse(text, "duckdb")
-    except UntranslatableError:
-        return ""
-    return word_of(tree) if isinstance(tree, exp.Column) else ""
 
 
 def _is_plain(tree: exp.Expr, table: Table) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
@@ -267,12 +268,12 @@ class State:
         return max(total, 1) if owned > 0 and wish > 0 else total
 
 
-def noted(changes: Changes, name: TableName, before: pa.Table, after: pa.Table) -> None:
-    """Count the values in which (n,) rows of a table differ from what they were."""
-    for column in after.column_names:
+def noted(
+    changes: Changes, name: TableName, columns: Iterable[str], before: pa.Table, after: pa.Table
+) -> None:
+    """Count the values in which (n,) rows of a table differ, in some columns, from before."""
+    for column in sorted(columns):
         now, then = after.column(column), before.column(column)
-        if now is then:
-            continue
         same = pc.fill_null(pc.equal(now, then), fill_value=False)
         both = pc.and_(pc.is_null(now), pc.is_null(then))
         count = len(after) - (pc.sum(pc.or_(same, both)).as_py() or 0)
