@@ -19,6 +19,7 @@ from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
+from dbsynth.cousins import are_asked, gather
 from dbsynth.draft import Scope
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
@@ -91,6 +92,8 @@ class _Attributes:
         self.state.known.pointers[name] = self.skeleton.pointers
         mender, keeper = self._mender(), self._keeper()
         bounds = chunks(self.skeleton.owners, self.skeleton.size)
+        if self._is_asked:
+            self._gather(self._no_rows, np.zeros(0, np.int64))
         workers = help_.workers if self._is_worth(bounds, help_.workers) else None
         if workers is not None and help_.sink_of is not None and self._is_free(mender, keeper):
             sink = help_.sink_of(name)
@@ -160,7 +163,7 @@ class _Attributes:
         """What of a chunk the rest of the run needs."""
         columns = self.state.referenced(self.planned.name)
         kept = rows.select([c for c in rows.column_names if c in columns])
-        if self.state.is_needed(self.planned.name):
+        if self.state.is_needed(self.planned.name) or self._is_asked:
             return drawn, kept
         return {n: v for n, v in drawn.items() if n in self._kept_values(drawn)}, kept
 
@@ -259,7 +262,10 @@ class _Attributes:
             if isinstance(column, NumberColumn) and all(e is not None for e in ends):
                 outline = Outline(*(e for e in ends if e is not None))
                 numbers = drawn[column.name].astype(np.float64)
-                found[column.name] = bend(numbers, owners, outline, column.codec)
+                own_labels = {c: drawn[c].astype(np.int64) for c in column.told_by}
+                found[column.name] = bend(
+                    numbers, owners, outline, column.codec, column.kinds, own_labels
+                )
         return found
 
     def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:
@@ -354,12 +360,16 @@ class _Attributes:
         """Remember of a chunk what children need, and nothing else."""
         index = np.flatnonzero(kept)
         drawn = {n: v[index] for n, v in drawn.items()}
-        if self.state.is_needed(self.planned.name):
+        is_needed, is_asked = self.state.is_needed(self.planned.name), self._is_asked
+        if is_needed or is_asked:
             own = [self.part.layout.features(drawn, len(index))]
             if self.model.outline is not None:
                 own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
-            done.features.append(Features.join([codes, *own], len(index)))
+            whole = Features.join([codes, *own], len(index))
+            done.features += [whole] if is_needed else []
+            if is_asked:
+                self._gather(whole, start + index)
         wanted = self._kept_values(drawn)
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
         columns = self.state.referenced(self.planned.name)
@@ -374,6 +384,31 @@ class _Attributes:
         wanted = {k.name for k in self.planned.keys}
         wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
         return wanted | {n for n in drawn if n.startswith("#")}
+
+    @property
+    def _no_rows(self) -> Features:
+        parts = [self.skeleton.codes, self.part.layout.shape]
+        parts += [self.model.outline.layout.shape] if self.model.outline else []
+        return Features.join([p.take(np.zeros(0, np.int64)) for p in parts], 0)
+
+    @property
+    def _is_asked(self) -> bool:
+        return are_asked(self.state.plan, self.planned.name)
+
+    def _gather(self, rows: Features, places: Ints) -> None:
+        """Remember what owners have of rows that stand at some places; owners come in order."""
+        owner = owner_key(self.planned)
+        assert owner is not None
+        known = self.state.known.gathered
+        if self.planned.name not in known:
+            count = self.state.sizes[owner.parent]
+            known[self.planned.name] = gather(rows.take(places[:0]), places[:0], count)
+        owners = self.skeleton.pointers[owner.name][places]
+        owned = owners[owners >= 0]
+        if len(owned):
+            first, last = int(owned.min()), int(owned.max())
+            some = gather(rows, np.where(owners >= 0, owners - first, -1), last - first + 1)
+            known[self.planned.name][first : last + 1] += some
 
     def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
         """Hang trees, hand out rows that had to wait for them, and finish the table."""

@@ -14,7 +14,7 @@ from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified
-from dbsynth.model.base import Session
+from dbsynth.model.base import Session, Telling
 from dbsynth.rows import (
     Slot,
     blank,
@@ -24,9 +24,11 @@ from dbsynth.rows import (
     place_number,
     place_time,
     position,
+    time_tokens,
     within,
 )
 from dbsynth.running import Summary
+from dbsynth.steering import Course, drawn, steer
 from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
@@ -164,7 +166,7 @@ class Drawing:
 
     def _draw_head(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> None:
         column = self.part.layout.columns[slot.column]
-        tokens = self._tokens(session, number, slot, head, len(rows))
+        tokens = self._tokens(session, number, slot, head, rows)
         inside = self.rng.random(len(rows))
         data = self.values[column.name]
         for some in self._turns(head, rows):
@@ -177,7 +179,7 @@ class Drawing:
                 data[here] = tokens[some]
             elif slot.part == "time":
                 days = data[here].astype(np.float64)
-                data[here] = place_time(column, days, tokens[some], inside[some])
+                data[here] = place_time(column, days, tokens[some], inside[some], earlier)
             else:
                 start = earlier if head.phase == "later" else self._anchor(column, here)
                 placed = place_day(column, head, tokens[some], inside[some], start)
@@ -200,10 +202,34 @@ class Drawing:
         follow = self.siblings.count[rows] - self.siblings.index[rows] - 1
         return within(column, placed, start, self.ends[rows], follow)
 
-    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: int) -> Ints:
-        """Draw the (rows,) tokens of one head."""
+    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
+        """Draw the tokens of one head for some rows."""
         banned = self._banned(self.part.layout.columns[slot.column], slot)
-        return session.draw(number, stratified(self.rng, rows), banned)
+        if slot.part == "time" and (self.siblings.index[rows] == 0).any():
+            banned = (*banned, *self._time_before(slot))
+        course = self._course(slot, head, rows)
+        if course is None or not isinstance(session, Telling):
+            return session.draw(number, stratified(self.rng, len(rows)), banned)
+        column = self.part.layout.columns[slot.column]
+        assert isinstance(column, DatetimeColumn)
+        shares = steer(column, session.shares(number, banned), course)
+        return drawn(shares, stratified(self.rng, len(rows)))
+
+    def _time_before(self, slot: Slot) -> tuple[int, ...]:
+        """The token that asks for the time of the sibling before, where there may be one."""
+        column = self.part.layout.columns[slot.column]
+        assert isinstance(column, DatetimeColumn)
+        return (time_tokens(column) - 1,) if column.keeps_time else ()
+
+    def _course(self, slot: Slot, head: Head, rows: Ints) -> Course | None:
+        """Where some rows have to be, and when; None where nobody knows, or for many at once."""
+        column, index = self.part.layout.columns[slot.column], self.siblings.index[rows]
+        if not isinstance(column, DatetimeColumn) or not column.paces or self.ends is None:
+            return None
+        if head.phase != "later" or np.ptp(index) > 0:
+            return None
+        earlier = self.values[column.name][np.maximum(rows - 1, 0)].astype(np.float64)
+        return Course(earlier, *self._next_knot(column, rows, int(index[0])))
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""
@@ -237,7 +263,8 @@ class Drawing:
     def _show(self, session: Session, number: int, slot: Slot, rows: Ints) -> None:
         """Tell the session what a slot became, and keep it for the siblings."""
         column = self.part.layout.columns[slot.column]
-        drawn = {column.name: self.values[column.name][rows]}
+        shown = {column.name, getattr(column, "anchor", "")} & self.values.keys()
+        drawn = {name: self.values[name][rows] for name in shown}
         seen = self.part.layout.slot_features(slot, drawn)
         session.see(number, seen)
         codes, floats = self.offsets[number]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,10 +82,11 @@ class State:
             parents = {k.parent for k in self.plan.tables[left.pop()].keys} - names
             names |= parents
             left += parents
-        known = {
-            f.name: {n: v for n, v in getattr(self.known, f.name).items() if n in names}
-            for f in fields(self.known)
-        }
+        known: dict[str, Any] = {f.name: getattr(self.known, f.name) for f in fields(self.known)}
+        for name, value in known.items():
+            if isinstance(value, dict):
+                known[name] = {n: v for n, v in value.items() if n in names}
+        known["gathered"] = self.known.gathered  # of tables beside, by owner
         alone = Model(self.plan, {})
         keys = {n: v for n, v in self.keys.items() if n in names}
         tilts = {place: tilt for place, tilt in self.tilts.items() if place[0] == planned.name}
