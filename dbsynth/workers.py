@@ -118,7 +118,8 @@ class Processes:
             self._pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.terminate()
-            self._pool.shutdown(wait=True)
+            for process in processes:
+                process.join()
         if self._folder is not None:
             self._folder.cleanup()
         self._pool = self._folder = None
