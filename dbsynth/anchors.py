@@ -10,14 +10,17 @@ from dbsynth.codecs import NumberCodec
 from dbsynth.conditions import Siblings
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Floats, Ints
+from dbsynth.paces import fit_paces
 from dbsynth.release import MIN_ENTITIES, Release
-from dbsynth.rows import distance
+from dbsynth.rows import distance, is_same_time
+from dbsynth.turns import BEYOND_CHANCE, find_turns
 from dbsynth.values import DAY
 
 HOLDS = 0.999  # share of rows in which an order must hold
 TIGHTER = 0.5  # a distance is learned where it spreads at most so much as the date itself
 SOME_DAYS = (18_262.0, 20_088.0)  # 2020 to 2024, in days since 1970: if nothing may be learned
 FEW_DAYS = (1.0, 30.0)
+KEPT = 0.05  # share of the rows that have the time of day of the sibling before
 SHORT = 2 * DAY  # distances that are mostly shorter are learned in seconds
 
 
@@ -59,6 +62,8 @@ def fit_datetime(
     distances = [d for d in (gaps, _from(values, anchors, anchor)) if d is not None]
     unit = "day" if at_midnight or not distances or not _is_short(distances[0]) else "second"
     delta = gap = None
+    turns: tuple[str, ...] = ()
+    paces: tuple[tuple[float, float], ...] = ()
     if anchor:
         spread = distance(early, anchors[anchor], unit)
         delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
@@ -66,6 +71,11 @@ def fit_datetime(
         before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
         apart = distance(values, before, unit)
         gap = NumberCodec.fit(f"{statistic}.gap", apart, entities, release, FEW_DAYS)
+        ahead = siblings.count - siblings.index - 1
+        left = distance(values[np.arange(len(values)) + ahead], values, unit)
+        paces = fit_paces(statistic, left, ahead, entities, release)
+        if unit == "day":
+            turns = find_turns(f"{statistic}.gap", values, before, entities, release)
     return DatetimeColumn(
         name=name,
         day=NumberCodec.fit(statistic, np.floor(values / DAY), entities, release, fallback),
@@ -75,6 +85,9 @@ def fit_datetime(
         gap=gap,
         unit=unit,  # type: ignore[arg-type]
         is_strict=is_strict,
+        turns=turns,
+        keeps_time=siblings is not None and unit == "day" and _keeps(values, siblings, entities),
+        paces=paces,
     )
 
 
@@ -103,6 +116,18 @@ def _from(values: Floats, anchors: Mapping[str, Floats], anchor: str) -> Floats 
 def _gaps(values: Floats, siblings: Siblings) -> Floats:
     before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
     return distance(values, before, "second")
+
+
+def _keeps(values: Floats, siblings: Siblings, entities: Ints) -> bool:
+    """Whether rows have the time of day of the sibling before, more often than of another row."""
+    known = np.isfinite(values)
+    same = is_same_time(values, siblings.previous) & known
+    if len(np.unique(entities[same])) < MIN_ENTITIES:
+        return False
+    mixed = np.full(len(values), np.nan)
+    mixed[known] = np.random.default_rng(len(values)).permutation(values[known])
+    chance = is_same_time(mixed, siblings.previous)
+    return bool(same.sum() >= KEPT * known.sum() + BEYOND_CHANCE * chance.sum())
 
 
 def _is_short(apart: Floats) -> bool:

@@ -18,6 +18,7 @@ from dbsynth.bending import Outline, bend, merge
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
+from dbsynth.cousins import are_asked, gather
 from dbsynth.draft import Scope
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
@@ -85,6 +86,8 @@ class _Attributes:
             self.skeleton.pointers,
         )  # fmt: skip
         done = _Done()
+        if self._is_asked:
+            self._gather(self._no_rows, np.zeros(0, np.int64))
         for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
             borrowed = borrowing.part(start, stop)
             drawn = self._chunk(start, stop, number, borrowed)
@@ -178,7 +181,10 @@ class _Attributes:
             if isinstance(column, NumberColumn) and all(e is not None for e in ends):
                 outline = Outline(*(e for e in ends if e is not None))
                 numbers = drawn[column.name].astype(np.float64)
-                found[column.name] = bend(numbers, owners, outline, column.codec)
+                own_labels = {c: drawn[c].astype(np.int64) for c in column.told_by}
+                found[column.name] = bend(
+                    numbers, owners, outline, column.codec, column.kinds, own_labels
+                )
         return found
 
     def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:
@@ -270,17 +276,21 @@ class _Attributes:
         """Remember of a chunk what children need, and nothing else."""
         index = np.flatnonzero(kept)
         drawn = {n: v[index] for n, v in drawn.items()}
-        if self.state.is_needed(self.planned.name):
+        is_needed, is_asked = self.state.is_needed(self.planned.name), self._is_asked
+        if is_needed or is_asked:
             own = [self.part.layout.features(drawn, len(index))]
             if self.model.outline is not None:
                 own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
-            seen = Features.join([codes, *own], len(index))
-            if done.features is None:
-                done.features = seen.room(self.skeleton.size)
-            done.features.put(done.size, seen)
+            whole = Features.join([codes, *own], len(index))
+            if is_needed:
+                if done.features is None:
+                    done.features = whole.room(self.skeleton.size)
+                done.features.put(done.size, whole)
+            if is_asked:
+                self._gather(whole, start + index)
         wanted = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
-        if self.state.is_needed(self.planned.name) or self._waits:
+        if is_needed or self._waits:
             wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
         wanted |= {n for n in drawn if n.startswith("#")}
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
@@ -290,6 +300,31 @@ class _Attributes:
         done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
         done.kept.append(kept)
         done.size += len(index)
+
+    @property
+    def _no_rows(self) -> Features:
+        parts = [self.skeleton.codes, self.part.layout.shape]
+        parts += [self.model.outline.layout.shape] if self.model.outline else []
+        return Features.join([p.take(np.zeros(0, np.int64)) for p in parts], 0)
+
+    @property
+    def _is_asked(self) -> bool:
+        return are_asked(self.state.plan, self.planned.name)
+
+    def _gather(self, rows: Features, places: Ints) -> None:
+        """Remember what owners have of rows that stand at some places; owners come in order."""
+        owner = owner_key(self.planned)
+        assert owner is not None
+        known = self.state.known.gathered
+        if self.planned.name not in known:
+            count = self.state.sizes[owner.parent]
+            known[self.planned.name] = gather(rows.take(places[:0]), places[:0], count)
+        owners = self.skeleton.pointers[owner.name][places]
+        owned = owners[owners >= 0]
+        if len(owned):
+            first, last = int(owned.min()), int(owned.max())
+            some = gather(rows, np.where(owners >= 0, owners - first, -1), last - first + 1)
+            known[self.planned.name][first : last + 1] += some
 
     def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
         """Hang trees, hand out rows that had to wait for them, and finish the table."""

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 
 from dbsynth.codecs import NumberCodec
 from dbsynth.features import Floats, Ints
+from dbsynth.kinds import Kinds, Tokens
 
 ROUNDS = 6  # of Newton's method, damped as by Levenberg and Marquardt
 PASSES = 2  # one polynomial after another reaches what none can alone
 STRONGEST = 0.9  # how much a slope may leave 1
 SMALL_STEP = 1e-3
+END_WEIGHT = 0.5  # the ends matter half as much as mean and deviation
+LEAST_DAMPING = 1e-6
 ZEROS = (1000, 100, 10)  # round numbers stay as round as they were
 
 
@@ -37,20 +40,34 @@ class _Target:
     mean: Floats
     deviation: Floats
 
+    def of(self, groups: Ints) -> _Target:
+        """Of some groups alone."""
+        return _Target(*(getattr(self, f)[groups] for f in ("low", "high", "mean", "deviation")))
 
-def bend(values: Floats, owners: Ints, outline: Outline, codec: NumberCodec) -> Floats:
+
+def bend(
+    values: Floats,
+    owners: Ints,
+    outline: Outline,
+    codec: NumberCodec,
+    kinds: Kinds | None = None,
+    tokens: Tokens | None = None,
+) -> Floats:
     """
     Move (n,) numbers, in their order, to the ends, mean and spread that their owners told.
 
-    Values that are frequent in themselves stay.  The others move along the released quantiles:
-    their ranks, from 0 at an owner's lowest to 1 at the highest, are bent by a polynomial whose
-    slope stays above zero, so that mean and deviation come as near to what was told as may be.
+    Values that are frequent in themselves stay.  The others move along the released quantiles of
+    their kind: their ranks there, from 0 for an owner's lowest to 1 for its highest, are stretched
+    and bent by a polynomial whose slope stays above zero, so that the numbers come as near to what
+    was told as may be.  What a label is worth stays so: only ranks among its own move.
 
     Args:
         values: (n,) drawn, NaN for NULL.
         owners: (n,) -1 for none.
         outline: what the owners told.
         codec: says which values are frequent, and on which lattice all are.
+        kinds: how values lie in each kind of rows; none: all are of one kind.
+        tokens: (n,) labels of the columns that tell kinds.
     """
     is_told = np.isfinite(outline.low) & np.isfinite(outline.high)
     here = np.isfinite(values) & (owners >= 0)
@@ -63,12 +80,16 @@ def bend(values: Floats, owners: Ints, outline: Outline, codec: NumberCodec) -> 
     if not is_free.any():
         return values
     target = _target(drawn, groups, is_free, _taken(outline, own))
-    free, g = drawn[is_free], groups[is_free]
+    some, g = np.unique(groups[is_free], return_inverse=True)
+    free, target = drawn[is_free], target.of(some)
+    kinds = kinds or Kinds.alone(codec)
+    kind = kinds.of(tokens or {}, len(values))[here][is_free]
+    curves = np.asarray(kinds.curves)
     moved = drawn.copy()
     changed = free
     for _ in range(PASSES):
-        changed = _bent(changed, g, target, codec.grid)
-    moved[is_free] = _snapped(free, changed, g, codec)
+        changed = _bent(changed, g, target, curves, kind)
+    moved[is_free] = _snapped(free, _at_ends(changed, g, target), g, codec)
     bent = values.copy()
     bent[here] = moved
     return bent
@@ -162,63 +183,89 @@ def _ends(values: Floats, groups: Ints, size: int) -> tuple[Floats, Floats]:
     return low, high
 
 
-def _bent(values: Floats, g: Ints, target: _Target, grid: Floats) -> Floats:
-    """Bend the ranks of (n,) values on a grid of quantiles until each group is as it should be."""
+def _bent(values: Floats, g: Ints, target: _Target, curves: Floats, kind: Ints) -> Floats:
+    """Bend the ranks of (n,) values within their kinds until each group is as it should be."""
     size = len(target.low)
-    marks = np.linspace(0.0, 1.0, len(grid))
-    ranks = np.interp(values, grid, marks)
+    ranks = _ranks(values, curves, kind)
     low, high = _ends(ranks, g, size)
-    first, last = (np.interp(e, grid, marks) for e in (target.low, target.high))
     t = np.where((high > low)[g], (ranks - low[g]) / np.where(high > low, high - low, 1.0)[g], 0.5)
     number = np.maximum(np.bincount(g, minlength=size), 1)
     scale = np.where(target.high > target.low, target.high - target.low, 1.0)
 
     def placed(x: Floats) -> Floats:
-        bent = t + t * (1 - t) * (x[0][g] + x[1][g] * t)
-        found: Floats = np.interp(first[g] + (last - first)[g] * bent, marks, grid)
-        return found
+        bent = t + t * (1 - t) * (x[2][g] + x[3][g] * t)
+        return _along(x[0][g] + (x[1] - x[0])[g] * bent, curves, kind)
 
     def off(x: Floats) -> Floats:
         y = placed(x)
         mean = np.bincount(g, y, minlength=size) / number
         deviation = np.sqrt(np.bincount(g, (y - mean[g]) ** 2, minlength=size) / number)
-        return np.stack([mean - target.mean, deviation - target.deviation]) / scale
+        bottom, top = _ends(y, g, size)
+        errors = (mean - target.mean, deviation - target.deviation)
+        ends = (bottom - target.low, top - target.high)
+        return np.stack([*errors, *(END_WEIGHT * e for e in ends)]) / scale
 
-    return placed(_solved(off, size))
-
-
-def _solved(off: Callable[[Floats], Floats], size: int) -> Floats:
-    """Find the (2, size) coefficients, a pair for each group, that make (2, size) errors least."""
-    best = np.zeros((2, size))
-    error = off(best)
-    damping = np.full(size, 1e-4)
-    for _ in range(ROUNDS):
-        steps = SMALL_STEP * np.eye(2)[:, :, None]
-        slopes = [(off(best + step) - error) / SMALL_STEP for step in steps]
-        jacobian = np.stack(slopes, axis=1)  # (errors, coefficients, size)
-        normal = np.einsum("oig,ojg->ijg", jacobian, jacobian)
-        normal[[0, 1], [0, 1]] += damping
-        towards = np.einsum("oig,og->ig", jacobian, error)
-        trial = _allowed(best - _inverse_times(normal, towards))
-        now = off(trial)
-        is_better = (now**2).sum(axis=0) < (error**2).sum(axis=0)
-        best, error = np.where(is_better, trial, best), np.where(is_better, now, error)
-        damping = np.where(is_better, damping / 4, damping * 8)
-    return best
+    start = np.stack([low, high, np.zeros(size), np.zeros(size)])
+    return placed(_solved(off, start))
 
 
-def _inverse_times(matrix: Floats, vector: Floats) -> Floats:
-    """The inverse of symmetric (2, 2, n) matrices times (2, n) vectors."""
-    (a, b), (_, d) = matrix
-    whole = np.maximum(a * d - b * b, 1e-18)
-    found: Floats = np.stack([d * vector[0] - b * vector[1], a * vector[1] - b * vector[0]]) / whole
+def _at_ends(values: Floats, g: Ints, target: _Target) -> Floats:
+    """Let the lowest and the highest of (n,) values of each group be what they should."""
+    size = len(target.low)
+    found = np.clip(values, target.low[g], target.high[g])
+    low, high = _ends(found, g, size)
+    found = np.where(found == high[g], target.high[g], found)
+    is_alone = low == high  # one value cannot be at both ends
+    ended: Floats = np.where((found == low[g]) & ~is_alone[g], target.low[g], found)
+    return ended
+
+
+def _ranks(values: Floats, curves: Floats, kind: Ints) -> Floats:
+    """Where (n,) values stand on the curves of their kinds, from 0 to 1."""
+    marks = np.linspace(0.0, 1.0, curves.shape[1])
+    ranks = np.empty(len(values))
+    for number in np.unique(kind):
+        here = kind == number
+        ranks[here] = np.interp(values[here], curves[number], marks)
+    return ranks
+
+
+def _along(ranks: Floats, curves: Floats, kind: Ints) -> Floats:
+    """The values at (n,) ranks on the curves of their kinds."""
+    place = np.clip(ranks, 0.0, 1.0) * (curves.shape[1] - 1)
+    cell = np.minimum(place.astype(np.int64), curves.shape[1] - 2)
+    low: Floats = curves[kind, cell]
+    found: Floats = low + (place - cell) * (curves[kind, cell + 1] - low)
     return found
 
 
+def _solved(off: Callable[[Floats], Floats], start: Floats) -> Floats:
+    """Find the (4, groups) coefficients that make (4, groups) errors least, from a start."""
+    count, size = start.shape
+    best, error = start, off(start)
+    damping = np.full(size, 1e-3)
+    for _ in range(ROUNDS):
+        steps = SMALL_STEP * np.eye(count)[:, :, None]
+        slopes = [(off(best + step) - error) / SMALL_STEP for step in steps]
+        jacobian = np.stack(slopes, axis=1)  # (errors, coefficients, groups)
+        normal = np.einsum("oig,ojg->gij", jacobian, jacobian)
+        size_of = 1.0 + np.trace(normal, axis1=1, axis2=2)
+        normal += (damping * size_of)[:, None, None] * np.eye(count)
+        towards = np.einsum("oig,og->gi", jacobian, error)
+        trial = _allowed(best - np.linalg.solve(normal, towards[:, :, None])[:, :, 0].T)
+        now = off(trial)
+        is_better = (now**2).sum(axis=0) < (error**2).sum(axis=0)
+        best, error = np.where(is_better, trial, best), np.where(is_better, now, error)
+        damping = np.where(is_better, np.maximum(damping / 4, LEAST_DAMPING), damping * 8)
+    return best
+
+
 def _allowed(x: Floats) -> Floats:
-    """Coefficients under which t + t (1 - t) (x0 + x1 t) rises from 0 to 1."""
-    first = np.clip(x[0], -STRONGEST, STRONGEST)
-    return np.stack([first, np.clip(x[1], -STRONGEST - first, STRONGEST - first)])
+    """Coefficients under which first + (last - first) (t + t (1 - t) (x2 + x3 t)) rises."""
+    first = np.clip(x[0], 0.0, 1.0)
+    slope = np.clip(x[2], -STRONGEST, STRONGEST)
+    change = np.clip(x[3], -STRONGEST - slope, STRONGEST - slope)
+    return np.stack([first, np.clip(x[1], first, 1.0), slope, change])
 
 
 def _snapped(drawn: Floats, bent: Floats, g: Ints, codec: NumberCodec) -> Floats:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from dbsynth.cousins import cousins
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.plan import CHOSEN, Plan, TablePlan
 from dbsynth.rows import Layout, Values, position
@@ -25,8 +26,10 @@ class Known:
     dates: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # seconds
     ends: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # last children's days
     sketches: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # of children
+    told: set[str] = field(default_factory=set)  # names of all sketches there are
     pointers: dict[TableName, dict[str, Ints]] = field(default_factory=dict)  # key -> parent row
     codes: dict[TableName, Ints] = field(default_factory=dict)  # cluster of each row
+    gathered: dict[TableName, NDArray[np.float32]] = field(default_factory=dict)  # by owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,8 @@ def ancestors(plan: Plan, planned: TablePlan, owners: Ints | None, known: Known)
     """
     What rows inherit: the features of owner, owner's owner, … up to the root.
 
+    And what the owner has of the tables that are done already.
+
     Args:
         plan: for the owners of the owners.
         planned: the table whose rows these are.
@@ -85,7 +90,8 @@ def ancestors(plan: Plan, planned: TablePlan, owners: Ints | None, known: Known)
     owner = owner_key(planned)
     if owner is None or owners is None:
         return Features.empty(0 if owners is None else len(owners))
-    parts = [_flag(owners)]
+    others = [plain(known.gathered[other]).take(owners) for other in cousins(plan, planned)]
+    parts = [_flag(owners), *others]
     pointers, name = owners, owner.parent
     while True:
         parts.append(known.features[name].take(pointers))

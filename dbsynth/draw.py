@@ -15,7 +15,7 @@ from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import Strata
-from dbsynth.model.base import Preparing, Session
+from dbsynth.model.base import Preparing, Session, Telling
 from dbsynth.rows import (
     Slot,
     blank,
@@ -26,10 +26,12 @@ from dbsynth.rows import (
     place_number,
     place_time,
     position,
+    time_tokens,
     token_count,
     within,
 )
 from dbsynth.running import Summary
+from dbsynth.steering import Course, drawn, steer
 from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
@@ -193,7 +195,7 @@ class Drawing:
     ) -> Features | None:
         """Draw one head of (n,) rows; returns what networks see of its slot, if that is at hand."""
         column = self.part.layout.columns[slot.column]
-        tokens = self._tokens(session, number, slot, head, len(rows))
+        tokens = self._tokens(session, number, slot, head, rows)
         inside = self.rng.random(len(rows))
         turns = self._turns(head, rows)
         if len(turns) == 1:
@@ -219,34 +221,36 @@ class Drawing:
         if not isinstance(column, NumberColumn | DatetimeColumn):
             data[rows] = tokens
             return _codes(tokens, token_count(column))
-        if slot.part == "time":
-            assert isinstance(column, DatetimeColumn)
-            return self._put_time(column, rows, tokens, inside)
         # Siblings lie together, so the one before stands in the row before.
         earlier = data[np.maximum(rows - 1, 0)].astype(np.float64)
         if isinstance(column, NumberColumn):
             data[rows] = place_number(column, head, tokens, inside, earlier)
             return None
+        if slot.part == "time":
+            return self._put_time(column, rows, tokens, inside, earlier)
         start = earlier if head.phase == "later" else self._anchor(column, rows)
         placed = place_day(column, head, tokens, inside, start)
         data[rows] = placed = self._in_time(column, placed, start, rows)
         is_whole = column.time is None or has_time_slot(column)
-        return column.day_features(placed) if is_whole else None
+        is_apart = column.delta is not None and column.anchor in self.values
+        return column.day_features(placed) if is_whole and not is_apart else None
 
     def _put_time(
-        self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats
+        self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats, earlier: Floats
     ) -> Features:
-        """Add times of day to days."""
+        """Add times of day to days; a last token is that of the sibling before."""
         assert column.time is not None
-        data = self.values[column.name]
+        data, codec = self.values[column.name], column.time
+        kept = np.flatnonzero(tokens == codec.tokens)
+        own = np.minimum(tokens, codec.tokens - 1)
+        times, ranks = codec.laid_out.place(own, inside)
+        times[kept] = earlier[kept] % DAY
+        own[kept], ranks[kept] = codec.encode(times[kept]), codec.rank(times[kept])
         days = data[rows].astype(np.float64)
-        times, ranks = column.time.laid_out.place(tokens, inside)
-        data[rows] = moments = place_time(days, np.where(tokens == NULL, 0.0, times))
+        data[rows] = moments = place_time(days, np.where(own == NULL, 0.0, times))
         known = np.isfinite(moments)
         shown = np.where(known, np.where(known, moments, 0.0) % DAY, np.nan)
-        return column.clock_features(
-            shown, np.where(known, tokens, NULL), np.where(known, ranks, 0.0)
-        )
+        return column.clock_features(shown, np.where(known, own, NULL), np.where(known, ranks, 0.0))
 
     def _copy(self, name: str, rows: Ints) -> None:
         """Put what stands above some rows in the place of what was drawn."""
@@ -263,10 +267,34 @@ class Drawing:
         follow = self.siblings.count[rows] - self.siblings.index[rows] - 1
         return within(column, placed, start, self.ends[rows], follow)
 
-    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: int) -> Ints:
-        """Draw the (rows,) tokens of one head."""
+    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
+        """Draw the tokens of one head for some rows."""
         banned = self._banned(self.part.layout.columns[slot.column], slot)
-        return session.draw(number, self.strata.draw(), banned)
+        if slot.part == "time" and (self.siblings.index[rows] == 0).any():
+            banned = (*banned, *self._time_before(slot))
+        course = self._course(slot, head, rows)
+        if course is None or not isinstance(session, Telling):
+            return session.draw(number, self.strata.draw(), banned)
+        column = self.part.layout.columns[slot.column]
+        assert isinstance(column, DatetimeColumn)
+        shares = steer(column, session.shares(number, banned), course)
+        return drawn(shares, self.strata.draw())
+
+    def _time_before(self, slot: Slot) -> tuple[int, ...]:
+        """The token that asks for the time of the sibling before, where there may be one."""
+        column = self.part.layout.columns[slot.column]
+        assert isinstance(column, DatetimeColumn)
+        return (time_tokens(column) - 1,) if column.keeps_time else ()
+
+    def _course(self, slot: Slot, head: Head, rows: Ints) -> Course | None:
+        """Where some rows have to be, and when; None where nobody knows, or for many at once."""
+        column, index = self.part.layout.columns[slot.column], self.siblings.index[rows]
+        if not isinstance(column, DatetimeColumn) or not column.paces or self.ends is None:
+            return None
+        if head.phase != "later" or np.ptp(index) > 0:
+            return None
+        earlier = self.values[column.name][np.maximum(rows - 1, 0)].astype(np.float64)
+        return Course(earlier, *self._next_knot(column, rows, int(index[0])))
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""
@@ -299,8 +327,10 @@ class Drawing:
 
     def _seen(self, slot: Slot, rows: Ints) -> Features:
         """What networks see of a slot of (n,) rows."""
-        name = self.part.layout.columns[slot.column].name
-        return self.part.layout.slot_features(slot, {name: self.values[name][rows]})
+        column = self.part.layout.columns[slot.column]
+        shown = {column.name, getattr(column, "anchor", "")} & self.values.keys()
+        drawn = {name: self.values[name][rows] for name in shown}
+        return self.part.layout.slot_features(slot, drawn)
 
 
 def _codes(tokens: Ints, cards: int, ranks: Floats | None = None) -> Features:

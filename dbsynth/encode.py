@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dbsynth import numerals
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.kinds import Kinds
 from dbsynth.schema import SqlType
 from dbsynth.values import DAY, text_to_moments, to_floats
 
@@ -81,6 +82,12 @@ class NumberColumn:
     gap: NumberCodec | None = None  # distance to the previous sibling
     is_strict: bool = False  # siblings may not share a value
     family: str = ""  # of a number in disguise, see `numerals`
+    kinds: Kinds | None = None  # how it lies in each kind of rows, where owners tell of it
+
+    @property
+    def told_by(self) -> tuple[str, ...]:
+        """The columns whose labels say most about it."""
+        return self.kinds.columns if self.kinds else ()
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow numbers into floats, NaN for NULL."""
@@ -114,6 +121,9 @@ class DatetimeColumn:
     gap: NumberCodec | None = None  # distance to the previous sibling
     unit: Unit = "day"  # of the distances
     is_strict: bool = False  # siblings may not share a value
+    turns: tuple[str, ...] = ()  # of the calendar, by which siblings follow: after the gap's tokens
+    keeps_time: bool = False  # a last token of the time of day: that of the sibling before
+    paces: tuple[tuple[float, float], ...] = ()  # least and most time a row until the last sibling
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow dates and times, or texts of them, into seconds, NaN for NULL."""
@@ -187,7 +197,7 @@ _TEXTS: Mapping[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
 }
 
 
-_CODECS = {c.__name__: c for c in (NumberCodec, CategoryCodec)}
+_CODECS = {c.__name__: c for c in (NumberCodec, CategoryCodec, Kinds)}
 
 
 _COLUMNS = {c.__name__: c for c in (CategoryColumn, PresenceColumn, NumberColumn, DatetimeColumn)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from dbsynth.conditions import (
     siblings_of,
 )
 from dbsynth.copying import Flags, gate_name, unsaid
+from dbsynth.cousins import are_asked, gather
 from dbsynth.documents import Document
 from dbsynth.encode import (
     CategoryColumn,
@@ -35,6 +36,7 @@ from dbsynth.encode import (
     PresenceColumn,
 )
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.kinds import fit_kinds
 from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
@@ -50,7 +52,7 @@ from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sam
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
 from dbsynth.sketches import Sketch, last_days, outlines
-from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name
+from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.values import DAY
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
 
 OUTLINE_ENGINE = "tree"  # of how children spread, whatever draws the rows themselves
 OUTLINE_SMOOTHING = 4.0  # stronger, and owners are too much alike
+SMOOTHING = 8.0  # … and rows hang too little on what they hang on
 FILLED = 9  # values for each NULL, in tables that are invented
 NEAR_SIBLINGS = 8  # how far ahead, on average, training looks for the end of siblings
 _COUNTED = ("owner", "token", "polymorphic", "self")  # keys along which parents count their rows
@@ -296,14 +299,15 @@ class _TableFit:
             if key.role in ("self", "backfill") and not is_told:
                 columns.append(PresenceColumn(key.name))
                 values[key.name] = self._presence(key)
+        # How long rows go on says much about how many there are.
+        for sketch in self._last_days(_moments(columns, values)):
+            columns.append(sketch.column)
+            values[sketch.column.name] = sketch.values
         for name, counts in self._fanouts().items():
             fanout = counts.astype(np.float64)
             columns.append(self._count_column(name, fanout))
             values[name] = fanout
-        for sketch in self._last_days():
-            columns.append(sketch.column)
-            values[sketch.column.name] = sketch.values
-        layout = Layout(tuple(columns))
+        layout = Layout(tuple(self._with_kinds(columns, values)))
         chosen = self._chosen(structure)
         condition = Features.join(
             [chosen, self._condition(owners, siblings, layout, values)], len(self.rows)
@@ -318,8 +322,30 @@ class _TableFit:
         self._remember(layout, values, Features.join([own, told], len(own)))
         return trained, outline
 
-    def _last_days(self) -> list[Sketch]:
-        return last_days(self.plan, self.planned, self.sample, self.entities, self.release)
+    def _with_kinds(
+        self, columns: Sequence[ModelledColumn], values: Values
+    ) -> Iterator[ModelledColumn]:
+        """Let numbers that owners tell of know how they lie in each kind of rows."""
+        owner = owner_key(self.planned)
+        edge = edge_name(self.planned.name, owner.name) if owner else ""
+        labels = {
+            c.name: values[c.name].astype(np.int64)
+            for c in columns
+            if isinstance(c, CategoryColumn) and c.name in self.planned.columns
+        }
+        for column in columns:
+            is_told = sketch_name(edge, column.name, "spread") in self.known.told
+            if not is_told or not isinstance(column, NumberColumn):
+                yield column
+                continue
+            name, own = f"{self.planned.name}.{column.name}", values[column.name]
+            kinds = fit_kinds(
+                name, own.astype(np.float64), column.codec, labels, self.entities, self.release
+            )
+            yield replace(column, kinds=kinds)
+
+    def _last_days(self, dates: Mapping[str, Floats]) -> list[Sketch]:
+        return last_days(self.plan, self.planned, self.sample, self.entities, self.release, dates)
 
     def _outline(self, condition: Features) -> tuple[RowsModel | None, Features]:
         """Learn how the children of each row spread, given all that is known of the row."""
@@ -329,6 +355,7 @@ class _TableFit:
         layout = Layout(tuple(s.column for s in found))
         values: Values = {s.column.name: s.values for s in found}
         alone = siblings_of(None, len(self.rows))
+        self.known.told |= values.keys()
         trained = self._train("outline", layout, values, condition, alone, {})
         return trained, layout.features(values, len(self.rows))
 
@@ -438,7 +465,7 @@ class _TableFit:
             threshold=self.release.threshold(f"{name}/{part}"),
             seed=stable_seed(self.plan.seed, name, part),
             quality=self.plan.quality,
-            smoothing=OUTLINE_SMOOTHING if part == "outline" else np.inf,
+            smoothing=OUTLINE_SMOOTHING if part == "outline" else SMOOTHING,
         )
         engine = OUTLINE_ENGINE if part == "outline" else self.engine
         engine = engine if task.heads and len(self.rows) else "marginal"
@@ -450,6 +477,11 @@ class _TableFit:
     def _remember(self, layout: Layout, values: Values, features: Features) -> None:
         name = self.planned.name
         self.known.features[name] = features
+        owner = owner_key(self.planned)
+        if owner is not None and are_asked(self.plan, name):
+            owners = self.known.pointers[name][owner.name]
+            count = len(self.sample.rows[owner.parent])
+            self.known.gathered[name] = gather(features, owners, count)
         dates = _moments(list(layout.columns), values)
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         self.known.dates[name] = dates

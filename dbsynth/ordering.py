@@ -8,6 +8,7 @@ from dbsynth.codecs import NumberCodec
 from dbsynth.encode import DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Floats
 from dbsynth.rows import Layout, Slot
+from dbsynth.turns import TYPICAL
 
 
 def token_places(layout: Layout) -> list[Floats | None]:
@@ -21,8 +22,14 @@ def token_places(layout: Layout) -> list[Floats | None]:
     found: list[Floats | None] = []
     for slot in layout.slots:
         for head in slot.heads:
-            codec = _codec(layout.columns[slot.column], slot, head)
-            found.append(_middles(codec) if codec is not None else None)
+            column = layout.columns[slot.column]
+            codec = _codec(column, slot, head)
+            places = _middles(codec) if codec is not None else None
+            if places is not None and head.phase == "later" and isinstance(column, DatetimeColumn):
+                places = np.concatenate([places, [float(TYPICAL[t]) for t in column.turns]])
+            if places is not None and len(places) < head.tokens:  # the time of the sibling before
+                places = np.append(places, np.nanmedian(places))
+            found.append(places)
     return found
 
 

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn, Phase
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.turns import follow, taken
 from dbsynth.values import DAY
 
 Values = Mapping[str, NDArray[np.float64] | NDArray[np.int64]]  # column name -> working values
 COUNTED_LABELS = 24  # categories with more are not counted label by label
 PACE_STEPS, PACE_CODES = 6, 34  # steps for each e-fold of the days a row has, at most
+SAME_TIME = 0.5  # seconds apart, at most
 IGNORED = -1  # a training target that does not count
 
 Part = Literal["value", "day", "time"]
@@ -80,6 +82,10 @@ class Layout:
         if slot.part == "time":
             return column.time_features(seconds)
         day = column.day_features(seconds)
+        if column.delta is not None and column.anchor in values:
+            apart = distance(seconds, values[column.anchor].astype(np.float64), column.unit)
+            own = column.delta.rank(apart)[:, None]
+            day = Features.join([day, Features(day.codes[:, :0], own, ())], len(data))
         if column.time is None or has_time_slot(column):
             return day
         return Features.join([day, column.time_features(seconds)], len(data))
@@ -144,12 +150,24 @@ def _slots(index: int, column: ModelledColumn) -> list[Slot]:
     if column.gap is None:
         slots = [Slot(index, "day", (Head(first),))]
     else:
-        slots = [Slot(index, "day", (Head(first, "first"), Head(column.gap.tokens, "later")))]
+        slots = [
+            Slot(
+                index,
+                "day",
+                (Head(first, "first"), Head(column.gap.tokens + len(column.turns), "later")),
+            )
+        ]
     if has_time_slot(column):
         assert column.time is not None
         phase: Phase = "first" if column.gap is not None and column.unit == "second" else "any"
-        slots.append(Slot(index, "time", (Head(column.time.tokens, phase),)))
+        slots.append(Slot(index, "time", (Head(time_tokens(column), phase),)))
     return slots
+
+
+def time_tokens(column: DatetimeColumn) -> int:
+    """How many tokens the time of day has."""
+    assert column.time is not None
+    return column.time.tokens + int(column.keeps_time)
 
 
 def token_count(column: ModelledColumn) -> int:
@@ -183,11 +201,15 @@ def _target(
         assert column.time is not None
         known = np.isfinite(seconds)
         tokens = column.time.encode(np.where(known, seconds, 0.0) % DAY)
+        if column.keeps_time:
+            tokens = np.where(is_same_time(seconds, previous), column.time.tokens, tokens)
         return np.where(known, tokens, IGNORED)
     if head.phase == "later":
         assert column.gap is not None
         before = np.where(previous >= 0, seconds[np.maximum(previous, 0)], np.nan)
-        return column.gap.encode(distance(seconds, before, column.unit))
+        turn = taken(seconds, before, column.turns)
+        plain = column.gap.encode(distance(seconds, before, column.unit))
+        return np.where(turn >= 0, column.gap.tokens + turn, plain)
     if column.delta is None:
         return column.day.encode(np.floor(seconds / DAY))
     tokens = column.delta.encode(distance(seconds, anchors[column.anchor], column.unit))
@@ -211,11 +233,11 @@ def place_day(
     """
     if head.phase == "later":
         assert column.gap is not None
-        gap = column.gap.decode(tokens, uniforms)
-        if column.is_strict:
-            gap = np.maximum(gap, column.gap.step or 1.0)
-            return _advance(start, gap, column.unit)
-        return _until_the_end(column, start, _advance(start, np.maximum(gap, 0.0), column.unit))
+        gap = column.gap.decode(np.minimum(tokens, column.gap.tokens - 1), uniforms)
+        least = (column.gap.step or 1.0) if column.is_strict else 0.0
+        moved = _advance(start, np.maximum(gap, least), column.unit)
+        moved = follow(moved, start, tokens - column.gap.tokens, column.turns)
+        return moved if column.is_strict else _until_the_end(column, start, moved)
     if column.delta is not None:
         moved = _advance(start, column.delta.decode(tokens, uniforms), column.unit)
         return _until_the_end(column, start, moved)
@@ -270,6 +292,13 @@ def place_number(
 
 def _advance(start: Floats, by: Floats, unit: str) -> Floats:
     return (np.floor(start / DAY) + np.round(by)) * DAY if unit == "day" else start + by
+
+
+def is_same_time(seconds: Floats, previous: Ints) -> NDArray[np.bool_]:
+    """Whether (n,) moments have the time of day of the sibling before."""
+    before = np.where(previous >= 0, seconds[np.maximum(previous, 0)], np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.abs(seconds % DAY - before % DAY) < SAME_TIME
 
 
 def place_time(days: Floats, times: Floats) -> Floats:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.anchors import fit_datetime
 from dbsynth.codecs import NumberCodec
 from dbsynth.conditions import KNOTS, LONG, knot, siblings_of
 from dbsynth.encode import DatetimeColumn, NumberColumn
@@ -86,7 +87,12 @@ class _Children:
 
 
 def last_days(
-    plan: Plan, planned: TablePlan, sample: Sample, entities: Ints, release: Release
+    plan: Plan,
+    planned: TablePlan,
+    sample: Sample,
+    entities: Ints,
+    release: Release,
+    dates: Mapping[str, Floats],
 ) -> list[Sketch]:
     """
     Learn when the children of each row end, for every table that it owns and that has an order.
@@ -97,6 +103,7 @@ def last_days(
         sample: the rows.
         entities: (n,) of the parent's rows.
         release: the protection in force.
+        dates: (n,) seconds; the row's own dates, from which the last day may be measured.
     """
     found = []
     for children in _owned(plan, planned, sample, MIN_SIBLINGS):
@@ -105,8 +112,11 @@ def last_days(
             continue
         last = np.floor(_ends(moments, children.pointers, len(entities))[1] / DAY)
         name = last_name(children.edge)
-        days = NumberCodec.fit(f"{planned.name}.{name}", last, entities, release)
-        found.append(Sketch(DatetimeColumn(name, days, None), last * DAY))
+        column = fit_datetime(
+            f"{planned.name}.{name}", name, last * DAY, entities, release, dates,
+            siblings=None, is_strict=False, is_date=True,
+        )  # fmt: skip
+        found.append(Sketch(column, last * DAY))
     return found
 
 

@@ -140,9 +140,7 @@ class State:
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         told = model.outline.layout.columns if model.outline else ()
         self.known.sketches[name] = {
-            c.name: values[c.name].astype(np.float64, copy=False)
-            for c in told
-            if c.name in values
+            c.name: values[c.name].astype(np.float64, copy=False) for c in told if c.name in values
         }
         for key in self.plan.tables[name].keys:
             if key.role == "backfill" and key.name in values:

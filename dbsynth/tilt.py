@@ -139,7 +139,7 @@ class TiltedDrawing(Drawing):
         order = np.argsort(self.siblings.index, kind="stable")
         return iter(np.split(order, np.flatnonzero(np.diff(self.siblings.index[order])) + 1))
 
-    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: int) -> Ints:
+    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
         self.is_telling = isinstance(session, Telling)
         return super()._tokens(session, number, slot, head, rows)
 
@@ -336,7 +336,7 @@ class Trial(Drawing):
     def _session(self, rows: Ints, before: Ints, start: int) -> Session:
         return self.part.model.begin(self.condition)
 
-    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: int) -> Ints:
+    def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
         column = self.part.layout.columns[slot.column]
         allowed = self.allowed.get(column.name)
         if allowed is None or slot.part == "time" or not isinstance(session, Telling):
@@ -346,11 +346,11 @@ class Trial(Drawing):
         banned = self._banned(column, slot)
         flags[list(banned)] = False
         if not flags.any():
-            self.mass = np.zeros(rows)
+            self.mass = np.zeros(len(rows))
             return super()._tokens(session, number, slot, head, rows)
         self.mass = self.mass * session.shares(number, banned)[:, flags].sum(axis=1)
         others = tuple(np.flatnonzero(~flags).tolist())
-        return session.draw(number, stratified(self.rng, rows), others)
+        return session.draw(number, stratified(self.rng, len(rows)), others)
 
 
 def _meeting(flags: list[Mapping[str, Flags]]) -> dict[str, Flags]:

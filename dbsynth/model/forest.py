@@ -76,16 +76,32 @@ class Forest:
         """
         scaled = uniforms * len(self.roots)
         tree = np.minimum(scaled.astype(np.int64), len(self.roots) - 1)
-        nodes = self.roots[tree]
-        answers = self.questions.answers(seen)
-        for _ in range(self.depth):
-            nodes = self.nodes.step(answers, nodes)
-        leaf = self.leaf[nodes]
+        leaf = self._reached(self.questions.answers(seen), self.roots[tree])
         curve, last = self._curve(tuple(banned))
         inside = np.clip(scaled - tree, 0.0, 1.0 - 1e-9)
         found = np.searchsorted(curve, leaf + inside, "right") - leaf * self.shares.shape[1]
         tokens: Ints = np.minimum(found, last[leaf]).astype(np.int64)
         return tokens
+
+    def mean(self, seen: NDArray[np.float32], banned: Sequence[int]) -> Floats:
+        """(n, tokens) shares, the mean of all trees, 0 for banned tokens."""
+        answers = self.questions.answers(seen)
+        found = np.zeros((len(seen), self.shares.shape[1]))
+        for root in self.roots:
+            found += self.shares[self._reached(answers, np.full(len(seen), root))]
+        allowed = np.ones(found.shape[1])
+        allowed[list(banned)] = 0.0
+        found *= allowed
+        found[found.sum(axis=1) <= 0] = allowed  # nothing is left: all others are as likely
+        mean: Floats = found / found.sum(axis=1, keepdims=True)
+        return mean
+
+    def _reached(self, answers: Answers, nodes: Ints) -> Ints:
+        """The number of the leaf in which (n,) rows end that start at some nodes."""
+        for _ in range(self.depth):
+            nodes = self.nodes.step(answers, nodes)
+        found: Ints = self.leaf[nodes]
+        return found
 
     def _curve(self, banned: tuple[int, ...]) -> tuple[Floats, Ints]:
         """

@@ -57,6 +57,10 @@ class TreeSession:
         """Draw (n,) tokens of one head."""
         return self.model.forests[head].draw(self.seen, uniforms, banned)
 
+    def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
+        """How likely each token of a head is: (n, tokens), 0 for banned ones."""
+        return self.model.forests[head].mean(self.seen, banned)
+
     def see(self, slot: int, features: Features) -> None:
         """Let later heads know what a slot became."""
         self.model.inputs.see(self.seen, slot, features)

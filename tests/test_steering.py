@@ -1,0 +1,77 @@
+"""Rows of one owner keep a pace: those that follow have neither too little time nor too much."""
+
+import numpy as np
+
+from dbsynth.anchors import fit_datetime
+from dbsynth.conditions import siblings_of
+from dbsynth.encode import DatetimeColumn
+from dbsynth.paces import STEPS, fit_paces, step_of
+from dbsynth.release import Release
+from dbsynth.rows import is_same_time, place_time, time_tokens
+from dbsynth.steering import Course, drawn, steer
+from dbsynth.values import DAY
+
+OPEN = Release(0, is_protected=False)
+OWNERS, EACH = 60, 20
+
+
+def visits(gap: float, hour: float | None) -> tuple[DatetimeColumn, np.ndarray]:
+    """Rows some days apart; an owner always comes at the same time of day, or at any."""
+    rng = np.random.default_rng(4)
+    owners = np.repeat(np.arange(OWNERS), EACH)
+    days = np.cumsum(rng.integers(1, 2 * int(gap), (OWNERS, EACH)), axis=1) + 15_000
+    times = rng.integers(8 * 3600, 18 * 3600, (OWNERS, EACH if hour is None else 1))
+    values = (days * DAY + times).ravel().astype(np.float64)
+    column = fit_datetime(
+        "t.at", "at", values, owners, OPEN, {},
+        siblings=siblings_of(owners, len(owners)), is_strict=False, is_date=False,
+    )  # fmt: skip
+    return column, values
+
+
+def test_no_row_leaves_those_that_follow_without_time() -> None:
+    column, _ = visits(20.0, None)
+    assert column.gap is not None
+    tokens = column.gap.tokens + len(column.turns)
+    course = Course(np.zeros(3), np.full(3, 60 * DAY), np.array([10, 1, 0]))
+    kept = steer(column, np.full((3, tokens), 1 / tokens), course)
+    gaps = column.gap.decode(np.arange(column.gap.tokens), np.full(column.gap.tokens, 0.5))
+    longest = [np.nanmax(gaps[row[: len(gaps)] > 0]) for row in kept]
+    assert longest[0] < 25 < longest[1] <= 60  # ten rows need their time
+    assert (kept[2] > 0).all()  # the last one is put where it should be, whatever is drawn
+
+
+def test_where_nothing_fits_or_nothing_is_known_all_stays_as_it_was() -> None:
+    column, _ = visits(20.0, None)
+    assert column.gap is not None
+    shares = np.full((2, column.gap.tokens + len(column.turns)), 0.25)
+    lost = Course(np.zeros(2), np.array([np.nan, -100 * DAY]), np.array([5, 5]))
+    assert (steer(column, shares, lost) == shares).all()
+
+
+def test_paces_are_released_only_where_enough_entities_tell() -> None:
+    ahead = np.tile([1, 2, 70], 40)
+    left = ahead * 3.0
+    few = np.where(ahead == 70, 0, np.arange(120))
+    found = fit_paces("t.c", left, ahead, few, Release(0))
+    assert found[0] == found[1] == (3.0, 3.0)
+    assert found[STEPS - 1] == (0.0, np.inf)
+    assert step_of(np.array([1, 2, 3, 4, 64, 10_000])).tolist() == [0, 1, 1, 2, 6, 6]
+
+
+def test_tokens_are_drawn_as_often_as_their_shares_say() -> None:
+    shares = np.tile([0.0, 0.5, 0.0, 1.5], (10_000, 1))
+    tokens = drawn(shares, np.random.default_rng(1).random(10_000))
+    assert set(tokens.tolist()) == {1, 3}
+    assert abs(np.mean(tokens == 3) - 0.75) < 0.02
+
+
+def test_the_time_of_day_of_the_sibling_before_is_a_token_where_rows_keep_it() -> None:
+    always, values = visits(20.0, 9.0)
+    whenever, _ = visits(20.0, None)
+    assert always.keeps_time
+    assert not whenever.keeps_time
+    same = np.full(5, time_tokens(always) - 1)
+    placed = place_time(always, np.full(5, 7 * DAY), same, np.zeros(5), values[:5])
+    assert is_same_time(np.concatenate([values[:1], placed[:1]]), np.array([-1, 0]))[1]
+    assert (np.floor(placed / DAY) == 7).all()
