@@ -26,6 +26,7 @@ from dbsynth.rows import (
     place_number,
     place_time,
     position,
+    time_of_day,
     time_tokens,
     token_count,
     within,
@@ -238,14 +239,9 @@ class Drawing:
     def _put_time(
         self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats, earlier: Floats
     ) -> Features:
-        """Add times of day to days; a last token is that of the sibling before."""
-        assert column.time is not None
-        data, codec = self.values[column.name], column.time
-        kept = np.flatnonzero(tokens == codec.tokens)
-        own = np.minimum(tokens, codec.tokens - 1)
-        times, ranks = codec.laid_out.place(own, inside)
-        times[kept] = earlier[kept] % DAY
-        own[kept], ranks[kept] = codec.encode(times[kept]), codec.rank(times[kept])
+        """Add times of day to days."""
+        data = self.values[column.name]
+        times, own, ranks = time_of_day(column, tokens, inside, earlier)
         days = data[rows].astype(np.float64)
         data[rows] = moments = place_time(days, np.where(own == NULL, 0.0, times))
         known = np.isfinite(moments)
