@@ -15,7 +15,7 @@ from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import Strata
-from dbsynth.model.base import Preparing, Session, Telling
+from dbsynth.model.base import Choosing, Preparing, Session, Telling
 from dbsynth.rows import (
     Slot,
     blank,
@@ -32,7 +32,7 @@ from dbsynth.rows import (
     within,
 )
 from dbsynth.running import Summary
-from dbsynth.steering import Course, drawn, steer
+from dbsynth.steering import FAINT, Course, drawn, keeping, steer
 from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
@@ -269,10 +269,13 @@ class Drawing:
         if slot.part == "time" and (self.siblings.index[rows] == 0).any():
             banned = (*banned, *self._time_before(slot))
         course = self._course(slot, head, rows)
+        column = self.part.layout.columns[slot.column]
         if course is None or not isinstance(session, Telling):
             return session.draw(number, self.strata.draw(), banned)
-        column = self.part.layout.columns[slot.column]
         assert isinstance(column, DatetimeColumn)
+        if isinstance(session, Choosing):
+            wanted = keeping(column, course)
+            return session.draw_among(number, self.strata.draw(), banned, wanted, FAINT)
         shares = steer(column, session.shares(number, banned), course)
         return drawn(shares, self.strata.draw())
 
