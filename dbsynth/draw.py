@@ -15,7 +15,7 @@ from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import Strata
-from dbsynth.model.base import Preparing, Session, Telling
+from dbsynth.model.base import Choosing, Preparing, Session, Telling
 from dbsynth.rows import (
     Slot,
     blank,
@@ -26,12 +26,13 @@ from dbsynth.rows import (
     place_number,
     place_time,
     position,
+    time_of_day,
     time_tokens,
     token_count,
     within,
 )
 from dbsynth.running import Summary
-from dbsynth.steering import Course, drawn, steer
+from dbsynth.steering import FAINT, Course, drawn, keeping, steer
 from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
@@ -221,41 +222,31 @@ class Drawing:
         if not isinstance(column, NumberColumn | DatetimeColumn):
             data[rows] = tokens
             return _codes(tokens, token_count(column))
-        if slot.part == "time":
-            assert isinstance(column, DatetimeColumn)
-            return self._put_time(column, rows, tokens, inside)
         # Siblings lie together, so the one before stands in the row before.
         earlier = data[np.maximum(rows - 1, 0)].astype(np.float64)
         if isinstance(column, NumberColumn):
             data[rows] = place_number(column, head, tokens, inside, earlier)
             return None
+        if slot.part == "time":
+            return self._put_time(column, rows, tokens, inside, earlier)
         start = earlier if head.phase == "later" else self._anchor(column, rows)
         placed = place_day(column, head, tokens, inside, start)
         data[rows] = placed = self._in_time(column, placed, start, rows)
         is_whole = column.time is None or has_time_slot(column)
-        is_plain = column.delta is None or column.anchor not in self.values
-        return column.day_features(placed) if is_whole and is_plain else None
+        is_apart = column.delta is not None and column.anchor in self.values
+        return column.day_features(placed) if is_whole and not is_apart else None
 
     def _put_time(
-        self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats
-    ) -> Features | None:
+        self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats, earlier: Floats
+    ) -> Features:
         """Add times of day to days."""
-        assert column.time is not None
         data = self.values[column.name]
+        times, own, ranks = time_of_day(column, tokens, inside, earlier)
         days = data[rows].astype(np.float64)
-        own = np.minimum(tokens, column.time.tokens - 1)
-        times, ranks = column.time.laid_out.place(own, inside)
-        if column.keeps_time:
-            before = data[np.maximum(rows - 1, 0)].astype(np.float64) % DAY
-            times = np.where(tokens == column.time.tokens, before, times)
-        data[rows] = moments = place_time(days, np.where(tokens == NULL, 0.0, times))
-        if column.keeps_time:
-            return None
+        data[rows] = moments = place_time(days, np.where(own == NULL, 0.0, times))
         known = np.isfinite(moments)
         shown = np.where(known, np.where(known, moments, 0.0) % DAY, np.nan)
-        return column.clock_features(
-            shown, np.where(known, tokens, NULL), np.where(known, ranks, 0.0)
-        )
+        return column.clock_features(shown, np.where(known, own, NULL), np.where(known, ranks, 0.0))
 
     def _copy(self, name: str, rows: Ints) -> None:
         """Put what stands above some rows in the place of what was drawn."""
@@ -278,10 +269,13 @@ class Drawing:
         if slot.part == "time" and (self.siblings.index[rows] == 0).any():
             banned = (*banned, *self._time_before(slot))
         course = self._course(slot, head, rows)
+        column = self.part.layout.columns[slot.column]
         if course is None or not isinstance(session, Telling):
             return session.draw(number, self.strata.draw(), banned)
-        column = self.part.layout.columns[slot.column]
         assert isinstance(column, DatetimeColumn)
+        if isinstance(session, Choosing):
+            wanted = keeping(column, course)
+            return session.draw_among(number, self.strata.draw(), banned, wanted, FAINT)
         shares = steer(column, session.shares(number, banned), course)
         return drawn(shares, self.strata.draw())
 
@@ -334,7 +328,8 @@ class Drawing:
         """What networks see of a slot of (n,) rows."""
         column = self.part.layout.columns[slot.column]
         shown = {column.name, getattr(column, "anchor", "")} & self.values.keys()
-        return self.part.layout.slot_features(slot, {n: self.values[n][rows] for n in shown})
+        drawn = {name: self.values[name][rows] for name in shown}
+        return self.part.layout.slot_features(slot, drawn)
 
 
 def _codes(tokens: Ints, cards: int, ranks: Floats | None = None) -> Features:

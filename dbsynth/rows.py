@@ -301,6 +301,25 @@ def is_same_time(seconds: Floats, previous: Ints) -> NDArray[np.bool_]:
         return np.abs(seconds % DAY - before % DAY) < SAME_TIME
 
 
+def time_of_day(
+    column: DatetimeColumn, tokens: Ints, uniforms: Floats, before: Floats
+) -> tuple[Floats, Ints, Floats]:
+    """
+    Turn (n,) tokens into times of day; a last token stands for that of the sibling before.
+
+    Returns:
+        (n,) seconds since midnight, NaN for NULL; their own tokens, and where they stand.
+    """
+    codec = column.time
+    assert codec is not None
+    kept = np.flatnonzero(tokens == codec.tokens)
+    own = np.minimum(tokens, codec.tokens - 1)
+    times, ranks = codec.laid_out.place(own, uniforms)
+    times[kept] = np.nan_to_num(before[kept]) % DAY
+    own[kept], ranks[kept] = codec.encode(times[kept]), codec.rank(times[kept])
+    return times, own, ranks
+
+
 def place_time(days: Floats, times: Floats) -> Floats:
     """Add (n,) drawn times of day to (n,) midnights; a time that is unknown is midnight."""
     shown: Floats = np.nan_to_num(times).clip(0.0, DAY - 1e-6)

@@ -7,7 +7,7 @@ from dbsynth.conditions import siblings_of
 from dbsynth.encode import DatetimeColumn
 from dbsynth.paces import STEPS, fit_paces, step_of
 from dbsynth.release import Release
-from dbsynth.rows import is_same_time, time_tokens
+from dbsynth.rows import is_same_time, place_time, time_of_day, time_tokens
 from dbsynth.steering import Course, drawn, steer
 from dbsynth.values import DAY
 
@@ -73,8 +73,8 @@ def test_the_time_of_day_of_the_sibling_before_is_a_token_where_rows_keep_it() -
     whenever, _ = visits(20.0, None)
     assert always.keeps_time
     assert not whenever.keeps_time
-    assert always.time is not None
-    assert time_tokens(always) == always.time.tokens + 1
-    first = np.arange(len(values)) % EACH == 0
-    previous = np.where(first, -1, np.arange(len(values)) - 1)
-    assert (is_same_time(values, previous) == ~first).all()
+    same = np.full(5, time_tokens(always) - 1)
+    times, _, _ = time_of_day(always, same, np.zeros(5), values[:5])
+    placed = place_time(np.full(5, 7 * DAY), times)
+    assert is_same_time(np.concatenate([values[:1], placed[:1]]), np.array([-1, 0]))[1]
+    assert (np.floor(placed / DAY) == 7).all()

@@ -86,6 +86,13 @@ class ArgnSession:
         """Draw (n,) tokens of one head by inverse CDF."""
         return self.net.draw(self.drawn, head, uniforms, banned)
 
+    def draw_among(
+        self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int],
+        wanted: NDArray[np.bool_], faint: float,
+    ) -> Ints:  # fmt: skip
+        """Draw (n,) tokens among the (n, tokens) wanted, where they have a share above `faint`."""
+        return self.net.draw(self.drawn, head, uniforms, banned, (wanted, faint))
+
     def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
         """How likely each token of a head is: (n, tokens), 0 for banned ones."""
         return self.net.shares(self.drawn, head, banned)

@@ -58,6 +58,17 @@ class Telling(Protocol):
 
 
 @runtime_checkable
+class Choosing(Protocol):
+    """A session that can draw among some tokens of each row at once."""
+
+    def draw_among(
+        self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int],
+        wanted: NDArray[np.bool_], faint: float,
+    ) -> Ints:  # fmt: skip
+        """Draw (n,) tokens among the (n, tokens) wanted, where they have a share above `faint`."""
+
+
+@runtime_checkable
 class Preparing(Protocol):
     """An engine's model that can work out once what several draws have in common."""
 

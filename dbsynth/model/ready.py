@@ -278,11 +278,25 @@ class ReadyNet:
                 self.slots[slot].put(drawn.seen[: drawn.rows], self.starts[slot], features)
 
     def draw(
-        self, drawn: Drawn, head: int, uniforms: NDArray[np.float64], banned: Sequence[int]
+        self,
+        drawn: Drawn,
+        head: int,
+        uniforms: NDArray[np.float64],
+        banned: Sequence[int],
+        among: tuple[NDArray[np.bool_], float] | None = None,
     ) -> Ints:
-        """Draw (n,) tokens of one head by inverse CDF."""
+        """
+        Draw (n,) tokens of one head by inverse CDF.
+
+        Args:
+            drawn: what is known of the rows.
+            head: which.
+            uniforms: (n,).
+            banned: tokens that no row may have.
+            among: (n, tokens) that are wanted, where they have more than a share of all.
+        """
         own, never, whole = self.heads[head], tuple(banned), len(drawn.seen)
-        if own.is_constant:
+        if own.is_constant and among is None:
             total = own.certain(never).double().cumsum(0).numpy()
             found: Ints = np.searchsorted(total, uniforms * total[-1], "right").astype(np.int64)
             last = int(np.flatnonzero(np.diff(total, prepend=0.0))[-1])
@@ -294,7 +308,10 @@ class ReadyNet:
         with torch.inference_mode():
             for start in range(0, whole, BLOCK):
                 here = slice(start, start + BLOCK)
-                shares = own.odds(drawn.above[here], drawn.seen[here], never).cumsum(1)
+                odds = own.odds(drawn.above[here], drawn.seen[here], never)
+                if among is not None:
+                    odds = _among(odds, among[0][here], among[1])
+                shares = odds.cumsum(1)
                 wanted = given[here] * shares[:, -1:]
                 torch.searchsorted(shares, wanted, right=True, out=into[here])
         return tokens[: drawn.rows]
@@ -320,6 +337,13 @@ class ReadyNet:
 
 
 _EMBEDDINGS = ("condition.", "slots.")
+
+
+def _among(odds: Tensor, wanted: NDArray[np.bool_], faint: float) -> Tensor:
+    """Leave (n, tokens) odds of what is wanted of the first rows, where there is enough of it."""
+    kept = odds[: len(wanted)] * torch.from_numpy(wanted)
+    is_lost = kept.sum(1, keepdim=True) < faint * odds[: len(wanted)].sum(1, keepdim=True)
+    return torch.cat([torch.where(is_lost, odds[: len(wanted)], kept), odds[len(wanted) :]])
 
 
 def _added(above: Tensor, lookup: _Lookup, weight: Tensor, features: Features) -> Tensor:
