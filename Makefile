@@ -6,7 +6,7 @@ PIP_FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow golden check clean
+.PHONY: demo test test-slow golden check bench clean
 
 demo: $(VENV)/ready  ## Build a sample shop, clone it to DuckDB, say what happened.
 	$(BIN)/dbsynth demo demo
@@ -19,6 +19,9 @@ test-slow: $(VENV)/ready  ## Fail and cut every statement of a load, and more: f
 
 golden: $(VENV)/ready  ## Write the expected plans of tests/schemas anew, after a wanted change.
 	DBSYNTH_REWRITE_GOLDEN=1 $(BIN)/python -m pytest -q tests/test_golden.py
+
+bench: $(VENV)/ready  ## Raw and synthetic copies of 1.5 million rows, in turn; results in docs/.
+	$(BIN)/python -m tests.speed --millions 0.1 --millions 1 --millions 10 --out docs
 
 check: $(VENV)/ready  ## Formatting, lint, types and the import rules.
 	$(BIN)/ruff format --check .

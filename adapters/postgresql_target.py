@@ -56,6 +56,7 @@ class PostgresTarget:
         self._rules: DialectRules = RULES
         self._last: tuple[Statement, ...] = ()  # the script, once all but its end is done
         self._run_id = ""
+        self._is_built = False  # keys and indexes, over all rows
         self._in_place: InPlace | None = None
         self.server_version = ""
 
@@ -208,6 +209,16 @@ class PostgresTarget:
         run_after_rows(self._connection, schema.script)
         finish_sequences(self._connection, schema, self._rules)
         self._last = schema.script
+        self._is_built = True
+
+    @property
+    def is_proven(self) -> bool:
+        """
+        Whether the server built all keys over the rows that are there now.
+
+        Keys of tables that are loaded in place may have been off while rows went in.
+        """
+        return self._is_built
 
     def query(self, sql: str) -> pa.Table:
         """Run one SELECT against the load in progress."""

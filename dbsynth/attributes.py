@@ -15,6 +15,7 @@ from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.bending import Outline, bend, merge
+from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
@@ -29,10 +30,10 @@ from dbsynth.makers import make_columns
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
-from dbsynth.progress import Event, Progress
+from dbsynth.progress import Event, Progress, silent
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
-from dbsynth.schema import Batch, Column, Table
+from dbsynth.schema import Batch, Column, Stored, Table
 from dbsynth.sketches import OUTLINE
 from dbsynth.state import State, noted
 from dbsynth.structure import Skeleton, draw_part
@@ -40,6 +41,7 @@ from dbsynth.tablemodel import RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.trees import hang
 from dbsynth.unfolding import decimals_of, draw_document
 from dbsynth.values import from_floats, moments_to_text, placeholders
+from dbsynth.workers import Workers, ahead, is_worth_it
 
 
 def draw_attributes(
@@ -49,18 +51,26 @@ def draw_attributes(
     model: TableModel,
     skeleton: Skeleton,
     progress: Progress,
-) -> Iterator[Batch]:
-    """Draw a table's rows and finish it in the state; trees wait for their last row."""
+    help_: Help = NO_HELP,
+) -> Iterator[Batch | Stored]:
+    """
+    Draw a table's rows and finish it in the state; trees wait for their last row.
+
+    What a chunk's rows are drawn as depends on nothing but the state, so workers draw chunks ahead;
+    what is seen to in the order of chunks (pseudonyms, rules, unique sets) is done here.  Where
+    there is nothing of that kind, they put the rows into the target as well, if that can be.
+    """
     assert model.content is not None
-    return _Attributes(state, planned, table, model, model.content, skeleton, progress).batches()
+    whole = _Attributes(state, planned, table, model, model.content, skeleton, progress)
+    return whole.batches(help_)
 
 
 @dataclass
 class _Done:
     """What is kept of the chunks that were handed out."""
 
-    features: list[Features] = field(default_factory=list)
-    values: list[Values] = field(default_factory=list)
+    features: Features | None = None  # of all rows so far, and room for the others
+    values: list[dict[str, Floats | Ints]] = field(default_factory=list)
     rows: list[pa.Table] = field(default_factory=list)
     kept: list[NDArray[np.bool_]] = field(default_factory=list)
     size: int = 0
@@ -80,24 +90,28 @@ class _Attributes:
         """Look at what rules say about the rows."""
         self.keeping = Keeping(self.state, self.planned, self.table)
 
-    def batches(self) -> Iterator[Batch]:
+    def batches(self, help_: Help) -> Iterator[Batch | Stored]:
         name = self.planned.name
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
         mender = self._mender()
-        borrowing = Borrowing(
-            self.state, self.planned, self.table, self.model, self.part.layout,
-            self.skeleton.pointers,
-        )  # fmt: skip
-        done = _Done()
         if self._is_asked:
             self._gather(self._no_rows, np.zeros(0, np.int64))
-        for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
-            borrowed = borrowing.part(start, stop)
-            drawn = self._chunk(start, stop, number, borrowed)
-            rows = self._assemble(drawn, borrowed, start, stop)
-            first = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
-            ruled, kept_rules = self.keeping.keep(rows, first, number)
+        bounds = chunks(self.skeleton.owners, self.skeleton.size)
+        workers = help_.workers if self._is_worth(bounds, help_.workers) else None
+        if workers is not None and help_.sink_of is not None and self._is_free(mender):
+            sink = help_.sink_of(name)
+            if sink is not None:
+                yield from self._stored(bounds, workers, sink)
+                return
+        borrowing = self._borrowing()
+        done = _Done()
+        for (start, stop), number, (first, made) in self._drawn(bounds, workers):
+            drawn, rows = first, made
+            if rows is None:
+                rows = self._assemble(drawn, borrowing.part(start, stop), start, stop)
+            above = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
+            ruled, kept_rules = self.keeping.keep(rows, above, number)
             noted(self.state.changes, name, kept_rules, rows, ruled)
             rows = ruled
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
@@ -111,6 +125,76 @@ class _Attributes:
                 yield from (Batch(name, b) for b in rows.to_batches())
             self.progress(Event("generate", str(name), stop, self.skeleton.size))
         yield from self._finished(done, waits=waits)
+
+    def _drawn(
+        self, bounds: list[tuple[int, int]], workers: Workers | None
+    ) -> Iterator[tuple[tuple[int, int], int, Drawn]]:
+        """Draw chunks, in order; ahead of whoever takes them where there are workers."""
+        if workers is None:
+            for number, (start, stop) in enumerate(bounds):
+                yield (start, stop), number, (self.draw(start, stop, number), None)
+            return
+        with workers.sharing(self._alone()) as shared:
+            calls = ((drawn_of, shared, start, stop, n) for n, (start, stop) in enumerate(bounds))
+            for number, drawn in enumerate(ahead(workers, calls)):
+                yield bounds[number], number, drawn
+
+    def _is_worth(self, bounds: list[tuple[int, int]], workers: Workers | None) -> bool:
+        cells = self.skeleton.size * len(self.part.layout.columns)
+        return workers is not None and is_worth_it(cells, len(bounds), workers)
+
+    def _is_free(self, mender: Mender) -> bool:
+        """Whether nothing that is done to a chunk depends on the chunks before it."""
+        totals = self.state.totals.found
+        in_totals = any(self.planned.name in (t.child, t.table) for t in totals)
+        is_ruled = any(r.table == self.planned.name for r in self.state.plan.rules)
+        is_bound = is_ruled or mender.repair is not None or bool(mender.distinct.rules)
+        return not (is_bound or in_totals or self._waits or self.model.pseudonyms)
+
+    def _stored(
+        self, bounds: list[tuple[int, int]], workers: Workers, sink: Sink
+    ) -> Iterator[Stored]:
+        """Let workers write what they draw; only what children need comes back."""
+        done, groups = _Done(), grouped(bounds, sink.rows)
+        with workers.sharing(self._alone()) as shared:
+            calls = ((store, shared, sink, group, n) for n, group in enumerate(groups))
+            for group, parts in zip(groups, ahead(workers, calls), strict=True):
+                for (_, start, stop), (drawn, rows) in zip(group, parts, strict=True):
+                    self._keep(done, rows, drawn, np.ones(stop - start, bool), start)
+                yield Stored(self.planned.name, sum(stop - start for _, start, stop in group))
+                name, size = str(self.planned.name), self.skeleton.size
+                self.progress(Event("generate", name, group[-1][2], size))
+        for _ in self._finished(done, waits=False):
+            raise AssertionError("rows that were stored wait for nothing")
+
+    def needed(self, drawn: Values, rows: pa.Table) -> tuple[Values, pa.Table]:
+        """What of a chunk the rest of the run needs."""
+        columns = self.state.referenced(self.planned.name)
+        kept = rows.select([c for c in rows.column_names if c in columns])
+        if self.state.is_needed(self.planned.name) or self._is_asked:
+            return drawn, kept
+        return {n: v for n, v in drawn.items() if n in self._kept_values(drawn)}, kept
+
+    def draw(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+        """Draw the working values of rows start..stop; changes nothing."""
+        return self._chunk(start, stop, number, self._borrowing().part(start, stop))
+
+    def drawn_whole(self, start: int, stop: int, number: int) -> Drawn:
+        """The same, and the rows themselves, if they need not wait for the rows before them."""
+        borrowed = self._borrowing().part(start, stop)
+        drawn = self._chunk(start, stop, number, borrowed)
+        waits = bool(self.model.pseudonyms)
+        return drawn, None if waits else self._assemble(drawn, borrowed, start, stop)
+
+    def _borrowing(self) -> Borrowing:
+        return Borrowing(
+            self.state, self.planned, self.table, self.model, self.part.layout,
+            self.skeleton.pointers,
+        )  # fmt: skip
+
+    def _alone(self) -> _Attributes:
+        """All that drawing needs, and no more of the run."""
+        return replace(self, state=self.state.above(self.planned), progress=silent)
 
     def _sum_up(self, rows: pa.Table, places: Ints) -> None:
         """Add rows to what their parents' totals come to."""
@@ -149,15 +233,17 @@ class _Attributes:
         chosen = chosen_parents(self.planned, pointers, self.state.known)
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
         codes = skeleton.codes.take(np.arange(start, stop))
-        siblings = skeleton.siblings.part(start, stop)
+        siblings = siblings_of(owners, stop - start)  # chunks never tear them apart
         given = Features.join([codes, chosen, above], stop - start)
         drawn = draw_part(
             self.state, self.planned, self.table, "content", self.part, given, siblings, owners,
             number, borrowed.given(),
         )  # fmt: skip
         drawn |= self._told_by_owners(drawn, owners)
-        whole = [given, self._siblings_seen(drawn, siblings), codes]
-        drawn |= self._outlined(drawn, Features.join(whole, stop - start), number)
+        if self.model.outline is not None:
+            whole = [given, self._siblings_seen(drawn, siblings), codes]
+            seen = Features.join(whole, stop - start)
+            drawn |= self._outlined(self.model.outline, drawn, seen, number)
         return drawn | self._late(start, stop)
 
     def _told_by_owners(self, drawn: Values, owners: Ints | None) -> dict[str, Floats | Ints]:
@@ -188,11 +274,8 @@ class _Attributes:
             return Features.empty(len(siblings.index))
         return sibling_state(self.part.layout, drawn, siblings)
 
-    def _outlined(self, drawn: Values, given: Features, number: int) -> Values:
+    def _outlined(self, part: RowsModel, drawn: Values, given: Features, number: int) -> Values:
         """Draw how the children of each row spread, given all that is known of the row."""
-        part = self.model.outline
-        if part is None:
-            return {}
         own = self.part.layout.features(drawn, len(given))
         return draw_part(
             self.state, self.planned, self.table, "outline", part,
@@ -281,15 +364,16 @@ class _Attributes:
             if self.model.outline is not None:
                 own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
-            whole = Features.join([codes, *own], len(index))
-            done.features += [whole] if is_needed else []
+            seen = Features.join([codes, *own], len(index))
+            if is_needed:
+                if done.features is None:
+                    done.features = seen.room(self.skeleton.size)
+                done.features.put(done.size, seen)
             if is_asked:
-                self._gather(whole, start + index)
-        wanted = {k.name for k in self.planned.keys}
-        wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
-        wanted |= {n for n in drawn if n.startswith("#")}
+                self._gather(seen, start + index)
+        wanted = self._kept_values(drawn)
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
-        columns = self.state.referenced(self.planned.name)
+        columns = self.state.remembered(self.planned.name)
         if self._waits:
             columns = set(rows.column_names)
         done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
@@ -321,18 +405,26 @@ class _Attributes:
             some = gather(rows, np.where(owners >= 0, owners - first, -1), last - first + 1)
             known[self.planned.name][first : last + 1] += some
 
+    def _kept_values(self, drawn: Values) -> set[str]:
+        """The working values that a finished table keeps."""
+        wanted = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
+        if self.state.is_needed(self.planned.name) or self._waits:
+            wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
+        return wanted | {n for n in drawn if n.startswith("#")}
+
     def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
         """Hang trees, hand out rows that had to wait for them, and finish the table."""
         state, name = self.state, self.planned.name
         if state.is_needed(name):
-            parts = done.features
-            state.known.features[name] = Features.stack(parts) if parts else Features.empty(0)
+            whole_features = done.features or Features.empty(0)
+            state.known.features[name] = whole_features.first(done.size)
+            done.features = None
         if done.size < self.skeleton.size:
             kept = np.concatenate(done.kept)
             pointers = {k: v[kept] for k, v in self.skeleton.pointers.items()}
             state.known.pointers[name] = pointers
         names = list(done.values[0]) if done.values else []
-        values = {n: np.concatenate([v[n] for v in done.values]) for n in names}
+        values = {n: np.concatenate([v.pop(n) for v in done.values]) for n in names}
         if waits and done.rows:
             whole = hang(
                 state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values

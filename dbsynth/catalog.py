@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from dbsynth import queries
@@ -37,6 +38,46 @@ def undeclared_keys(table: Table, schema: Schema, target: Queryable) -> Iterator
             yield _key_finding(key, "error", f"{key.name} to {key.parent} is not declared")
         elif not validated and key.is_valid:
             yield _key_finding(key, "warning", f"{key.name} to {key.parent} is not validated")
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """What a server itself has compared all rows for, as its catalogs say."""
+
+    unique: frozenset[frozenset[str]] = frozenset()  # columns of which no two rows have the same
+    alike: frozenset[frozenset[str]] = frozenset()  # of these NULLs neither
+    foreign: frozenset[tuple[str, frozenset[tuple[str, str]]]] = frozenset()  # as `_shape` has it
+
+    def is_unique(self, columns: Iterable[str], *, nulls_not_distinct: bool) -> bool:
+        """Whether no two rows can have the same in these columns."""
+        wanted = frozenset(c.casefold() for c in columns)
+        return wanted in (self.alike if nulls_not_distinct else self.unique)
+
+    def has_parents(self, key: ForeignKey, target: Queryable) -> bool:
+        """Whether every row must have its parent row along a key."""
+        parent = name_parts(target, key.parent)[-1]
+        pairs = zip(key.columns, key.parent_columns, strict=True)
+        return key.is_declared and _shape(parent, pairs) in self.foreign
+
+
+def proven_keys(table: Table, schema: Schema, target: Queryable) -> Proven:
+    """Read which keys of a table the target built over its rows; nothing if it did not."""
+    if target.dialect != "postgresql" or not getattr(target, "is_proven", False):
+        return Proven()
+    sql = queries.render(queries.get("postgresql", "verify_unique"), _slots(table, target))
+    keys: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in target.query(sql).to_pylist():
+        keys[row["key_name"]].append(row)
+    found = [
+        (frozenset(r["column_name"].casefold() for r in rows), rows[0]["nulls_not_distinct"])
+        for rows in keys.values()
+    ]
+    declared = _declared(table, schema, target) if table.foreign_keys else {}
+    return Proven(
+        frozenset(columns for columns, _ in found),
+        frozenset(columns for columns, alike in found if alike),
+        frozenset(shape for shape, is_validated in declared.items() if is_validated),
+    )
 
 
 def counters(table: Table, dialect: str) -> tuple[Column, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ SPIKE_SHARE = 0.003
 NULL = 0  # the token of NULL in every codec
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NumberCodec:
     """
     Numbers as tokens: NULL, spikes (exact values), quantile bins, then what is no number.
@@ -86,21 +87,12 @@ class NumberCodec:
 
     def decode(self, tokens: Ints, uniforms: Floats) -> Floats:
         """Turn (n,) tokens into (n,) values; (n,) uniforms place a value inside its bin."""
-        values = np.full(len(tokens), np.nan)
-        spike = (tokens > NULL) & (tokens <= len(self.spikes))
-        if self.spikes:
-            values[spike] = np.asarray(self.spikes)[tokens[spike] - 1]
-        for number, value in enumerate(self.beyond):
-            values[tokens == self._first_beyond + number] = value
-        binned = (tokens > len(self.spikes)) & (tokens < self._first_beyond)
-        if self.bins and binned.any():
-            curve = np.asarray(self.curve)
-            place = (tokens[binned] - 1 - len(self.spikes) + uniforms[binned]) * self._cells
-            cell = np.minimum(place.astype(np.int64), len(curve) - 2)
-            inside = place - cell
-            raw = curve[cell] + inside * (curve[cell + 1] - curve[cell])
-            values[binned] = self.snap(raw)
-        return values
+        return self.laid_out.place(tokens, uniforms)[0]
+
+    @cached_property
+    def laid_out(self) -> Curve:
+        """The tokens as stretches of one line."""
+        return Curve.of(self)
 
     def snap(self, values: Floats) -> Floats:
         """Move values to the nearest point of the lattice."""
@@ -170,6 +162,59 @@ class NumberCodec:
         bins, cells = _resolution(len(np.unique(v[rest])), int(rest.sum()))
         curve = release.quantiles(statistic, v[rest], e[rest], np.linspace(0, 1, bins * cells + 1))
         return cls(tuple(spikes.tolist()), tuple(curve.tolist()), bins, step, offset, beyond)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """
+    A number codec's tokens as stretches of one line: many rows are decoded by two look-ups each.
+
+    A bin's stretch is some cells of the quantile curve, that of any other token a single point.
+    """
+
+    codec: NumberCodec
+    first: Ints  # (tokens,) the first cell of each token
+    cells: Floats  # (tokens,) how many cells it has; 0 for a point
+    low: Floats  # (cells,) where a cell begins
+    rise: Floats  # (cells,) how much higher it ends
+    rank: Floats  # (cells,) as `low` and `rise`, of ranks
+    rank_rise: Floats
+
+    @staticmethod
+    def of(codec: NumberCodec) -> Curve:
+        """Lay a codec's tokens out."""
+        points = [np.nan, *codec.spikes, *codec.beyond]
+        line = np.asarray(codec.curve if codec.bins else (), np.float64)
+        spikes, cells = len(codec.spikes), max(0, len(line) - 1)
+        each = codec._cells if codec.bins else 0
+        first = np.concatenate([
+            np.arange(1 + spikes),
+            len(points) + each * np.arange(codec.bins),
+            1 + spikes + np.arange(len(codec.beyond)),
+        ])  # fmt: skip
+        widths = np.zeros(len(first))
+        widths[1 + spikes : 1 + spikes + codec.bins] = each
+        low = np.concatenate([points, line[:-1]])
+        flat = np.zeros(len(points))
+        ranks = codec.rank(line).astype(np.float64) if cells else np.zeros(0)
+        rank = np.concatenate([codec.rank(np.array(points)), ranks[:-1]])
+        return Curve(
+            codec, first, widths, low, np.concatenate([flat, np.diff(line)]), rank,
+            np.concatenate([flat, np.diff(ranks)]),
+        )  # fmt: skip
+
+    def place(self, tokens: Ints, uniforms: Floats) -> tuple[Floats, Floats]:
+        """Turn (n,) tokens and (n,) uniforms into (n,) values, and where they stand."""
+        place = uniforms * self.cells[tokens]
+        whole = place.astype(np.int64)
+        place -= whole
+        cell = self.first[tokens] + whole
+        values: Floats = self.low[cell] + place * self.rise[cell]
+        if self.codec.step and self.codec.bins:
+            is_binned = self.cells[tokens] > 0
+            snapped = self.codec.snap(np.where(is_binned, values, 0.0))
+            values = np.where(is_binned, snapped, values)
+        return values, self.rank[cell] + place * self.rank_rise[cell]
 
 
 def _beyond(statistic: str, values: Floats, entities: Ints, release: Release) -> tuple[float, ...]:

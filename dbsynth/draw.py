@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,28 +14,32 @@ from dbsynth.conditions import LONG, Siblings, knot, plain
 from dbsynth.copying import Given, gate_name
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
 from dbsynth.features import Features, Floats, Ints
-from dbsynth.keys import stratified
-from dbsynth.model.base import Session, Telling
+from dbsynth.keys import Strata
+from dbsynth.model.base import Choosing, Preparing, Session, Telling
 from dbsynth.rows import (
     Slot,
     blank,
+    has_time_slot,
     order_column,
     pace,
     place_day,
     place_number,
     place_time,
     position,
+    time_of_day,
     time_tokens,
+    token_count,
     within,
 )
 from dbsynth.running import Summary
-from dbsynth.steering import Course, drawn, steer
+from dbsynth.steering import FAINT, Course, drawn, keeping, steer
 from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
+PIECE = 8_192  # rows of a step that are drawn at once: more do not stay close to the processor
 BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
-MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 65_536, 256, 8_192
+MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 65_536, 256, 16_384
 
 
 def chunks(owners: Ints | None, rows: int) -> list[tuple[int, int]]:
@@ -86,26 +91,17 @@ class Drawing:
         self.groups = np.cumsum(self.siblings.index == 0) - 1
         self.tally = Summary.of(layout).start(int(self.groups[-1]) + 1 if rows else 0)
         self.slots = layout.slots
-        self.offsets = self._offsets()
-        for step in self._batches():
-            self._draw_rows(step, int(self.siblings.index[step].min()))
+        self.prepared = self._prepared()
+        for step in self._batches():  # rows of one are in the order of their siblings
+            start, last = self.siblings.index[step[0]], self.siblings.index[step[-1]]
+            self._draw_rows(step, int(start))
             if self.has_siblings:
-                self.tally.add(self.groups[step], self.features.take(step))
+                seen = self.features.take(step)
+                self.tally.add(self.groups[step], seen, is_once=bool(start == last))
         return self.values
 
     def _batches(self) -> Iterator[Ints]:
         return _steps(self.siblings)
-
-    def _offsets(self) -> list[tuple[int, int]]:
-        """Where each slot's codes and floats start in a row's features."""
-        nothing = {n: v[:0] for n, v in self.values.items()}
-        found, codes, floats = [], 0, 0
-        for slot in self.slots:
-            found.append((codes, floats))
-            shape = self.part.layout.slot_features(slot, nothing)
-            codes += len(shape.cards)
-            floats += shape.floats.shape[1]
-        return found
 
     def _draw_rows(self, rows: Ints, start: int) -> None:
         """Draw some rows of the step that begins at sibling `start`; may be called again."""
@@ -113,26 +109,57 @@ class Drawing:
         index = self.siblings.index[rows]
         # In a block of several siblings all of them see the last one before the block.
         before = np.where(index > 0, first + start - 1, -1)
-        session = self.part.model.begin(self._condition(rows, before, start))
+        session = self._session(rows, before, start)
         phase = "first" if index.max() == 0 else "later"
+        self.strata = Strata(self.rng, len(rows))
+        parts: list[Features] = []
         head = 0
         for number, slot in enumerate(self.slots):
+            seen = None
             for candidate in slot.heads:
                 if candidate.phase in ("any", phase):
-                    self._draw_head(session, head, slot, candidate, rows)
+                    seen = self._draw_head(session, head, slot, candidate, rows)
                 head += 1
-            self._show(session, number, slot, rows)
+            parts.append(self._seen(slot, rows) if seen is None else seen)
+            session.see(number, parts[-1])
+        whole = Features.join(parts, len(rows))
+        self.features.codes[rows], self.features.floats[rows] = whole.codes, whole.floats
+
+    def _prepared(self) -> Any:
+        """What the condition says of each owner, where all siblings have the same; else None."""
+        model, given = self.part.model, self.condition
+        if not self.has_siblings or not isinstance(model, Preparing) or not len(given):
+            return None
+        first = self.siblings.first
+        is_shared = all(np.array_equal(x, x[first]) for x in (given.codes, given.floats))
+        return (
+            model.prepare(given.take(np.flatnonzero(self.siblings.index == 0)))
+            if is_shared
+            else None
+        )
+
+    def _session(self, rows: Ints, before: Ints, start: int) -> Session:
+        model = self.part.model
+        if self.prepared is not None and isinstance(model, Preparing):
+            rest = Features.join(self._beside(rows, before, start), len(rows))
+            return model.resume(self.prepared, self.groups[rows], rest)
+        return model.begin(self._condition(rows, before, start))
 
     def _condition(self, rows: Ints, before: Ints, start: int) -> Features:
         parts = [self.condition.take(rows)]
         if self.has_siblings:
-            index = self.siblings.index[rows]
-            seen = np.full(len(rows), start)  # all before the block
-            parts.append(self.features.take(before))
-            parts.append(plain(self.tally.state(self.groups[rows], seen)))
-            parts.append(position(index, self.siblings.count[rows]))
-            parts.append(self._pace(rows, before, index))
+            parts += self._beside(rows, before, start)
         return Features.join(parts, len(rows))
+
+    def _beside(self, rows: Ints, before: Ints, start: int) -> list[Features]:
+        """What (n,) rows know of their siblings."""
+        index = self.siblings.index[rows]
+        return [
+            self.features.take(before),
+            plain(self.tally.state(self.groups[rows], start)),
+            position(index, self.siblings.count[rows]),
+            self._pace(rows, before, index),
+        ]
 
     def _pace(self, rows: Ints, before: Ints, index: Ints) -> Features:
         """How much time is left until the last sibling, where that is known."""
@@ -164,28 +191,62 @@ class Drawing:
         known = self.anchors.get(column.anchor)
         return np.full(len(rows), np.nan) if known is None else known[rows]
 
-    def _draw_head(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> None:
+    def _draw_head(
+        self, session: Session, number: int, slot: Slot, head: Head, rows: Ints
+    ) -> Features | None:
+        """Draw one head of (n,) rows; returns what networks see of its slot, if that is at hand."""
         column = self.part.layout.columns[slot.column]
         tokens = self._tokens(session, number, slot, head, rows)
         inside = self.rng.random(len(rows))
+        turns = self._turns(head, rows)
+        if len(turns) == 1:
+            seen = self._put(column, slot, head, rows, tokens, inside)
+        else:
+            for some in turns:
+                self._put(column, slot, head, rows[some], tokens[some], inside[some])
+            seen = None
+        if column.name not in self.copies:
+            return seen
+        self._copy(column.name, rows)
+        return None
+
+    def _put(
+        self, column: ModelledColumn, slot: Slot, head: Head, rows: Ints, tokens: Ints,
+        inside: Floats,
+    ) -> Features | None:  # fmt: skip
+        """Turn (n,) tokens into working values of rows."""
         data = self.values[column.name]
-        for some in self._turns(head, rows):
-            here = rows[some]
-            # Siblings lie together, so the one before stands in the row before.
-            earlier = data[np.maximum(here - 1, 0)].astype(np.float64)
-            if isinstance(column, NumberColumn):
-                data[here] = place_number(column, head, tokens[some], inside[some], earlier)
-            elif not isinstance(column, DatetimeColumn):
-                data[here] = tokens[some]
-            elif slot.part == "time":
-                days = data[here].astype(np.float64)
-                data[here] = place_time(column, days, tokens[some], inside[some], earlier)
-            else:
-                start = earlier if head.phase == "later" else self._anchor(column, here)
-                placed = place_day(column, head, tokens[some], inside[some], start)
-                data[here] = self._in_time(column, placed, start, here)
-        if column.name in self.copies:
-            self._copy(column.name, rows)
+        if isinstance(column, NumberColumn) and head.phase != "later":
+            data[rows], ranks = column.codec.laid_out.place(tokens, inside)
+            return _codes(tokens, column.codec.tokens, ranks)
+        if not isinstance(column, NumberColumn | DatetimeColumn):
+            data[rows] = tokens
+            return _codes(tokens, token_count(column))
+        # Siblings lie together, so the one before stands in the row before.
+        earlier = data[np.maximum(rows - 1, 0)].astype(np.float64)
+        if isinstance(column, NumberColumn):
+            data[rows] = place_number(column, head, tokens, inside, earlier)
+            return None
+        if slot.part == "time":
+            return self._put_time(column, rows, tokens, inside, earlier)
+        start = earlier if head.phase == "later" else self._anchor(column, rows)
+        placed = place_day(column, head, tokens, inside, start)
+        data[rows] = placed = self._in_time(column, placed, start, rows)
+        is_whole = column.time is None or has_time_slot(column)
+        is_apart = column.delta is not None and column.anchor in self.values
+        return column.day_features(placed) if is_whole and not is_apart else None
+
+    def _put_time(
+        self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats, earlier: Floats
+    ) -> Features:
+        """Add times of day to days."""
+        data = self.values[column.name]
+        times, own, ranks = time_of_day(column, tokens, inside, earlier)
+        days = data[rows].astype(np.float64)
+        data[rows] = moments = place_time(days, np.where(own == NULL, 0.0, times))
+        known = np.isfinite(moments)
+        shown = np.where(known, np.where(known, moments, 0.0) % DAY, np.nan)
+        return column.clock_features(shown, np.where(known, own, NULL), np.where(known, ranks, 0.0))
 
     def _copy(self, name: str, rows: Ints) -> None:
         """Put what stands above some rows in the place of what was drawn."""
@@ -208,12 +269,15 @@ class Drawing:
         if slot.part == "time" and (self.siblings.index[rows] == 0).any():
             banned = (*banned, *self._time_before(slot))
         course = self._course(slot, head, rows)
-        if course is None or not isinstance(session, Telling):
-            return session.draw(number, stratified(self.rng, len(rows)), banned)
         column = self.part.layout.columns[slot.column]
+        if course is None or not isinstance(session, Telling):
+            return session.draw(number, self.strata.draw(), banned)
         assert isinstance(column, DatetimeColumn)
+        if isinstance(session, Choosing):
+            wanted = keeping(column, course)
+            return session.draw_among(number, self.strata.draw(), banned, wanted, FAINT)
         shares = steer(column, session.shares(number, banned), course)
-        return drawn(shares, stratified(self.rng, len(rows)))
+        return drawn(shares, self.strata.draw())
 
     def _time_before(self, slot: Slot) -> tuple[int, ...]:
         """The token that asks for the time of the sibling before, where there may be one."""
@@ -260,16 +324,19 @@ class Drawing:
             return (*nulls, column.codec.rare)
         return nulls
 
-    def _show(self, session: Session, number: int, slot: Slot, rows: Ints) -> None:
-        """Tell the session what a slot became, and keep it for the siblings."""
+    def _seen(self, slot: Slot, rows: Ints) -> Features:
+        """What networks see of a slot of (n,) rows."""
         column = self.part.layout.columns[slot.column]
         shown = {column.name, getattr(column, "anchor", "")} & self.values.keys()
         drawn = {name: self.values[name][rows] for name in shown}
-        seen = self.part.layout.slot_features(slot, drawn)
-        session.see(number, seen)
-        codes, floats = self.offsets[number]
-        self.features.codes[rows, codes : codes + len(seen.cards)] = seen.codes
-        self.features.floats[rows, floats : floats + seen.floats.shape[1]] = seen.floats
+        return self.part.layout.slot_features(slot, drawn)
+
+
+def _codes(tokens: Ints, cards: int, ranks: Floats | None = None) -> Features:
+    """What networks see of (n,) tokens, and of where values stand."""
+    codes = tokens.astype(np.int32)[:, None]
+    empty = np.zeros((len(tokens), 0), np.float32)
+    return Features(codes, empty if ranks is None else ranks.astype(np.float32)[:, None], (cards,))
 
 
 def _steps(siblings: Siblings) -> Iterator[Ints]:
@@ -282,6 +349,6 @@ def _steps(siblings: Siblings) -> Iterator[Ints]:
     while start <= most:
         width = 1 if start < SINGLE_STEPS else start // BLOCK_GROWTH
         low, high = np.searchsorted(ordered, [start, start + width])
-        if high > low:
-            yield order[low:high]
+        size = PIECE if width == 1 else len(order)
+        yield from (order[at : min(at + size, high)] for at in range(low, high, size))
         start += width

@@ -7,11 +7,13 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from dbsynth import numerals
 from dbsynth.codecs import CategoryCodec, NumberCodec
@@ -21,6 +23,7 @@ from dbsynth.schema import SqlType
 from dbsynth.values import DAY, text_to_moments, to_floats
 
 Phase = Literal["any", "first", "later"]
+AROUND, MOST_DAYS = 400.0, 100_000  # days before and after, and all that are looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,7 @@ class NumberColumn:
 Unit = Literal["day", "second"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DatetimeColumn:
     """
     A learned date or timestamp, in seconds since 1970 (times: since midnight).
@@ -133,6 +136,23 @@ class DatetimeColumn:
         And how many days the month has left: what comes at the end of months, or on a fixed day of
         the next, is so far away.
         """
+        first, known = self.calendar
+        days = np.floor(values / DAY) - first
+        here = np.where(np.isnan(days), len(known) - 1, days)
+        if len(known) and len(here) and here.min() >= 0 and here.max() < len(known):
+            at = here.astype(np.int64)
+            return Features(known.codes[at], known.floats[at], known.cards)
+        return self._day_features(values)
+
+    @cached_property
+    def calendar(self) -> tuple[float, Features]:
+        """The first of many days, and what networks see of each of them; NULL is the last."""
+        first, last = np.floor(self.day.low) - AROUND, self.day.high + AROUND
+        days = int(last - first) if last - first <= MOST_DAYS else 0
+        values = np.append((first + np.arange(days)) * DAY, np.nan)
+        return first, self._day_features(values if days else values[:0])
+
+    def _day_features(self, values: Floats) -> Features:
         known = np.isfinite(values)
         days = np.floor(np.where(known, values, 0.0) / DAY)
         date = days.astype("int64").astype("datetime64[D]")
@@ -154,9 +174,14 @@ class DatetimeColumn:
         assert self.time is not None
         known = np.isfinite(values)
         times = np.where(known, np.where(known, values, 0.0) % DAY, np.nan)
-        hours = np.where(known, np.nan_to_num(times) // 3600 + 1, 0)
-        codes = np.stack([self.time.encode(times), hours], axis=1).astype(np.int32)
-        return Features(codes, self.time.rank(times)[:, None], (self.time.tokens, 25))
+        return self.clock_features(times, self.time.encode(times), self.time.rank(times))
+
+    def clock_features(self, times: Floats, tokens: Ints, ranks: NDArray[np.float32]) -> Features:
+        """The same of (n,) seconds of the day, NaN for NULL, whose tokens and ranks are known."""
+        assert self.time is not None
+        codes = np.empty((len(times), 2), np.int32)
+        codes[:, 0], codes[:, 1] = tokens, np.nan_to_num(times // 3600 + 1)
+        return Features(codes, ranks.astype(np.float32)[:, None], (self.time.tokens, 25))
 
 
 ModelledColumn = CategoryColumn | PresenceColumn | NumberColumn | DatetimeColumn

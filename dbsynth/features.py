@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ Ints = NDArray[np.int64]
 class Features:
     """What networks see of rows: (n, a) codes, with a cardinality each, and (n, b) floats."""
 
-    codes: NDArray[np.int32]
+    codes: NDArray[np.integer[Any]]  # of 32 bits but in `room`
     floats: NDArray[np.float32]
     cards: tuple[int, ...]
 
@@ -41,6 +42,25 @@ class Features:
         codes[missing] = 0
         floats[missing] = 0
         return Features(codes, floats, self.cards)
+
+    def room(self, rows: int) -> Features:
+        """Room for so many rows of these columns, in as few bytes as their codes need."""
+        most = max(self.cards, default=1) - 1
+        kind = np.uint8 if most < 2**8 else np.int16 if most < 2**15 else np.int32
+        return Features(
+            np.zeros((rows, len(self.cards)), kind),
+            np.zeros((rows, self.floats.shape[1]), np.float32),
+            self.cards,
+        )
+
+    def put(self, start: int, rows: Features) -> None:
+        """Put rows in their place, from `start` on."""
+        self.codes[start : start + len(rows)] = rows.codes
+        self.floats[start : start + len(rows)] = rows.floats
+
+    def first(self, rows: int) -> Features:
+        """The first so many rows."""
+        return Features(self.codes[:rows], self.floats[:rows], self.cards)
 
     @staticmethod
     def empty(rows: int, cards: tuple[int, ...] = (), floats: int = 0) -> Features:

@@ -11,12 +11,38 @@ from dbsynth.features import Floats, Ints
 
 ANYWHERE = -1  # a place that any parent may have: the row shares no key column yet
 NOWHERE = -2  # a place that no parent has
+MANY = 1024  # rows from which on sets of uniforms share an order
 ROUNDS = 30  # of swapping before a duplicate pair gets a parent that is free
 
 
 def stratified(rng: np.random.Generator, rows: int) -> Floats:
     """(n,) uniforms, one in each n-th of (0, 1), in random order: less noise than independent."""
     return (rng.permutation(rows) + rng.random(rows)) / max(rows, 1)
+
+
+class Strata:
+    """
+    Several sets of stratified uniforms for the same (n,) rows.
+
+    Of many rows the n-ths are put in random order once, and every set begins at another place of
+    it: two sets have nothing to do with each other but that, and it takes a third of the time.
+    """
+
+    def __init__(self, rng: np.random.Generator, rows: int) -> None:
+        """Prepare for so many rows."""
+        self._rng, self._rows = rng, rows
+        self._order = rng.permutation(rows).astype(np.float64) if rows >= MANY else None
+
+    def draw(self) -> Floats:
+        """(n,) uniforms, one in each n-th of (0, 1)."""
+        if self._order is None:
+            return stratified(self._rng, self._rows)
+        found = self._rng.random(self._rows)
+        start = int(self._rng.integers(self._rows))
+        found[: self._rows - start] += self._order[start:]
+        found[self._rows - start :] += self._order[:start]
+        found /= self._rows
+        return found
 
 
 def rake(drawn: Floats, released: Ints, total: int, rng: np.random.Generator) -> Ints:

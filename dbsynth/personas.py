@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -90,9 +90,20 @@ def personas_of(columns: Sequence[PersonalColumn]) -> dict[str, int]:
     return personas
 
 
+@lru_cache(maxsize=100_000)
 def slug(text: str) -> str:
     """Reduce a name to the lower-case letters a to z."""
     return "".join(c for w in lexicon.words_of(text.lower()) for c in w if "a" <= c <= "z")
+
+
+@lru_cache(maxsize=64)
+def _laid_out(pools: tuple[tuple[str, ...], ...], style: str) -> tuple[pa.Array, NDArray[np.int64]]:
+    """All pools one after another, plain or as slugs, and where each of them begins."""
+    entries = [v for pool in pools for v in pool]
+    if style == "slug":
+        entries = [slug(v) or "x" for v in entries]
+    starts = np.cumsum([0, *(len(p) for p in pools)])[:-1]
+    return pa.array(entries, pa.string()), starts
 
 
 class _Maker:
@@ -156,10 +167,7 @@ class _Maker:
 
     def _take(self, pool: str, place: NDArray[np.int64]) -> pa.Array:
         """Look up entry numbers in a pool, each in its row's locale."""
-        pools = self.model.pools[pool]
-        starts = np.cumsum([0, *(len(p) for p in pools)])[:-1]
-        flat = pa.array([v for p in pools for v in p], pa.string())
-        return flat.take(pa.array(starts[self.locale] + place))
+        return self._styled(pool, place, "")
 
     def _pick(self, pool: str, *salt: object) -> pa.Array:
         sizes = np.array([len(p) for p in self.model.pools[pool]], np.uint64)[self.locale]
@@ -178,25 +186,20 @@ class _Maker:
 
     def first(self, persona: int, style: str = "") -> pa.Array:
         """Each row's first name."""
-        number, is_male = self._name_numbers(persona)[0], self.is_male.astype(bool)
-        out = np.empty(len(self.rows), object)
-        for pool, mine in (("female", ~is_male), ("male", is_male)):
+        number = self._name_numbers(persona)[0]
+        taken = []
+        for pool in ("male", "female"):
             sizes = np.array([len(p) for p in self.model.pools[pool]])[self.locale]
-            taken = self._styled(pool, np.minimum(number, sizes - 1), style)
-            out[mine] = taken.to_numpy(zero_copy_only=False)[mine]
-        return pa.array(out, pa.string())
+            taken.append(self._styled(pool, np.minimum(number, sizes - 1), style))
+        return pc.if_else(pa.array(self.is_male.astype(bool)), *taken)
 
     def last(self, persona: int, style: str = "") -> pa.Array:
         """Each row's last name."""
         return self._styled("last", self._name_numbers(persona)[1], style)
 
     def _styled(self, pool: str, place: NDArray[np.int64], style: str) -> pa.Array:
-        if style != "slug":
-            return self._take(pool, place)
-        entries = [v for p in self.model.pools[pool] for v in p]
-        starts = np.cumsum([0, *(len(p) for p in self.model.pools[pool])])[:-1]
-        slugs = pa.array([slug(v) or "x" for v in entries], pa.string())
-        return slugs.take(pa.array(starts[self.locale] + place))
+        entries, starts = _laid_out(self.model.pools[pool], style)
+        return entries.take(pa.array(starts[self.locale] + place))
 
     # --- columns -----------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbsynth import queries
 from dbsynth.ask import Queryable, one_row, own_rows
+from dbsynth.catalog import Proven
 from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
 from dbsynth.schema import Exclusion, Table
@@ -24,13 +25,18 @@ class _Key:
     is_plain: bool = True  # its SQL is all ours, so the target understands it
 
 
-def repeated_keys(table: Table, target: Queryable) -> Findings:
-    """Check the primary key and everything else that must be unique."""
+def repeated_keys(table: Table, target: Queryable, proven: Proven) -> Findings:
+    """Check the primary key and everything else that must be unique and is not proven to be."""
     keys = list(_keys(table, target.dialect))
-    found = [f for key in keys for f in _repeats(key, table, target)]
+    open_keys = [key for key in keys if not _is_proven(key, proven)]
+    found = [f for key in open_keys for f in _repeats(key, table, target)]
     found += [f for e in table.exclusions for f in _overlaps(e, table, target)]
     made = [key.check for key in keys] + ["exclusion"] * len(table.exclusions)
     return Findings.of(made, found)
+
+
+def _is_proven(key: _Key, proven: Proven) -> bool:
+    return key.is_plain and proven.is_unique(key.columns, nulls_not_distinct=key.nulls_not_distinct)
 
 
 def _keys(table: Table, dialect: str) -> Iterator[_Key]:

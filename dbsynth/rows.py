@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from dbsynth.codecs import NULL
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn, Phase
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.turns import follow, taken
@@ -302,15 +301,28 @@ def is_same_time(seconds: Floats, previous: Ints) -> NDArray[np.bool_]:
         return np.abs(seconds % DAY - before % DAY) < SAME_TIME
 
 
-def place_time(
-    column: DatetimeColumn, days: Floats, tokens: Ints, uniforms: Floats, before: Floats
-) -> Floats:
-    """Add a drawn time of day to (n,) midnights; that of the sibling before, if it is kept."""
-    assert column.time is not None
-    own = np.minimum(tokens, column.time.tokens - 1)
-    drawn = np.nan_to_num(column.time.decode(own, uniforms))
-    drawn = np.where(tokens == column.time.tokens, np.nan_to_num(before) % DAY, drawn)
-    shown: Floats = np.where(tokens == NULL, 0.0, drawn).clip(0.0, DAY - 1e-6)
+def time_of_day(
+    column: DatetimeColumn, tokens: Ints, uniforms: Floats, before: Floats
+) -> tuple[Floats, Ints, Floats]:
+    """
+    Turn (n,) tokens into times of day; a last token stands for that of the sibling before.
+
+    Returns:
+        (n,) seconds since midnight, NaN for NULL; their own tokens, and where they stand.
+    """
+    codec = column.time
+    assert codec is not None
+    kept = np.flatnonzero(tokens == codec.tokens)
+    own = np.minimum(tokens, codec.tokens - 1)
+    times, ranks = codec.laid_out.place(own, uniforms)
+    times[kept] = np.nan_to_num(before[kept]) % DAY
+    own[kept], ranks[kept] = codec.encode(times[kept]), codec.rank(times[kept])
+    return times, own, ranks
+
+
+def place_time(days: Floats, times: Floats) -> Floats:
+    """Add (n,) drawn times of day to (n,) midnights; a time that is unknown is midnight."""
+    shown: Floats = np.nan_to_num(times).clip(0.0, DAY - 1e-6)
     return np.floor(days / DAY) * DAY + shown
 
 

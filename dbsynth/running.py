@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,10 +32,6 @@ class Summary:
         """What there is to sum up in a layout's rows."""
         return Summary(layout.shape.floats.shape[1], layout.counted)
 
-    @property
-    def _sums(self) -> int:
-        return 2 * self.floats + sum(k for _, k in self.labels)
-
     def state(self, rows: Features, first: Ints) -> State:
         """
         The state of (n,) rows, siblings together and in order.
@@ -51,8 +49,10 @@ class Summary:
 
     def start(self, groups: int) -> Tally:
         """Begin to sum up the siblings of so many owners, of whom no row is known."""
-        nothing = np.zeros((groups, self.floats))
-        return Tally(self, np.zeros((groups, self._sums)), nothing + np.inf, nothing - np.inf)
+        nothing = np.zeros((groups, self.floats), np.float32)
+        counts = np.zeros((groups, sum(k for _, k in self.labels)), np.float32)
+        extremes = nothing + np.float32(np.inf), nothing - np.float32(np.inf)
+        return Tally(self, nothing, nothing.copy(), *extremes, counts)
 
     def _summands(self, rows: Features) -> Floats:
         values = rows.floats.astype(np.float64)
@@ -78,19 +78,53 @@ class Tally:
     """The state of siblings in the making, an owner at a time; changes in place."""
 
     summary: Summary
-    total: Floats  # (groups, sums)
-    low: Floats  # (groups, floats)
-    high: Floats
+    level: State  # (groups, floats) sums
+    square: State  # (groups, floats) sums of squares
+    low: State  # (groups, floats)
+    high: State
+    counts: State  # (groups, labels of all codes)
 
-    def add(self, groups: Ints, rows: Features) -> None:
-        """Sum up rows that have been drawn; (n,) groups."""
-        np.add.at(self.total, groups, self.summary._summands(rows))
-        np.minimum.at(self.low, groups, rows.floats)
-        np.maximum.at(self.high, groups, rows.floats)
+    def add(self, groups: Ints, rows: Features, *, is_once: bool = False) -> None:
+        """Sum up rows that have been drawn; (n,) groups, each at most once or not."""
+        floats = rows.floats
+        places = [rows.codes[:, code] + start for (code, _), start in self._labels()]
+        if is_once:
+            self.level[groups] += floats
+            self.square[groups] += floats**2
+            self.low[groups] = np.minimum(self.low[groups], floats)
+            self.high[groups] = np.maximum(self.high[groups], floats)
+            for place in places:
+                self.counts[groups, place] += 1
+            return
+        np.add.at(self.level, groups, floats)
+        np.add.at(self.square, groups, floats**2)
+        np.minimum.at(self.low, groups, floats)
+        np.maximum.at(self.high, groups, floats)
+        for place in places:
+            np.add.at(self.counts, (groups, place), 1)
 
-    def state(self, groups: Ints, seen: Ints) -> State:
-        """The state of the next rows of (n,) groups, of which `seen` rows have been summed up."""
-        return self.summary._shown(self.total[groups], self.low[groups], self.high[groups], seen)
+    def state(self, groups: Ints, seen: int) -> State:
+        """The state of the next rows of (n,) groups, of each of which so many were added."""
+        floats, labels = self.summary.floats, self.counts.shape[1]
+        shown = np.zeros((len(groups), 4 * floats + 2 * labels), np.float32)
+        if seen == 0:
+            return shown
+        share = np.float32(1 / seen)
+        level, spread, low, high = (shown[:, i * floats : (i + 1) * floats] for i in range(4))
+        np.multiply(self.level[groups], share, out=level)
+        np.multiply(self.square[groups], share, out=spread)
+        spread -= level**2
+        np.sqrt(np.maximum(spread, 0.0, out=spread), out=spread)
+        low[:], high[:] = self.low[groups], self.high[groups]
+        shares = shown[:, 4 * floats : 4 * floats + labels]
+        np.multiply(self.counts[groups], share, out=shares)
+        shown[:, 4 * floats + labels :] = shares > 0
+        return shown
+
+    def _labels(self) -> Iterator[tuple[tuple[int, int], int]]:
+        """Each code that is counted, and where its labels begin."""
+        ends = accumulate((k for _, k in self.summary.labels), initial=0)
+        return zip(self.summary.labels, ends, strict=False)
 
 
 def _running(values: Floats, index: Ints) -> Floats:

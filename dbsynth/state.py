@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
+from dbsynth.cousins import cousins
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Ints
 from dbsynth.keys import rake
@@ -45,6 +46,7 @@ class State:
     totals: Totals = field(default_factory=Totals)  # columns that sum up later tables
     changes: Changes = field(default_factory=dict)  # values that rules changed, by column
     tilts: Tilts = field(default_factory=dict)  # wished shares, where there are any
+    made: set[TableName] = field(default_factory=set)  # tables that are done
 
     @cached_property
     def ruled(self) -> dict[TableName, set[str]]:
@@ -72,6 +74,8 @@ class State:
                 before[name] |= {c for c in added if c != name}
         for one in memberships(self.plan, self.plan.rules):
             before[one.table].add(one.other)
+        for name, planned in plans.items():
+            before[name] |= set(cousins(self.plan, planned))
         made: list[TablePlan] = []
         left = list(plans)
         while left:
@@ -122,11 +126,69 @@ class State:
         referenced |= self.totals.columns(name) | self.ruled.get(name, set())
         return referenced | late_neighbours(self.plan, planned) | set(table.primary_key)
 
+    def remembered(self, name: TableName) -> set[str]:
+        """The columns of which later tables, or what is set at the end, need the values."""
+        planned = self.plan.tables[name]
+        is_last = not self.is_needed(name) and not self.totals.columns(name)
+        if is_last and not late_columns(self.plan, planned) and not self._lends(name):
+            return set()
+        return self.referenced(name)
+
+    def _lends(self, name: TableName) -> bool:
+        copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
+        lends = any(o is not None and o.via and o.table == name for o in copies)
+        return lends or bool(self.ruled.get(name))
+
+    def forget(self, done: TableName) -> None:
+        """Let go of what only tables up to this one see of the tables before them."""
+        self.made.add(done)
+        left = [p for n, p in self.plan.tables.items() if n not in self.made]
+        needed = {n for planned in left for n in self._seen_from(planned.name)}
+        asked = {n for planned in left for n in cousins(self.plan, planned)}
+        known = self.known
+        for name in self.made:
+            if name not in needed:
+                for kept in (known.features, known.dates, known.sketches):
+                    kept.pop(name, None)
+            if name not in asked:
+                known.gathered.pop(name, None)
+
+    def _seen_from(self, name: TableName) -> set[TableName]:
+        """The tables whose rows networks see when they draw a table's: parents, and all above."""
+        found: set[TableName] = set()
+        waiting = [k.parent for k in self.plan.tables[name].keys]
+        while waiting:
+            table = waiting.pop()
+            if table not in found:
+                found.add(table)
+                waiting += [k.parent for k in self.plan.tables[table].keys]
+        return found
+
     def ownerless(self, planned: TablePlan) -> int:
         """How many rows of a table belong to nobody."""
         wanted = self.wanted(planned)
         found = self.model.tables[planned.name].ownerless
         return round(found * wanted / max(1, planned.source_rows))
+
+    def above(self, planned: TablePlan) -> State:
+        """What drawing a table's rows needs of the run: the rows of all tables that it hangs on."""
+        names, left = {planned.name}, [planned.name]
+        while left:
+            parents = {k.parent for k in self.plan.tables[left.pop()].keys} - names
+            names |= parents
+            left += parents
+        beside = names | set(cousins(self.plan, planned))
+        known = {
+            f.name: {n: v for n, v in getattr(self.known, f.name).items() if n in beside}
+            for f in fields(self.known)
+        }
+        alone = Model(self.plan, {})
+        keys = {n: v for n, v in self.keys.items() if n in names}
+        tilts = {place: tilt for place, tilt in self.tilts.items() if place[0] == planned.name}
+        return replace(
+            self, model=alone, known=Known(**known), keys=keys, tilts=tilts, sizes={}, fanouts={},
+            presence={}, totals=Totals(),
+        )  # fmt: skip
 
     def is_needed(self, name: TableName) -> bool:
         """Whether a later table is conditioned on this one."""
@@ -154,7 +216,7 @@ class State:
         self.keys[name] = {c: whole.column(c) for c in whole.column_names if c in wanted}
         columns = model.content.layout.columns if model.content else ()
         self.known.dates[name] = {
-            c.name: values[c.name].astype(np.float64)
+            c.name: values[c.name].astype(np.float64, copy=False)
             for c in columns
             if isinstance(c, DatetimeColumn) and c.name in values
         }
@@ -162,7 +224,7 @@ class State:
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         told = model.outline.layout.columns if model.outline else ()
         self.known.sketches[name] = {
-            c.name: values[c.name].astype(np.float64) for c in told if c.name in values
+            c.name: values[c.name].astype(np.float64, copy=False) for c in told if c.name in values
         }
         for key in self.plan.tables[name].keys:
             if key.role == "backfill" and key.name in values:
@@ -171,7 +233,7 @@ class State:
         self.known.codes[name] = (
             model.clusters.assign(features)
             if model.clusters is not None and features is not None
-            else np.zeros(size, np.int64)
+            else np.broadcast_to(np.int64(0), size)
         )
         self._keep_fanouts(name, model, size, values)
 

@@ -31,17 +31,30 @@ def steer(column: DatetimeColumn, shares: Floats, course: Course) -> Floats:
 
     All stay where hardly one would, or where nobody knows how much time there is.
     """
-    unit = DAY if column.unit == "day" else 1.0
-    there = _there(column, course.start, unit)
-    end = course.goal + (0.0 if column.unit == "day" else DAY - 1.0)
-    left = np.floor(end / unit)[:, None] - there
-    slow, fast = (np.asarray(p)[step_of(course.ahead)] for p in zip(*column.paces, strict=True))
-    follow = np.maximum(course.ahead, 1)
-    is_kept = (left >= (slow * follow)[:, None]) & (left <= (fast * follow)[:, None])
-    is_kept |= (course.ahead == 0)[:, None] | ~np.isfinite(left)
-    kept: Floats = np.where(is_kept, shares, 0.0)
+    kept: Floats = shares * keeping(column, course)
     is_lost = kept.sum(axis=1) < FAINT * shares.sum(axis=1)
     return np.where(is_lost[:, None], shares, kept)
+
+
+def keeping(column: DatetimeColumn, course: Course) -> NDArray[np.bool_]:
+    """Mark (n, tokens) after which the rows ahead can keep a pace, or of which nobody knows."""
+    assert column.gap is not None
+    unit = DAY if column.unit == "day" else 1.0
+    here = np.floor(course.start / unit)
+    end = course.goal + (0.0 if column.unit == "day" else DAY - 1.0)
+    left = np.floor(end / unit) - here
+    slow, fast = (np.asarray(p)[step_of(course.ahead)] for p in zip(*column.paces, strict=True))
+    follow = np.maximum(course.ahead, 1)
+    # How far a row may go, at least and at most; compared as it is, nothing is known of NaN.
+    least, most = left - fast * follow, left - slow * follow
+    is_free = (course.ahead == 0) | ~np.isfinite(left)
+    least, most = np.where(is_free, -np.inf, least), np.where(is_free, np.inf, most)
+    gaps = column.gap.decode(np.arange(column.gap.tokens), np.full(column.gap.tokens, 0.5))
+    parts = [gaps[None, :], *((turned(here, t) - here)[:, None] for t in column.turns)]
+    marked = np.concatenate([(p >= least[:, None]) & (p <= most[:, None]) for p in parts], axis=1)
+    is_null = ~np.isfinite(gaps)
+    marked[:, : len(gaps)] |= is_null & marked.any(axis=1, keepdims=True)
+    return marked | ~marked.any(axis=1, keepdims=True)
 
 
 def drawn(shares: Floats, uniforms: NDArray[np.float64]) -> Ints:
@@ -51,13 +64,3 @@ def drawn(shares: Floats, uniforms: NDArray[np.float64]) -> Ints:
     last = shares.shape[1] - 1 - np.argmax(shares[:, ::-1] > 0, axis=1)
     found: Ints = np.minimum(tokens, last)
     return found
-
-
-def _there(column: DatetimeColumn, start: Floats, unit: float) -> Floats:
-    """Where each gap token leads (n,) rows, in units since 1970: (n, tokens)."""
-    assert column.gap is not None
-    tokens = column.gap.tokens
-    gaps = column.gap.decode(np.arange(tokens), np.full(tokens, 0.5))
-    here = np.floor(start / unit)
-    turns = [turned(here, t)[:, None] for t in column.turns]
-    return np.concatenate([here[:, None] + gaps, *turns], axis=1)

@@ -24,6 +24,7 @@ from dbsynth.settle import settle
 from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
 from dbsynth.tilt import drawing, fitting
+from dbsynth.workers import Workers, ahead, is_worth_it
 
 
 @dataclass(frozen=True)
@@ -32,23 +33,27 @@ class Skeleton:
 
     size: int
     owners: Ints | None  # (n,) owner rows, siblings together, -1 for none; None without an owner
-    siblings: Siblings
     pointers: dict[str, Ints]  # key -> (n,) parent rows, -1 for none
     states: dict[str, Ints]  # polymorphic reference -> (n,) what each row says, see `Polymorph`
     codes: Features  # (n, ...) what networks see of the chosen keys
     joints: tuple[Joint, ...]
     grid: Grid  # the key columns that are known by now
-    taken: Ints  # (n, columns of the grid) what is in them
+    taken: Ints | None  # (n, columns of the grid) what is in them; None: what the owner offers
 
     def key_column(self, name: str, start: int, stop: int) -> pa.ChunkedArray | None:
         """The values of a key column of rows start..stop; None if they are not known yet."""
         if name not in self.grid.columns:
             return None
-        found = self.grid.column(name, self.taken[start:stop, self.grid.columns.index(name)])
+        place = self.grid.columns.index(name)
+        taken = self._offered(start, stop) if self.taken is None else self.taken[start:stop]
+        found = self.grid.column(name, taken[:, place])
         for joint in self.joints:
             if name == joint.polymorph.type_column:
                 return joint.labels(self.states[joint.name][start:stop], found)
         return found
+
+    def _offered(self, start: int, stop: int) -> Ints:
+        return self.grid.taken({k: v[start:stop] for k, v in self.pointers.items()}, stop - start)
 
 
 def draw_part(
@@ -81,9 +86,38 @@ def draw_part(
     ).draw()
 
 
-def build_skeleton(state: State, planned: TablePlan, table: Table, model: TableModel) -> Skeleton:
+def build_skeleton(
+    state: State,
+    planned: TablePlan,
+    table: Table,
+    model: TableModel,
+    workers: Workers | None = None,
+) -> Skeleton:
     """Decide how many rows a table has, and which parents each one has."""
-    return _Structure(state, planned, table, model).skeleton()
+    return _Structure(state, planned, table, model, workers).skeleton()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """All that drawing the kinds of parents needs, and no more of the run."""
+
+    state: State
+    planned: TablePlan
+    table: Table
+    part: RowsModel
+    above: Features  # (n, ...) of the owners
+    siblings: Siblings
+    owners: Ints | None  # (n,)
+
+
+def _draw_choice(whole: _Choice, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+    """Draw one chunk; changes nothing."""
+    rows, owners = np.arange(start, stop), whole.owners
+    here = Features.empty(len(rows)) if owners is None else whole.above.take(rows)
+    return draw_part(
+        whole.state, whole.planned, whole.table, "structure", whole.part, here,
+        whole.siblings.part(start, stop), None if owners is None else owners[start:stop], number,
+    )  # fmt: skip
 
 
 @dataclass
@@ -92,6 +126,7 @@ class _Structure:
     planned: TablePlan
     table: Table
     model: TableModel
+    workers: Workers | None = None
 
     def skeleton(self) -> Skeleton:
         self.joints = tuple(self._joint(p) for p in polymorphs(self.table))
@@ -105,6 +140,10 @@ class _Structure:
             self.pointers[owner.name] = owners
         features = self._choose(owners)
         self._derive()
+        if owners is not None and self._is_settled(owners):
+            return Skeleton(
+                self.size, owners, self.pointers, {}, features, (), self.grid, taken=None
+            )
         others = [n for n in self.grid.offers if owner is None or n != owner.name]
         last = [owner.name] if owner else []
         rng = self.state.rng(self.planned.name, "settle")
@@ -124,7 +163,6 @@ class _Structure:
         return Skeleton(
             size=len(index),
             owners=owners,
-            siblings=siblings_of(owners, len(index)),
             pointers=pointers,
             states=states,
             codes=features.take(index),
@@ -132,6 +170,15 @@ class _Structure:
             grid=self.grid,
             taken=settled.codes[index],
         )
+
+    def _is_settled(self, owners: Ints) -> bool:
+        """Whether the owner's key is the only one, and nothing can be wrong with it."""
+        offer = next(iter(self.grid.offers.values()), None)
+        if offer is None or list(self.grid.offers) != list(self.pointers) or self.joints:
+            return False
+        is_plain = not self.grid.uniques and not self.grid.given
+        is_whole = bool(offer.may_lack.all()) or (len(owners) > 0 and int(owners.min()) >= 0)
+        return is_plain and is_whole and bool(offer.is_viable.all())
 
     def _grid(self) -> Grid:
         """The keys that are known before the rows are: the owner's first, then longer ones."""
@@ -175,9 +222,8 @@ class _Structure:
                 moved[good] = to_total(fanout[good], total, rng)
             alone += 0 if good.any() or not offer.is_optional else total
             fanout = moved
-        return np.concatenate(
-            [np.repeat(np.arange(len(fanout)), fanout), np.full(alone, NONE, np.int64)]
-        )
+        owners = np.repeat(np.arange(len(fanout)), fanout)
+        return np.append(owners, np.full(alone, NONE, np.int64)) if alone else owners
 
     def _choose(self, owners: Ints | None) -> Features:
         """Draw the kinds of parents, then the parents themselves."""
@@ -244,18 +290,17 @@ class _Structure:
 
     def _draw(self, part: RowsModel, owners: Ints | None) -> dict[str, Floats | Ints]:
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
-        siblings = siblings_of(owners, self.size)
-        parts = []
-        for number, (start, stop) in enumerate(chunks(owners, self.size)):
-            rows = np.arange(start, stop)
-            here = above.take(rows) if owners is not None else Features.empty(len(rows))
-            some = None if owners is None else owners[start:stop]
-            parts.append(
-                draw_part(
-                    self.state, self.planned, self.table, "structure", part, here,
-                    siblings.part(start, stop), some, number,
-                )
-            )  # fmt: skip
+        siblings, bounds = siblings_of(owners, self.size), chunks(owners, self.size)
+        whole = _Choice(
+            self.state.above(self.planned), self.planned, self.table, part, above, siblings, owners
+        )
+        cells = self.size * len(part.layout.columns)
+        if self.workers is None or not is_worth_it(cells, len(bounds), self.workers):
+            parts = [_draw_choice(whole, a, b, number) for number, (a, b) in enumerate(bounds)]
+        else:
+            with self.workers.sharing(whole) as shared:
+                calls = ((_draw_choice, shared, a, b, n) for n, (a, b) in enumerate(bounds))
+                parts = list(ahead(self.workers, calls))
         names = [c.name for c in part.layout.columns]
         nothing = np.zeros(0, np.int64)
         return {n: np.concatenate([p[n] for p in parts]) if parts else nothing for n in names}

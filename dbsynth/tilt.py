@@ -315,7 +315,7 @@ class Trial(Drawing):
         self.values = {name: data[before].repeat(2) for name, data in whole.values.items()}
         shape = self.part.layout.shape
         self.features = Features.empty(2 * len(rows), shape.cards, shape.floats.shape[1])
-        self.slots, self.offsets = whole.slots, whole.offsets
+        self.slots = whole.slots
         self.mass = np.ones(len(rows))  # how likely what is allowed was
         self.drawn = 2 * np.arange(len(rows)) + 1
         self.above = whole.condition.take(rows) if whole.tilt.scores else Features.empty(len(rows))
@@ -333,8 +333,8 @@ class Trial(Drawing):
         """(n, ...) the chunk's condition, and the rows."""
         return Features.join([self.above, self.features.take(self.drawn)], len(self.drawn))
 
-    def _condition(self, rows: Ints, before: Ints, start: int) -> Features:
-        return self.condition
+    def _session(self, rows: Ints, before: Ints, start: int) -> Session:
+        return self.part.model.begin(self.condition)
 
     def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
         column = self.part.layout.columns[slot.column]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth.model.argn import BUDGETS, DECAY, FEWEST_VISITS, MOST_NORM, _AdamW, _visits
-from dbsynth.model.net import NetShape, RowNet, _dropped, _Embed
+from dbsynth.model.net import Embed, NetShape, RowNet, _dropped
 
 
 def a_net(floats: int, heads: int = 3, units: int = 48) -> RowNet:
@@ -50,7 +50,7 @@ def test_dropout_leaves_out_the_share_and_keeps_the_mean(share: float, seed: int
 
 
 def test_codes_that_share_a_table_have_rows_of_their_own() -> None:
-    embed = _Embed((4, 30, 4), 2)
+    embed = Embed((4, 30, 4), 2)
     codes = torch.tensor([[1, 5, 1], [1, 5, 2]], dtype=torch.int32)
     with torch.inference_mode():
         seen = embed(codes, torch.tensor([[0.5, 0.25], [0.5, 0.25]]))
@@ -73,10 +73,10 @@ def test_steps_are_those_of_torchs_own_optimizer() -> None:
     theirs = torch.optim.AdamW(other.parameters(), weight_decay=DECAY, fused=True)
     for number in range(5):
         rate = 0.01 / (1 + number)
-        ours.step(own.hidden(codes, floats).square().mean(), rate)
+        ours.step(own.from_condition(own.condition(codes, floats)).square().mean(), rate)
         theirs.param_groups[0]["lr"] = rate
         theirs.zero_grad()
-        other.hidden(codes, floats).square().mean().backward()
+        other.from_condition(other.condition(codes, floats)).square().mean().backward()
         torch.nn.utils.clip_grad_norm_(other.parameters(), MOST_NORM)
         theirs.step()
     assert all(map(torch.equal, own.parameters(), other.parameters()))
@@ -88,7 +88,8 @@ import sys, torch
 from dbsynth.model.argn import _AdamW
 from dbsynth.model.net import NetShape, RowNet
 net = RowNet(NetShape((2,), 1, ((2,),), (0,), ((0, 2),)))
-_AdamW(net).step(net.hidden(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1)).sum(), 0.01)
+seen = net.condition(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1))
+_AdamW(net).step(net.from_condition(seen).sum(), 0.01)
 print("torch._dynamo.symbolic_convert" in sys.modules)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -147,9 +147,8 @@ def test_short_distances_are_learned_in_seconds_without_a_time_of_their_own() ->
 def test_times_of_day_stay_within_their_day() -> None:
     column = dated(MOMENTS)
     assert column.time is not None
-    tokens = RNG.integers(0, column.time.tokens, 200)
-    nothing = np.full(200, np.nan)
-    placed = place_time(column, np.full(200, 5 * DAY), tokens, RNG.random(200), nothing)
+    times = column.time.decode(RNG.integers(0, column.time.tokens, 200), RNG.random(200))
+    placed = place_time(np.full(200, 5 * DAY), times)
     assert set(np.floor(placed / DAY).tolist()) == {5.0}
 
 

@@ -37,15 +37,15 @@ def test_state_sums_up_the_earlier_siblings_and_nobody_else() -> None:
     assert np.allclose(np.stack([by_hand(i) for i in range(60)]), found, atol=1e-5)
 
 
-def test_a_tally_tells_while_drawing_what_state_tells_of_finished_rows() -> None:
+@pytest.mark.parametrize("is_once", [False, True])
+def test_a_tally_tells_while_drawing_what_state_tells_of_finished_rows(is_once: bool) -> None:
     wanted = SUMMARY.state(ROWS, SIBLINGS.first)
     group = np.cumsum(SIBLINGS.index == 0) - 1
     tally = SUMMARY.start(int(group[-1]) + 1)
     for step in range(int(SIBLINGS.index.max()) + 1):
         rows = np.flatnonzero(SIBLINGS.index == step)
-        seen = np.full(len(rows), step)
-        assert np.allclose(wanted[rows], tally.state(group[rows], seen), atol=1e-5)
-        tally.add(group[rows], ROWS.take(rows))
+        assert np.allclose(wanted[rows], tally.state(group[rows], step), atol=1e-5)
+        tally.add(group[rows], ROWS.take(rows), is_once=is_once)
 
 
 @pytest.mark.parametrize("rows", [0, 1])

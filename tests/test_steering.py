@@ -7,7 +7,7 @@ from dbsynth.conditions import siblings_of
 from dbsynth.encode import DatetimeColumn
 from dbsynth.paces import STEPS, fit_paces, step_of
 from dbsynth.release import Release
-from dbsynth.rows import is_same_time, place_time, time_tokens
+from dbsynth.rows import is_same_time, place_time, time_of_day, time_tokens
 from dbsynth.steering import Course, drawn, steer
 from dbsynth.values import DAY
 
@@ -33,11 +33,13 @@ def test_no_row_leaves_those_that_follow_without_time() -> None:
     column, _ = visits(20.0, None)
     assert column.gap is not None
     tokens = column.gap.tokens + len(column.turns)
-    course = Course(np.zeros(3), np.full(3, 60 * DAY), np.array([10, 1, 0]))
+    goals = np.array([150.0, 30.0, 30.0]) * DAY
+    course = Course(np.zeros(3), goals, np.array([10, 1, 0]))
     kept = steer(column, np.full((3, tokens), 1 / tokens), course)
     gaps = column.gap.decode(np.arange(column.gap.tokens), np.full(column.gap.tokens, 0.5))
     longest = [np.nanmax(gaps[row[: len(gaps)] > 0]) for row in kept]
-    assert longest[0] < 25 < longest[1] <= 60  # ten rows need their time
+    assert longest[0] < 36 < np.nanmax(gaps)  # ten rows need their time
+    assert longest[1] <= 30
     assert (kept[2] > 0).all()  # the last one is put where it should be, whatever is drawn
 
 
@@ -72,6 +74,7 @@ def test_the_time_of_day_of_the_sibling_before_is_a_token_where_rows_keep_it() -
     assert always.keeps_time
     assert not whenever.keeps_time
     same = np.full(5, time_tokens(always) - 1)
-    placed = place_time(always, np.full(5, 7 * DAY), same, np.zeros(5), values[:5])
+    times, _, _ = time_of_day(always, same, np.zeros(5), values[:5])
+    placed = place_time(np.full(5, 7 * DAY), times)
     assert is_same_time(np.concatenate([values[:1], placed[:1]]), np.array([-1, 0]))[1]
     assert (np.floor(placed / DAY) == 7).all()

@@ -19,6 +19,8 @@ from torch.optim.adamw import adamw
 from dbsynth.features import Features, Ints
 from dbsynth.model.base import Engine, FitTask, Quality, Tensors
 from dbsynth.model.net import NetShape, RowNet
+from dbsynth.model.ready import Drawn, ReadyNet, Shared, slim
+from dbsynth.model.ready import load as load_ready
 
 Report = Callable[[int, int], None]
 
@@ -47,56 +49,57 @@ LEAST_DROPOUT, MOST_DROPOUT, DECAY = 0.1, 0.35, 0.3
 MOST_NORM = 5.0  # of a gradient
 BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropout grows
 EVALUATED_ROWS = 20_000
+CALIBRATING_ROWS = 8_192  # that tell which units are silent
 
 
 @dataclass(frozen=True, slots=True)
 class ArgnModel:
     """A trained network."""
 
-    net: RowNet
+    net: ReadyNet
 
     def begin(self, condition: Features) -> ArgnSession:
         """Start drawing as many rows as the condition has."""
-        return ArgnSession(self.net, condition)
+        return ArgnSession(self.net, self.net.begin(condition))
+
+    def prepare(self, shared: Features) -> Shared:
+        """Work out what the first part of conditions says, of (m,) kinds of rows."""
+        return self.net.prepare(shared)
+
+    def resume(self, prepared: Shared, kinds: Ints, rest: Features) -> ArgnSession:
+        """Start drawing (n,) rows by their kinds and the rest of their conditions."""
+        return ArgnSession(self.net, self.net.resume(prepared, kinds, rest))
 
     def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Shape as JSON, weights as arrays."""
-        arrays = {k: v.numpy() for k, v in self.net.state_dict().items()}
-        return dataclasses.asdict(self.net.shape), arrays
+        return dataclasses.asdict(self.net.net.shape), self.net.saved()
 
 
 class ArgnSession:
     """Drawing n rows from a network, slot after slot."""
 
-    def __init__(self, net: RowNet, condition: Features) -> None:
-        """Work out what the condition alone says."""
-        self.net = net
-        with torch.inference_mode():
-            self.hidden = net.hidden(*_tensors(condition))
+    def __init__(self, net: ReadyNet, drawn: Drawn) -> None:
+        """Begin with what the condition alone says."""
+        self.net, self.drawn = net, drawn
 
     def draw(self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int] = ()) -> Ints:
         """Draw (n,) tokens of one head by inverse CDF."""
-        with torch.inference_mode():
-            logits = self.net.logits(self.hidden, head)
-            if banned:
-                logits[:, list(banned)] = -torch.inf
-            shares = torch.softmax(logits.double(), dim=1).cumsum(dim=1)  # (n, tokens)
-            wanted = torch.from_numpy(uniforms).unsqueeze(1) * shares[:, -1:]
-            tokens = torch.searchsorted(shares, wanted, right=True).squeeze(1)
-            return tokens.clamp(max=shares.shape[1] - 1).numpy().astype(np.int64)
+        return self.net.draw(self.drawn, head, uniforms, banned)
+
+    def draw_among(
+        self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int],
+        wanted: NDArray[np.bool_], faint: float,
+    ) -> Ints:  # fmt: skip
+        """Draw (n,) tokens among the (n, tokens) wanted, where they have a share above `faint`."""
+        return self.net.draw(self.drawn, head, uniforms, banned, (wanted, faint))
 
     def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
         """How likely each token of a head is: (n, tokens), 0 for banned ones."""
-        with torch.inference_mode():
-            logits = self.net.logits(self.hidden, head)
-            if banned:
-                logits[:, list(banned)] = -torch.inf
-            return torch.softmax(logits.double(), dim=1).numpy()
+        return self.net.shares(self.drawn, head, banned)
 
     def see(self, slot: int, features: Features) -> None:
         """Let later heads know what a slot became."""
-        with torch.inference_mode():
-            self.net.add_slot(self.hidden, slot, *_tensors(features))
+        self.net.see(self.drawn, slot, features)
 
 
 def fit(task: FitTask, report: Report) -> ArgnModel:
@@ -122,8 +125,12 @@ def fit(task: FitTask, report: Report) -> ArgnModel:
         )
         _start_at_marginals(net, task)
         _train(net, task, budget, report)
+        rows = torch.randperm(len(task.condition))[:CALIBRATING_ROWS]
     net.eval()
-    return ArgnModel(net)
+    parts = [_tensors(part) for part in (task.condition, *task.slots)]
+    above, *slots = [(codes[rows], floats[rows]) for codes, floats in parts]
+    used = torch.from_numpy(np.stack(list(task.targets), axis=1) >= 0)[rows]
+    return ArgnModel(ReadyNet(net, slim(net, above, slots, used)))
 
 
 @contextmanager
@@ -145,10 +152,7 @@ def load(data: Mapping[str, Any], tensors: Tensors) -> ArgnModel:
     """
     torch.set_num_threads(1)
     shape = NetShape(**{k: _tuple(v) for k, v in data.items()})
-    net = RowNet(shape)
-    net.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in tensors.items()})
-    net.eval()
-    return ArgnModel(net)
+    return ArgnModel(load_ready(RowNet(shape), tensors))
 
 
 def _tuple(value: Any) -> Any:
@@ -207,7 +211,7 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
         held_out = held_out[torch.randperm(len(held_out))[:EVALUATED_ROWS]]
     compared = learned[torch.randperm(len(learned))[: max(1, len(held_out))]]
     size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / STEPS))), *BATCH))
-    total = _visits(net, budget, len(learned))
+    total = _visits(net, budget, len(learned), task.share)
     optimizer = _AdamW(net)
     best, weights, stale, seen, dropout, rate = float("inf"), None, 0, 0, LEAST_DROPOUT, RATE
     while seen < total and rate > LAST_RATE:
@@ -235,11 +239,12 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
     report(total, total)
 
 
-def _visits(net: RowNet, budget: Budget, rows: int) -> int:
+def _visits(net: RowNet, budget: Budget, rows: int, share: float) -> int:
     """How many row visits there are to be: what a table costs is bounded, however wide and long."""
     weights = sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear))
     affordable = max(FEWEST_VISITS, int(budget.work / weights))
-    return min(budget.visits, affordable, budget.epochs * rows)
+    most = min(budget.visits, affordable, budget.epochs * rows)
+    return min(most, max(FEWEST_VISITS, int(share * most)))
 
 
 class _AdamW:

@@ -36,6 +36,7 @@ class FitTask:
     seed: int
     quality: Quality
     smoothing: float = np.inf  # how many rows like others' trees may imagine, at most
+    share: float = 1.0  # of the row visits that the quality allows: many tables share them
 
 
 class Session(Protocol):
@@ -54,6 +55,28 @@ class Telling(Protocol):
 
     def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
         """How likely each token of a head is: (n, tokens) that sum to 1, 0 for banned ones."""
+
+
+@runtime_checkable
+class Choosing(Protocol):
+    """A session that can draw among some tokens of each row at once."""
+
+    def draw_among(
+        self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int],
+        wanted: NDArray[np.bool_], faint: float,
+    ) -> Ints:  # fmt: skip
+        """Draw (n,) tokens among the (n, tokens) wanted, where they have a share above `faint`."""
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """An engine's model that can work out once what several draws have in common."""
+
+    def prepare(self, shared: Features) -> Any:
+        """Work out what the first part of conditions says, of (m,) kinds of rows."""
+
+    def resume(self, prepared: Any, kinds: Ints, rest: Features) -> Session:
+        """Start drawing (n,) rows by their kinds and the rest of their conditions."""
 
 
 class RowModel(Protocol):

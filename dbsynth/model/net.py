@@ -42,7 +42,7 @@ def _width(cards: Sequence[int], floats: int) -> int:
     return sum(embedding_width(k) for k in cards) + floats
 
 
-class _Embed(nn.Module):
+class Embed(nn.Module):
     """Embeddings of several code columns, side by side with the float columns."""
 
     def __init__(self, cards: Sequence[int], floats: int) -> None:
@@ -57,7 +57,7 @@ class _Embed(nn.Module):
             self.tables.append(nn.Embedding(ends[-1], width))
             starts = torch.tensor([0, *ends[:-1]], dtype=torch.int32)
             self.groups.append((torch.tensor(columns), starts))
-        self.width = _width(cards, floats)
+        self.codes, self.width = len(cards), _width(cards, floats)
 
     def forward(self, codes: Tensor, floats: Tensor) -> Tensor:
         parts = [
@@ -76,9 +76,9 @@ class RowNet(nn.Module):
         super().__init__()
         self.shape = shape
         heads, units = len(shape.heads), shape.units
-        self.condition = _Embed(shape.condition_cards, shape.condition_floats)
+        self.condition = Embed(shape.condition_cards, shape.condition_floats)
         self.slots = nn.ModuleList(
-            _Embed(c, f) for c, f in zip(shape.slot_cards, shape.slot_floats, strict=True)
+            Embed(c, f) for c, f in zip(shape.slot_cards, shape.slot_floats, strict=True)
         )
         # A width of at least one: torch warns about layers without any weight.
         self.from_condition = nn.Linear(max(1, self.condition.width), heads * units)
@@ -88,26 +88,8 @@ class RowNet(nn.Module):
         self.out = nn.ModuleList(nn.Linear(units, tokens) for _, tokens in shape.heads)
         self.mask: Tensor
         self.register_buffer("mask", _mask(shape, widths), persistent=False)
+        self.widths = widths
         self.starts = [sum(widths[:i]) for i in range(len(widths) + 1)]
-
-    def hidden(self, codes: Tensor, floats: Tensor) -> Tensor:
-        """(B, condition) -> (B, heads * units) before any slot is known."""
-        return self.from_condition(self.condition(codes, floats))  # type: ignore[no-any-return]
-
-    def add_slot(self, hidden: Tensor, slot: int, codes: Tensor, floats: Tensor) -> None:
-        """Let the heads behind a slot see it; changes `hidden` in place."""
-        first = next((h for h, (s, _) in enumerate(self.shape.heads) if s > slot), None)
-        if first is None:
-            return
-        begin = first * self.shape.units
-        seen = self.slots[slot](codes, floats)  # (B, width)
-        weight = self.from_slots.weight[begin:, self.starts[slot] : self.starts[slot + 1]]
-        hidden[:, begin:].addmm_(seen, weight.T)
-
-    def logits(self, hidden: Tensor, head: int) -> Tensor:
-        """(B, heads * units) -> (B, tokens) of one head."""
-        units = self.shape.units
-        return self._head(hidden[:, head * units : (head + 1) * units], head)
 
     def _head(self, own: Tensor, head: int) -> Tensor:
         own = functional.relu(own)

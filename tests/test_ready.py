@@ -1,0 +1,121 @@
+"""Networks made ready to draw: what is left out, looked up or shared changes nothing much."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from dbsynth.features import Features
+from dbsynth.model.net import NetShape, RowNet
+from dbsynth.model.ready import BLOCK, ReadyNet, load, slim
+
+RNG = np.random.default_rng(5)
+SHAPE = NetShape((4, 9), 3, ((5,), (70,)), (0, 1), ((0, 5), (1, 70)), units=48)
+ROWS = 3000
+
+
+def features(rows: int, cards: tuple[int, ...], floats: int) -> Features:
+    codes = np.stack([RNG.integers(0, c, rows) for c in cards], axis=1).astype(np.int32)
+    return Features(codes, RNG.uniform(-1, 1, (rows, floats)).astype(np.float32), cards)
+
+
+CONDITION = features(ROWS, (4, 9), 3)
+SLOTS = [features(ROWS, (5,), 0), features(ROWS, (70,), 1)]
+
+
+def tensors(part: Features) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.from_numpy(part.codes), torch.from_numpy(part.floats)
+
+
+@pytest.fixture(scope="module")
+def trained() -> RowNet:
+    """A network of which half of the units say nothing."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        net = RowNet(SHAPE)
+        with torch.no_grad():
+            for head in range(2):
+                net.from_condition.weight[head * 48 : head * 48 + 24] = 0.0
+                net.from_slots.weight[head * 48 : head * 48 + 24] = 0.0
+                net.second[head].weight[:30] = 0.0
+                net.out[head].weight.mul_(3.0)
+    return net.eval()
+
+
+@pytest.fixture(scope="module")
+def ready(trained: RowNet) -> ReadyNet:
+    used = torch.ones(ROWS, 2, dtype=torch.bool)
+    return ReadyNet(trained, slim(trained, tensors(CONDITION), [tensors(s) for s in SLOTS], used))
+
+
+def wanted(net: RowNet) -> list[np.ndarray]:
+    with torch.inference_mode():
+        logits = net(tensors(CONDITION), [tensors(s) for s in SLOTS])
+        return [torch.softmax(own.double(), dim=1).numpy() for own in logits]
+
+
+def test_silent_units_are_left_out_and_shares_stay(trained: RowNet, ready: ReadyNet) -> None:
+    assert all(len(w.first) < 48 and len(w.second_bias) < 48 for w in ready.weights)
+    drawn = ready.begin(CONDITION)
+    for head, own in enumerate(wanted(trained)):
+        assert np.abs(ready.shares(drawn, head, ()) - own).sum(axis=1).max() < 0.1
+        ready.see(drawn, head, SLOTS[head])
+
+
+def test_what_rows_have_in_common_may_be_worked_out_before(ready: ReadyNet) -> None:
+    kinds = RNG.integers(0, 40, ROWS)
+    shared = Features(CONDITION.codes[:40, :1], CONDITION.floats[:40, :2], (4,))
+    rest = Features(CONDITION.codes[:, 1:], CONDITION.floats[:, 2:], (9,))
+    at_once = ready.begin(Features.join([shared.take(kinds), rest], ROWS))
+    in_parts = ready.resume(ready.prepare(shared), kinds, rest)
+    assert np.allclose(ready.shares(at_once, 0, ()), ready.shares(in_parts, 0, ()), atol=0.02)
+
+
+def test_a_banned_token_is_never_drawn_even_if_it_is_the_last(ready: ReadyNet) -> None:
+    drawn = ready.begin(CONDITION)
+    for uniforms in (RNG.random(ROWS), np.full(ROWS, np.nextafter(1.0, 0.0)), np.zeros(ROWS)):
+        assert not set(ready.draw(drawn, 0, uniforms, (0, 4)).tolist()) & {0, 4}
+
+
+def test_tokens_come_as_often_as_their_shares_say(ready: ReadyNet) -> None:
+    drawn = ready.begin(CONDITION)
+    tokens = ready.draw(drawn, 0, (RNG.permutation(ROWS) + 0.5) / ROWS, ())
+    own = ready.shares(drawn, 0, ()).mean(axis=0)
+    assert np.abs(np.bincount(tokens, minlength=5) / ROWS - own).max() < 0.03
+
+
+def test_rows_are_drawn_among_what_is_wanted_unless_there_is_hardly_any(ready: ReadyNet) -> None:
+    drawn = ready.begin(CONDITION)
+    some = np.zeros((ROWS, 5), bool)
+    some[: ROWS // 2, 2] = True
+    tokens = ready.draw(drawn, 0, RNG.random(ROWS), (), (some, 1e-9))
+    assert set(tokens[: ROWS // 2].tolist()) == {2}
+    assert len(set(tokens[ROWS // 2 :].tolist())) > 1
+
+
+@pytest.mark.parametrize("rows", [1, 31, 33, BLOCK, BLOCK + 1])
+def test_any_number_of_rows_can_be_drawn(ready: ReadyNet, rows: int) -> None:
+    drawn = ready.begin(CONDITION.take(np.arange(rows) % ROWS))
+    assert rows == len(ready.draw(drawn, 0, RNG.random(rows), ()))
+
+
+def test_a_head_to_which_nothing_makes_a_difference_is_constant(trained: RowNet) -> None:
+    with torch.no_grad():
+        trained.out[0].weight.zero_()
+        trained.second[0].weight.zero_()
+    used = torch.ones(ROWS, 2, dtype=torch.bool)
+    ready = ReadyNet(trained, slim(trained, tensors(CONDITION), [tensors(s) for s in SLOTS], used))
+    assert ready.heads[0].is_constant
+    drawn = ready.begin(CONDITION)
+    shares = ready.shares(drawn, 0, (1,))
+    tokens = ready.draw(drawn, 0, (np.arange(ROWS) + 0.5) / ROWS, (1,))
+    assert np.allclose(np.bincount(tokens, minlength=5) / ROWS, shares[0], atol=1e-3)
+    assert shares[0, 1] == 0
+
+
+def test_a_saved_network_draws_the_same(trained: RowNet, ready: ReadyNet) -> None:
+    other = load(RowNet(SHAPE), ready.saved())
+    uniforms = RNG.random(ROWS)
+    found = [n.draw(n.begin(CONDITION), 0, uniforms, ()) for n in (ready, other)]
+    assert (found[0] == found[1]).all()
