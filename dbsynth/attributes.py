@@ -147,8 +147,7 @@ class _Attributes:
         """Whether nothing that is done to a chunk depends on the chunks before it."""
         totals = self.state.totals.found
         in_totals = any(self.planned.name in (t.child, t.table) for t in totals)
-        is_ruled = any(r.table == self.planned.name for r in self.state.plan.rules)
-        is_bound = is_ruled or mender.repair is not None or bool(mender.distinct.rules)
+        is_bound = self.keeping.is_asked or mender.repair is not None or bool(mender.distinct.rules)
         return not (is_bound or in_totals or self._waits or self.model.pseudonyms)
 
     def _stored(

@@ -249,6 +249,12 @@ class Keeping:
         return step.by in self._free and len(others) > 1
 
     @property
+    def is_asked(self) -> bool:
+        """Whether there is any rule about these rows, be it one of their parents'."""
+        own = any(r.table == self.table.name for r in self.state.plan.rules)
+        return own or bool(self._steps)
+
+    @property
     def waits(self) -> bool:
         """Whether some rules can only be kept when all rows are there."""
         return self._whole is not None
