@@ -19,6 +19,7 @@ BUILT_IN = {
     "mysql": "dbsynth.adapters.mysql:ADAPTER",
     "sqlite": "dbsynth.adapters.sqlite:ADAPTER",
     "duckdb": "dbsynth.adapters.duckdb:ADAPTER",
+    "parquet": "dbsynth.adapters.parquet:ADAPTER",
 }
 
 

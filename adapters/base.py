@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RESERVED = "_dbsynth"  # this table holds run id, versions and manifest in every target
 BATCH_ROWS = 50_000  # rows per Arrow batch when reading
+LARGE = 1_000_000  # rows: of larger tables estimates and samples stand for counts of all
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,27 @@ class Source(Protocol):
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""
+
+    def estimate(self, table: TableName) -> int | None:
+        """Tell from the catalog, without a scan, about how many rows there are; None: not known."""
+
+    def sample(
+        self, table: Table, columns: Sequence[str], *, share: float, seed: int
+    ) -> Iterator[pa.RecordBatch] | None:
+        """
+        Read the rows of random pages of a table, the same ones for the same seed and pages.
+
+        Rows that lie together come together: who wants single rows takes a few of each page.
+
+        Args:
+            table: the table, as `introspect` returned it.
+            columns: which columns, in this order.
+            share: of the pages, more than 0 and at most 1.
+            seed: at least 0.
+
+        Returns:
+            batches as `read` gives them; None where the database has no such way to read.
+        """
 
     def read(
         self,
@@ -238,6 +260,25 @@ class Judge(Protocol):
             (n,) booleans for each condition, False where a row breaks it (NULL is no violation);
             None if the target cannot evaluate it on these rows.
         """
+
+
+class PartWriter(Protocol):
+    """Writes parts of one table from any process that sees the same files; travels there."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows a part has at least, unless it is a table's last."""
+
+    def write(self, number: int, batches: Iterable[pa.RecordBatch]) -> int:
+        """Write the n-th part, from 0; returns its rows."""
+
+
+@runtime_checkable
+class TakesParts(Protocol):
+    """A `Target` whose tables others may write part by part; the parts are the same as its own."""
+
+    def parts(self, table: Table) -> PartWriter:
+        """Give what writes a table's parts; `create` was called before."""
 
 
 @runtime_checkable

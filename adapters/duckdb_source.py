@@ -105,6 +105,16 @@ class DuckDBSource:
             (row,) = cursor.sql(sql).fetchall()
             return int(row[0])
 
+    def estimate(self, table: TableName) -> int | None:
+        """Counting takes no time: the catalog knows."""
+        return None
+
+    def sample(
+        self, table: Table, columns: Sequence[str], *, share: float, seed: int
+    ) -> Iterator[pa.RecordBatch] | None:
+        """Scans are quick: read."""
+        return None
+
     def read(
         self,
         table: Table,

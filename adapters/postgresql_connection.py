@@ -41,6 +41,7 @@ _SETTINGS = {
     "xmloption": "content",
     "extra_float_digits": "1",
     "synchronize_seqscans": "off",  # unordered rows come in the same order each time
+    "jit": "off",  # compiling catalog queries takes ten times as long as running them
     # What a role or database may set for people's sessions must not end a long run.
     "statement_timeout": "0",
     "lock_timeout": "0",

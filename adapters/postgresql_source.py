@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 _BATCH_BYTES = 32 * 1024 * 1024  # of CSV: bounds the memory that wide rows take
 _REMEDY = "Read the server's log for the cause, and try again."
+_STANDBY_REMEDY = (
+    "Run again when the primary is quieter, or set hot_standby_feedback = on, or a longer "
+    "max_standby_streaming_delay, on the standby."
+)
 
 
 class PostgresSource:
@@ -53,7 +58,7 @@ class PostgresSource:
         self._connection.read_only = True
         self.server_version = server_version(self._connection)
         try:
-            with translated(SourceError, f"cannot open a snapshot of {self._location}", _REMEDY):
+            with _reading(f"cannot open a snapshot of {self._location}"):
                 self._connection.execute("SELECT pg_catalog.pg_current_snapshot()")
         except BaseException:
             self._connection.close()
@@ -68,7 +73,7 @@ class PostgresSource:
 
     def identity(self) -> Identity:
         """Which database this is."""
-        with translated(SourceError, "cannot identify the source", _REMEDY):
+        with _reading("cannot identify the source"):
             return identity(self._connection)
 
     def introspect(self) -> Schema:
@@ -78,7 +83,7 @@ class PostgresSource:
         Raises:
             PermissionDeniedError: a table may not be read, wholly or row by row; all are named.
         """
-        with translated(SourceError, "cannot read the source's catalogs", _REMEDY):
+        with _reading("cannot read the source's catalogs"):
             return introspect(self._connection)
 
     def script(self, schema: Schema) -> tuple[Statement, ...]:
@@ -90,14 +95,27 @@ class PostgresSource:
         """
         from dbsynth.adapters.postgresql_dump import script
 
-        with translated(SourceError, "cannot prepare pg_dump", _REMEDY):
+        with _reading("cannot prepare pg_dump"):
             return script(self._connection, schema, self._location.url)
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""
         statement = f"SELECT count(*) FROM {self._from(table)}"
-        with translated(SourceError, f"cannot count the rows of {table}", _REMEDY):
+        with _reading(f"cannot count the rows of {table}"):
             return int(self._connection.execute(statement.encode()).fetchall()[0][0])
+
+    def estimate(self, table: TableName) -> int | None:
+        """Multiply the pages that the table has now with the rows a page had at the last look."""
+        with _reading(f"cannot look up the size of {table}"):
+            (row,) = fetch(self._connection, "estimate", table=quote_table(table, RULES))
+        return None if row["rows"] is None else int(row["rows"])
+
+    def sample(
+        self, table: Table, columns: Sequence[str], *, share: float, seed: int
+    ) -> Iterator[pa.RecordBatch] | None:
+        """Read random pages; see `Source.sample`."""
+        pages = f" TABLESAMPLE SYSTEM ({100 * share:f}) REPEATABLE ({seed:d})"
+        return self._rows(table, columns, pages)
 
     def read(
         self,
@@ -109,18 +127,23 @@ class PostgresSource:
         limit: int | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Read rows as Arrow batches; see `Source.read`, and `postgresql_values` for the values."""
+        clauses = ""
+        if keys is not None:
+            clauses += _condition(table, keys)
+        if order_by:
+            clauses += " ORDER BY " + ", ".join(quote(c, RULES) for c in order_by)
+        if limit is not None:
+            clauses += f" LIMIT {limit:d}"
+        yield from self._rows(table, columns, clauses)
+
+    def _rows(self, table: Table, columns: Sequence[str], clauses: str) -> Iterator[pa.RecordBatch]:
+        """Read what a SELECT with these clauses behind FROM gives."""
         from dbsynth.adapters.postgresql_values import parse, select_item
 
         wanted = [table.column(name) for name in columns]
         items = ", ".join(select_item(c, RULES) for c in wanted)
-        statement = f"SELECT {items} FROM {self._from(table.name)}"
-        if keys is not None:
-            statement += _condition(table, keys)
-        if order_by:
-            statement += " ORDER BY " + ", ".join(quote(c, RULES) for c in order_by)
-        if limit is not None:
-            statement += f" LIMIT {limit:d}"
-        with translated(SourceError, f"cannot read {table.name}", _REMEDY):
+        statement = f"SELECT {items} FROM {self._from(table.name)}{clauses}"
+        with _reading(f"cannot read {table.name}"):
             for data in self._copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)"):
                 yield parse(data, wanted)
 
@@ -128,7 +151,7 @@ class PostgresSource:
         """Run one SELECT."""
         from dbsynth.adapters.postgresql_query import run
 
-        doing = translated(SourceError, "the query failed", "Check the statement.")
+        doing = _reading("the query failed", "Check the statement.")
         with doing, self._connection.transaction():  # a savepoint: a failure leaves the snapshot
             return run(self._connection, sql)
 
@@ -154,6 +177,26 @@ class PostgresSource:
             self._partitioned = frozenset(names)
         name = quote_table(table, RULES)
         return name if table in self._partitioned else f"ONLY {name}"
+
+
+@contextmanager
+def _reading(doing: str, remedy: str = _REMEDY) -> Iterator[None]:
+    """
+    Translate errors; a read-only snapshot conflicts with nobody but a standby's recovery.
+
+    Raises:
+        SourceError, ConnectError: see `translated`.
+    """
+    with translated(SourceError, doing, remedy):
+        try:
+            yield
+        except psycopg.Error as exc:
+            if exc.sqlstate == "40001":
+                raise SourceError(
+                    f"{doing}: this standby gave up the snapshot to replay what its primary did",
+                    _STANDBY_REMEDY,
+                ) from exc
+            raise
 
 
 def _condition(table: Table, keys: KeyFilter) -> str:

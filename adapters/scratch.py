@@ -21,6 +21,10 @@ class Scratch:
         self._connection = duckdb.connect(config={"threads": "1"})
         self._connection.execute("SET TimeZone = 'UTC'")
 
+    def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
+        """Travel to another process: nothing is held between two calls, so another one will do."""
+        return Scratch, ()
+
     def compute(self, rows: pa.Table, expressions: Sequence[str]) -> list[pa.Array | None]:
         """
         Compute expressions on rows.

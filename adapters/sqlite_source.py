@@ -127,6 +127,16 @@ class SQLiteSource:
             number: int = self._connection.execute(sql).fetchone()[0]
             return number
 
+    def estimate(self, table: TableName) -> int | None:
+        """There are no statistics of rows without ANALYZE: count them."""
+        return None
+
+    def sample(
+        self, table: Table, columns: Sequence[str], *, share: float, seed: int
+    ) -> Iterator[pa.RecordBatch] | None:
+        """There are no random pages to read."""
+        return None
+
     def read(
         self,
         table: Table,

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dbsynth.api import clone as clone
     from dbsynth.api import evaluate as evaluate
+    from dbsynth.api import make_plan as make_plan
     from dbsynth.api import read_frames as read_frames
     from dbsynth.config import Config as Config
     from dbsynth.errors import DbsynthError as DbsynthError
@@ -31,6 +32,7 @@ _HOMES = {
     "Run": "dbsynth.report",
     "clone": "dbsynth.api",
     "evaluate": "dbsynth.api",
+    "make_plan": "dbsynth.api",
     "read_frames": "dbsynth.api",
 }
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are strings

@@ -20,7 +20,7 @@ from dbsynth.encode import CategoryColumn, DatetimeColumn, ModelledColumn, Numbe
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan
 from dbsynth.rows import Values
-from dbsynth.schema import Backfill, Batch
+from dbsynth.schema import Backfill, Batch, Stored
 from dbsynth.tablemodel import Model, TableModel
 from dbsynth.targets import TRUTHS, Cell, Reached, Target, number, reference_key, refuse
 from dbsynth.values import DAY
@@ -351,7 +351,9 @@ class Tally:
             if aim.target.table == batch.table and batch.rows.num_rows:
                 self.counts[place] += np.bincount(aim.of_rows(batch.rows), minlength=aim.cells)
 
-    def watch(self, events: Iterable[Batch | Backfill]) -> Iterator[Batch | Backfill]:
+    def watch(
+        self, events: Iterable[Batch | Backfill | Stored]
+    ) -> Iterator[Batch | Backfill | Stored]:
         """Hand events on, and count their rows."""
         for event in events:
             if isinstance(event, Batch):

@@ -82,8 +82,26 @@ def count_orphans(target: Queryable, key: ForeignKey, schema: Schema) -> int:
     return int(one_row(target, orphans_sql(target, key, schema, child, parent))["violations"])
 
 
-def orphans_sql(target: Queryable, key: ForeignKey, schema: Schema, child: str, parent: str) -> str:
-    """Write the SELECT that counts orphans; `child` and `parent` stand behind FROM."""
+def orphans_sql(
+    target: Queryable,
+    key: ForeignKey,
+    schema: Schema,
+    child: str,
+    parent: str,
+    *,
+    is_sample: bool = False,
+) -> str:
+    """
+    Write the SELECT that counts orphans.
+
+    Args:
+        target: whom to ask.
+        key: to a key of the parent.
+        schema: has both tables.
+        child: what stands behind FROM.
+        parent: the same.
+        is_sample: `child` is a small part of a PostgreSQL table.
+    """
     dialect = target.dialect
     pairs = [
         (f"c.{queries.identifier(dialect, a)}", f"p.{queries.identifier(dialect, b)}")
@@ -95,7 +113,18 @@ def orphans_sql(target: Queryable, key: ForeignKey, schema: Schema, child: str, 
         slots |= {"own": own, "other": as_text(dialect, other)}
         return queries.render(queries.get("verify", "orphans_as_text"), slots)
     slots["joined"] = " AND ".join(f"{other} = {own}" for own, other in pairs)
+    if is_sample and _is_looked_up(key, schema):
+        return queries.render(queries.get("postgresql", "orphans_probed"), slots)
     return queries.render(queries.get("verify", "orphans"), slots)
+
+
+def _is_looked_up(key: ForeignKey, schema: Schema) -> bool:
+    """Whether an index of the parent finds a child's values: it does not for any other type."""
+    pairs = zip(key.columns, key.parent_columns, strict=True)
+    child, parent = schema.table(key.child), schema.table(key.parent)
+    kinds = [(child.column(a).type, parent.column(b).type) for a, b in pairs]
+    same = all(a.native == b.native or (a.kind, b.kind) == ("integer", "integer") for a, b in kinds)
+    return same and any(set(u) == set(key.parent_columns) for u in parent.unique_sets)
 
 
 def complete_sql(dialect: str, key: ForeignKey) -> str:

@@ -15,6 +15,7 @@ from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.bending import Outline, bend, merge
+from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
@@ -24,22 +25,23 @@ from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.keeping import Keeping
 from dbsynth.makers import make_columns
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
-from dbsynth.progress import Event, Progress
-from dbsynth.rowkeeper import RowKeeper
+from dbsynth.progress import Event, Progress, silent
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
-from dbsynth.schema import Batch, Column, Table
+from dbsynth.schema import Batch, Column, Stored, Table
 from dbsynth.sketches import OUTLINE
-from dbsynth.state import State
+from dbsynth.state import State, noted
 from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name, sketch_name
 from dbsynth.trees import hang
 from dbsynth.unfolding import decimals_of, draw_document
 from dbsynth.values import from_floats, moments_to_text, placeholders
+from dbsynth.workers import Workers, ahead, is_worth_it
 
 
 def draw_attributes(
@@ -49,10 +51,18 @@ def draw_attributes(
     model: TableModel,
     skeleton: Skeleton,
     progress: Progress,
-) -> Iterator[Batch]:
-    """Draw a table's rows and finish it in the state; trees wait for their last row."""
+    help_: Help = NO_HELP,
+) -> Iterator[Batch | Stored]:
+    """
+    Draw a table's rows and finish it in the state; trees wait for their last row.
+
+    What a chunk's rows are drawn as depends on nothing but the state, so workers draw chunks ahead;
+    what is seen to in the order of chunks (pseudonyms, rules, unique sets) is done here.  Where
+    there is nothing of that kind, they put the rows into the target as well, if that can be.
+    """
     assert model.content is not None
-    return _Attributes(state, planned, table, model, model.content, skeleton, progress).batches()
+    whole = _Attributes(state, planned, table, model, model.content, skeleton, progress)
+    return whole.batches(help_)
 
 
 @dataclass
@@ -76,34 +86,115 @@ class _Attributes:
     skeleton: Skeleton
     progress: Progress
 
-    def batches(self) -> Iterator[Batch]:
+    def __post_init__(self) -> None:
+        """Look at what rules say about the rows."""
+        self.keeping = Keeping(self.state, self.planned, self.table)
+
+    def batches(self, help_: Help) -> Iterator[Batch | Stored]:
         name = self.planned.name
         waits = self._waits
         self.state.known.pointers[name] = self.skeleton.pointers
-        mender, keeper = self._mender(), self._keeper()
-        borrowing = Borrowing(
-            self.state, self.planned, self.table, self.model, self.part.layout,
-            self.skeleton.pointers,
-        )  # fmt: skip
-        done = _Done()
+        mender = self._mender()
         if self._is_asked:
             self._gather(self._no_rows, np.zeros(0, np.int64))
-        for number, (start, stop) in enumerate(chunks(self.skeleton.owners, self.skeleton.size)):
-            borrowed = borrowing.part(start, stop)
-            drawn = self._chunk(start, stop, number, borrowed)
-            rows = self._assemble(drawn, borrowed, start, stop)
-            rows, kept_rules = keeper.keep(rows) if keeper else (rows, frozenset())
+        bounds = chunks(self.skeleton.owners, self.skeleton.size)
+        workers = help_.workers if self._is_worth(bounds, help_.workers) else None
+        if workers is not None and help_.sink_of is not None and self._is_free(mender):
+            sink = help_.sink_of(name)
+            if sink is not None:
+                yield from self._stored(bounds, workers, sink)
+                return
+        borrowing = self._borrowing()
+        done = _Done()
+        for (start, stop), number, (first, made) in self._drawn(bounds, workers):
+            drawn, rows = first, made
+            if rows is None:
+                rows = self._assemble(drawn, borrowing.part(start, stop), start, stop)
+            above = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
+            ruled, kept_rules = self.keeping.keep(rows, above, number)
+            noted(self.state.changes, name, kept_rules, rows, ruled)
+            rows = ruled
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             mended = replace(mended, changed={*mended.changed, *kept_rules})
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)
             self._follow(mended, start, stop)
             self._keep(done, rows, drawn, kept, start)
-            self._sum_up(rows, start + np.flatnonzero(kept))
             if not waits:
+                self._sum_up(rows, start + np.flatnonzero(kept))
                 yield from (Batch(name, b) for b in rows.to_batches())
             self.progress(Event("generate", str(name), stop, self.skeleton.size))
         yield from self._finished(done, waits=waits)
+
+    def _drawn(
+        self, bounds: list[tuple[int, int]], workers: Workers | None
+    ) -> Iterator[tuple[tuple[int, int], int, Drawn]]:
+        """Draw chunks, in order; ahead of whoever takes them where there are workers."""
+        if workers is None:
+            for number, (start, stop) in enumerate(bounds):
+                yield (start, stop), number, (self.draw(start, stop, number), None)
+            return
+        with workers.sharing(self._alone()) as shared:
+            calls = ((drawn_of, shared, start, stop, n) for n, (start, stop) in enumerate(bounds))
+            for number, drawn in enumerate(ahead(workers, calls)):
+                yield bounds[number], number, drawn
+
+    def _is_worth(self, bounds: list[tuple[int, int]], workers: Workers | None) -> bool:
+        cells = self.skeleton.size * len(self.part.layout.columns)
+        return workers is not None and is_worth_it(cells, len(bounds), workers)
+
+    def _is_free(self, mender: Mender) -> bool:
+        """Whether nothing that is done to a chunk depends on the chunks before it."""
+        totals = self.state.totals.found
+        in_totals = any(self.planned.name in (t.child, t.table) for t in totals)
+        is_ruled = any(r.table == self.planned.name for r in self.state.plan.rules)
+        is_bound = is_ruled or mender.repair is not None or bool(mender.distinct.rules)
+        return not (is_bound or in_totals or self._waits or self.model.pseudonyms)
+
+    def _stored(
+        self, bounds: list[tuple[int, int]], workers: Workers, sink: Sink
+    ) -> Iterator[Stored]:
+        """Let workers write what they draw; only what children need comes back."""
+        done, groups = _Done(), grouped(bounds, sink.rows)
+        with workers.sharing(self._alone()) as shared:
+            calls = ((store, shared, sink, group, n) for n, group in enumerate(groups))
+            for group, parts in zip(groups, ahead(workers, calls), strict=True):
+                for (_, start, stop), (drawn, rows) in zip(group, parts, strict=True):
+                    self._keep(done, rows, drawn, np.ones(stop - start, bool), start)
+                yield Stored(self.planned.name, sum(stop - start for _, start, stop in group))
+                name, size = str(self.planned.name), self.skeleton.size
+                self.progress(Event("generate", name, group[-1][2], size))
+        for _ in self._finished(done, waits=False):
+            raise AssertionError("rows that were stored wait for nothing")
+
+    def needed(self, drawn: Values, rows: pa.Table) -> tuple[Values, pa.Table]:
+        """What of a chunk the rest of the run needs."""
+        columns = self.state.referenced(self.planned.name)
+        kept = rows.select([c for c in rows.column_names if c in columns])
+        if self.state.is_needed(self.planned.name) or self._is_asked:
+            return drawn, kept
+        return {n: v for n, v in drawn.items() if n in self._kept_values(drawn)}, kept
+
+    def draw(self, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+        """Draw the working values of rows start..stop; changes nothing."""
+        return self._chunk(start, stop, number, self._borrowing().part(start, stop))
+
+    def drawn_whole(self, start: int, stop: int, number: int) -> Drawn:
+        """The same, and the rows themselves, if they need not wait for the rows before them."""
+        borrowed = self._borrowing().part(start, stop)
+        drawn = self._chunk(start, stop, number, borrowed)
+        waits = bool(self.model.pseudonyms)
+        return drawn, None if waits else self._assemble(drawn, borrowed, start, stop)
+
+    def _borrowing(self) -> Borrowing:
+        return Borrowing(
+            self.state, self.planned, self.table, self.model, self.part.layout,
+            self.skeleton.pointers,
+        )  # fmt: skip
+
+    def _alone(self) -> _Attributes:
+        """All that drawing needs, and no more of the run."""
+        return replace(self, state=self.state.above(self.planned), progress=silent)
 
     def _sum_up(self, rows: pa.Table, places: Ints) -> None:
         """Add rows to what their parents' totals come to."""
@@ -114,27 +205,18 @@ class _Attributes:
     def _waits(self) -> bool:
         """Whether rows can be handed out only when all are there."""
         is_tree = any(k.role == "self" for k in self.planned.keys)
-        return is_tree or bool(self.table.exclusions)
+        return is_tree or bool(self.table.exclusions) or self.keeping.waits
 
     def _mender(self, scope: Scope | None = None) -> Mender:
         """What sees to the table's rules; keys that are set later are unknown to it at first."""
-        wanted = scope or Scope(late=self._set_later("self", "backfill"))
+        wanted = scope or Scope(late=self._set_later("self", "backfill"), fixed=self.keeping.told)
         dialect = self.state.plan.schema.dialect
-        return Mender.of(self.table, dialect, self.planned, self.model, wanted)
-
-    def _keeper(self) -> RowKeeper | None:
-        """What sees to rules beyond the schema's; what identifies rows stays as it is."""
-        fixed = {c for k in self.table.foreign_keys for c in k.columns}
-        fixed |= {c for unique in self.table.unique_sets for c in unique}
-        fixed |= {p.type_column for p in polymorphs(self.table)}
-        made = {
-            c
-            for k in self.planned.keys
-            if self.state.plan.tables[k.parent].mode != "copy"
-            for c in k.columns
-        }
-        rules = self.state.plan.rules
-        return RowKeeper.of(rules, self.table, frozenset(fixed), frozenset(made))
+        checks, uniques = self.keeping.checks, self.keeping.uniques
+        table = replace(
+            self.table,
+            checks=(*self.table.checks, *checks), uniques=(*self.table.uniques, *uniques),
+        )  # fmt: skip
+        return Mender.of(table, dialect, self.planned, self.model, wanted)
 
     def _set_later(self, *roles: str) -> frozenset[str]:
         done = {k.columns for k in self.planned.keys if k.role not in ("self", "backfill")}
@@ -282,17 +364,14 @@ class _Attributes:
             if self.model.outline is not None:
                 own.append(self.model.outline.layout.features(drawn, len(index)))
             codes = self.skeleton.codes.take(start + index)
-            whole = Features.join([codes, *own], len(index))
+            seen = Features.join([codes, *own], len(index))
             if is_needed:
                 if done.features is None:
-                    done.features = whole.room(self.skeleton.size)
-                done.features.put(done.size, whole)
+                    done.features = seen.room(self.skeleton.size)
+                done.features.put(done.size, seen)
             if is_asked:
-                self._gather(whole, start + index)
-        wanted = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
-        if is_needed or self._waits:
-            wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
-        wanted |= {n for n in drawn if n.startswith("#")}
+                self._gather(seen, start + index)
+        wanted = self._kept_values(drawn)
         done.values.append({n: v for n, v in drawn.items() if n in wanted})
         columns = self.state.remembered(self.planned.name)
         if self._waits:
@@ -326,6 +405,13 @@ class _Attributes:
             some = gather(rows, np.where(owners >= 0, owners - first, -1), last - first + 1)
             known[self.planned.name][first : last + 1] += some
 
+    def _kept_values(self, drawn: Values) -> set[str]:
+        """The working values that a finished table keeps."""
+        wanted = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
+        if self.state.is_needed(self.planned.name) or self._waits:
+            wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
+        return wanted | {n for n in drawn if n.startswith("#")}
+
     def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
         """Hang trees, hand out rows that had to wait for them, and finish the table."""
         state, name = self.state, self.planned.name
@@ -345,6 +431,7 @@ class _Attributes:
             )
             whole = self._closed(whole, values)
             done.rows = [whole]
+            self._sum_up(whole, np.flatnonzero(np.concatenate(done.kept)))
             yield from (Batch(name, b) for b in whole.to_batches())
         state.finish(self.table, self.model, done.size, done.rows, values)
 
@@ -359,6 +446,9 @@ class _Attributes:
             whole = self._mender(scope).mend(whole, rng).whole
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
+        ruled, told = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
+        noted(self.state.changes, self.planned.name, told, whole, ruled)
+        whole = ruled
         for column in self.part.layout.columns:
             if isinstance(column, DatetimeColumn) and column.name in values:
                 now = whole.column(column.name)

@@ -119,6 +119,17 @@ class Repair:
         return kept
 
 
+def unjudged(table: Table, dialect: str) -> set[str]:
+    """The columns of checks of which nobody here can say whether rows keep them."""
+    local, found = LocalSql(table, dialect), set()
+    for check in table.row_checks:
+        try:
+            local.parse(check.expression)
+        except UntranslatableError:
+            found |= set(check.columns or (c.name for c in table.written_columns))
+    return found
+
+
 def _conditions(table: Table, local: LocalSql) -> Iterator[Condition]:
     """Take checks apart at their ANDs; those that cannot be judged here are the database's."""
     for check in table.row_checks:

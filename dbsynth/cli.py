@@ -17,6 +17,7 @@ from dbsynth.config import QUALITIES, Config, Quality, load, near
 from dbsynth.console import Watcher, put, put_json, report_error, say
 from dbsynth.errors import UsageError, VerifyFailedError
 from dbsynth.wishes import read_options
+from dbsynth.workers import let_go
 
 # The stages, and whatever they import, load inside the commands: `--help` must be quick.
 if TYPE_CHECKING:
@@ -80,8 +81,28 @@ QualityName = Annotated[
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace everything that the target holds.")
 ]
+MaxRead = Annotated[
+    float | None,
+    typer.Option(
+        "--max-read-mbps", metavar="MB", min=0.001, help="Read at most MB megabytes a second."
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes at once. Default: one a processor."),
+]
+Executor = Annotated[
+    str, typer.Option("--executor", help="Where they run: local, ray or ray://HOST:PORT.")
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Train all anew, and keep no trained model.")
+]
 NoRules = Annotated[
     bool, typer.Option("--no-rules", help="Only the schema's own rules: look for no others.")
+]
+DbtPath = Annotated[
+    Path | None,
+    typer.Option("--dbt", metavar="FILE", help="Keep the tests of this dbt manifest.json."),
 ]
 Grants = Annotated[
     bool, typer.Option("--grants", help="Carry owners and grants, too (PostgreSQL).")
@@ -155,12 +176,17 @@ def clone(
     engine: Engine = None,
     quality: QualityName = None,
     no_rules: NoRules = False,
+    dbt: DbtPath = None,
     replace: Replace = False,
     grants: Grants = False,
     role: Roles = [],
     set_share: SetShare = [],
     where: Where = [],
     plan: PlanPath = None,
+    max_read_mbps: MaxRead = None,
+    jobs: Jobs = None,
+    executor: Executor = "local",
+    no_cache: NoCache = False,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -186,7 +212,9 @@ def clone(
         seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
         engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
         roles=_roles(role) if grants or role else None,
-        shares=read_options(set_share, where), is_ruled=not no_rules, config=settings,
+        shares=read_options(set_share, where), is_ruled=not no_rules, dbt=dbt,
+        max_read_mbps=max_read_mbps, jobs=jobs, executor=executor,
+        is_cached=not no_cache, config=settings,
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(source, target, options, progress=watch)
@@ -210,7 +238,9 @@ def plan(
     engine: Engine = None,
     quality: QualityName = None,
     no_rules: NoRules = False,
+    dbt: DbtPath = None,
     replace: Replace = False,
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -234,7 +264,8 @@ def plan(
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), replace=replace, is_ruled=not no_rules, config=load(config),
+        quality=_quality(quality), replace=replace, is_ruled=not no_rules, dbt=dbt,
+        max_read_mbps=max_read_mbps, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         if target is None:
@@ -259,6 +290,7 @@ def inspect(
     source: Source,
     tables: Tables = [],
     exclude: Exclude = [],
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -273,7 +305,10 @@ def inspect(
     """
     from dbsynth import run
 
-    options = run.Options(tables=tuple(tables), exclude=tuple(exclude), config=load(config))
+    options = run.Options(
+        tables=tuple(tables), exclude=tuple(exclude), max_read_mbps=max_read_mbps,
+        config=load(config),
+    )  # fmt: skip
     with Watcher(is_quiet=True) as watch:
         seen = run.inspect(source, options, progress=watch)
     if json:
@@ -293,7 +328,12 @@ def fit(
     engine: Engine = None,
     quality: QualityName = None,
     no_rules: NoRules = False,
+    dbt: DbtPath = None,
     plan: PlanPath = None,
+    max_read_mbps: MaxRead = None,
+    jobs: Jobs = None,
+    executor: Executor = "local",
+    no_cache: NoCache = False,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -310,7 +350,9 @@ def fit(
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules, config=load(config),
+        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules, dbt=dbt,
+        max_read_mbps=max_read_mbps, jobs=jobs, executor=executor,
+        is_cached=not no_cache, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         model = run.fit(source, options, progress=watch)
@@ -334,6 +376,8 @@ def generate(
     role: Roles = [],
     set_share: SetShare = [],
     where: Where = [],
+    jobs: Jobs = None,
+    executor: Executor = "local",
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -352,7 +396,8 @@ def generate(
     options = run.Options(
         seed=seed, scale=scale, rows=_rows(rows), replace=replace,
         roles=_roles(role) if grants or role else None,
-        shares=read_options(set_share, where), config=load(config),
+        shares=read_options(set_share, where), jobs=jobs, executor=executor,
+        config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         done = run.generate(modelfile.load(model), target, options, progress=watch)
@@ -368,6 +413,7 @@ def verify(
     like: Annotated[
         str | None, typer.Option("--like", metavar="SOURCE", help="Compare with the original.")
     ] = None,
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -384,7 +430,7 @@ def verify(
     """
     from dbsynth import run
 
-    options = run.Options(config=load(config))
+    options = run.Options(max_read_mbps=max_read_mbps, config=load(config))
     found = run.verify(target, like, options)
     if json:
         put_json(found.to_json())
@@ -424,6 +470,7 @@ def evaluate(
     seed: Seed = None,
     tables: Tables = [],
     exclude: Exclude = [],
+    max_read_mbps: MaxRead = None,
     config: ConfigPath = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -447,8 +494,9 @@ def evaluate(
     from dbsynth import run
 
     options = run.Options(
-        seed=seed, tables=tuple(tables), exclude=tuple(exclude), config=load(config)
-    )
+        seed=seed, tables=tuple(tables), exclude=tuple(exclude), max_read_mbps=max_read_mbps,
+        config=load(config),
+    )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
         found = run.evaluate(
             source, target, options, holdout=holdout, sample=sample,
@@ -547,6 +595,7 @@ def main() -> NoReturn:
         sys.stdout.flush()
         # If ^C came while a library was in `exec`, Python would end by killing itself with SIGINT
         # whatever sys.exit says; all contexts are left already, so nothing is skipped.
+        let_go()
         os._exit(code)
     sys.exit(code)
 

@@ -26,7 +26,7 @@ class Known:
     dates: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # seconds
     ends: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # last children's days
     sketches: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # of children
-    told: set[str] = field(default_factory=set)  # names of all sketches there are
+    told: dict[TableName, frozenset[str]] = field(default_factory=dict)  # names of sketches
     pointers: dict[TableName, dict[str, Ints]] = field(default_factory=dict)  # key -> parent row
     codes: dict[TableName, Ints] = field(default_factory=dict)  # cluster of each row
     gathered: dict[TableName, NDArray[np.float32]] = field(default_factory=dict)  # by owner

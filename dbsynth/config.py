@@ -61,6 +61,7 @@ class Config:
     columns: tuple[ColumnRule, ...] = ()
     references: tuple[Any, ...] = ()  # as `references.from_data` reads them
     rules: tuple[Any, ...] = ()  # as `rulebook.from_data` reads them
+    dbt: Path | None = None  # a manifest.json, whose tests are rules
     shares: tuple[Wish, ...] = ()
     path: Path | None = None
 
@@ -229,7 +230,7 @@ class _Reader:
             "the file",
             (
                 "connections", "seed", "engine", "quality", "tables", "columns", "references",
-                "rules", "shares",
+                "rules", "dbt", "shares",
             ),
         )  # fmt: skip
         return Config(
@@ -241,9 +242,15 @@ class _Reader:
             columns=tuple(self._columns(top)),
             references=tuple(self._value(top, "references", "a list", _is_list) or ()),
             rules=tuple(self._value(top, "rules", "a list", _is_list) or ()),
+            dbt=self._path(top),
             shares=self._shares(top),
             path=None if self._name == FILE_NAME else Path(self._name),
         )
+
+    def _path(self, top: Mapping[str, Any]) -> Path | None:
+        """Where the dbt manifest is: from the folder of the file."""
+        given = self._value(top, "dbt", "a path", _is_text)
+        return None if given is None else Path(self._name).parent / given
 
     def _connections(self, top: Mapping[str, Any]) -> dict[str, str]:
         given = self._mapping(top.get("connections") or {}, "connections", None)

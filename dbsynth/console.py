@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 # stages that count tables; the others count within one
-_WHOLE = ("introspect", "read", "rules", "verify", "evaluate")
+_WHOLE = ("introspect", "read", "rules", "train", "verify", "evaluate")
 _UNITS = {
     "fit": "row visits",
+    "train": "values",
     "pilot": "times",
     "index": "steps",
     "evaluate": "steps",

@@ -16,6 +16,7 @@ DbsynthError                    1  something failed while running
 ├── PermissionDeniedError       5  connected, but a right is missing
 ├── LockedError                 7  another run is writing to this target
 ├── FitError                    1  a generator could not be trained
+├── WorkerError                 1  a process that worked beside this one is gone
 ├── SourceError                 1  reading the source failed
 │   └── NoScriptError           1  the database's own tool could not write its schema (caught)
 ├── TargetError                 1  writing the target failed; what was there before is still there
@@ -28,6 +29,7 @@ A message names tables, columns and counts, never a value of the source and neve
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 
 class DbsynthError(Exception):
@@ -41,6 +43,10 @@ class DbsynthError(Exception):
         self.message = message
         self.remedy = remedy
         self.problems = tuple(problems)
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, tuple[str, ...]]]:
+        """Travel from process to process."""
+        return type(self), (self.message, self.remedy, self.problems)
 
 
 class UsageError(DbsynthError):
@@ -111,6 +117,10 @@ class LockedError(DbsynthError):
 
 class FitError(DbsynthError):
     """A generator could not be trained."""
+
+
+class WorkerError(DbsynthError):
+    """A process that worked beside this one is gone."""
 
 
 class SourceError(DbsynthError):

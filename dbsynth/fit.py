@@ -44,22 +44,30 @@ from dbsynth.model.base import FitTask, stable_seed
 from dbsynth.ordering import token_places
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
-from dbsynth.progress import Event, Progress, silent
+from dbsynth.progress import Progress, silent
 from dbsynth.relatives import Relatives
 from dbsynth.release import Release
 from dbsynth.rows import Layout, Values, order_column, pace
-from dbsynth.sample import Sample, chosen_keys, foreign_key, owner_key, read_sample
+from dbsynth.sample import Sample, Shelf, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table
 from dbsynth.shredding import fit_document
 from dbsynth.sketches import Sketch, last_days, outlines
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name, sketch_name
+from dbsynth.training import Trainer
 from dbsynth.values import DAY
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
 
 
-def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
+def fit(
+    plan: Plan,
+    source: Source,
+    *,
+    progress: Progress = silent,
+    shelf: Shelf | None = None,
+    trainer: Trainer | None = None,
+) -> Model:
     """
     Learn every table's generator.
 
@@ -67,14 +75,19 @@ def fit(plan: Plan, source: Source, *, progress: Progress = silent) -> Model:
         plan: what to do; nothing is decided here that it leaves open.
         source: read in its own snapshot; a bounded number of entities.
         progress: told about rows read and row visits trained.
+        shelf: rows that were read already, see `read_sample`.
+        trainer: how networks are trained; default: here, one after the other.
     """
-    sample = read_sample(plan, source, progress)
+    sample = read_sample(plan, source, progress, shelf=shelf)
     release = Release(plan.seed, plan.is_protected)
     known = Known()
     tables = {}
+    trainer = trainer or Trainer()
+    trainer.expect(plan, sample.rows, progress)
     for planned in plan.tables.values():
-        tables[planned.name] = _TableFit(plan, planned, sample, release, known, progress).model()
-    return Model(plan, tables)
+        one = _TableFit(plan, planned, sample, release, known, trainer)
+        tables[planned.name] = one.model()
+    return Model(plan, {name: trainer.trained(model) for name, model in tables.items()})
 
 
 OUTLINE_ENGINE = "tree"  # of how children spread, whatever draws the rows themselves
@@ -94,7 +107,7 @@ class _TableFit:
     sample: Sample
     release: Release
     known: Known
-    progress: Progress
+    trainer: Trainer
 
     @property
     def table(self) -> Table:
@@ -328,13 +341,14 @@ class _TableFit:
         """Let numbers that owners tell of know how they lie in each kind of rows."""
         owner = owner_key(self.planned)
         edge = edge_name(self.planned.name, owner.name) if owner else ""
+        told = self.known.told.get(owner.parent, frozenset()) if owner else frozenset()
         labels = {
             c.name: values[c.name].astype(np.int64)
             for c in columns
             if isinstance(c, CategoryColumn) and c.name in self.planned.columns
         }
         for column in columns:
-            is_told = sketch_name(edge, column.name, "spread") in self.known.told
+            is_told = sketch_name(edge, column.name, "spread") in told
             if not is_told or not isinstance(column, NumberColumn):
                 yield column
                 continue
@@ -355,7 +369,7 @@ class _TableFit:
         layout = Layout(tuple(s.column for s in found))
         values: Values = {s.column.name: s.values for s in found}
         alone = siblings_of(None, len(self.rows))
-        self.known.told |= values.keys()
+        self.known.told[self.planned.name] = frozenset(values)
         trained = self._train("outline", layout, values, condition, alone, {})
         return trained, layout.features(values, len(self.rows))
 
@@ -469,10 +483,7 @@ class _TableFit:
         )
         engine = OUTLINE_ENGINE if part == "outline" else self.engine
         engine = engine if task.heads and len(self.rows) else "marginal"
-        model = find_engine(engine).fit(
-            task, lambda done, total: self.progress(Event("fit", name, done, total, part))
-        )
-        return RowsModel(layout, engine, model)  # the engine that can load it again
+        return self.trainer.train(layout, engine, task)
 
     def _remember(self, layout: Layout, values: Values, features: Features) -> None:
         name = self.planned.name

@@ -20,6 +20,7 @@ from dbsynth.aims import Aim
 from dbsynth.arrow import bare_rows
 from dbsynth.attributes import draw_attributes
 from dbsynth.backfill import close_cycles
+from dbsynth.beside import NO_HELP, Help, SinkOf
 from dbsynth.features import Features, Ints
 from dbsynth.matching import places_of, rows_of
 from dbsynth.orphans import with_parents
@@ -27,12 +28,13 @@ from dbsynth.pilot import learn_tilts
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.sample import foreign_key
-from dbsynth.schema import Backfill, Batch, ForeignKey, Table, TableName
-from dbsynth.state import State, row_index
+from dbsynth.schema import Backfill, Batch, ForeignKey, Stored, Table, TableName
+from dbsynth.state import Changes, State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
 from dbsynth.totals import Totals
 from dbsynth.values import placeholders
+from dbsynth.workers import Workers
 
 
 def generate(
@@ -42,8 +44,11 @@ def generate(
     seed: int | None = None,
     rows: Mapping[TableName, int] | None = None,
     aims: tuple[Aim, ...] = (),
+    changes: Changes | None = None,
     progress: Progress = silent,
-) -> Iterator[Batch | Backfill]:
+    workers: Workers | None = None,
+    sink_of: SinkOf | None = None,
+) -> Iterator[Batch | Backfill | Stored]:
     """
     Draw a whole database.
 
@@ -53,19 +58,24 @@ def generate(
         seed: another database of the same kind; None: the plan's.
         rows: overrides the rows of single tables.
         aims: shares that rows are to reach, other than those of the source.
+        changes: gets, by table and column, how many values rules changed after they were drawn.
         progress: told about rows made.
+        workers: who draw chunks ahead, where it is worth it; the rows are the same.
+        sink_of: for each table how workers can put rows into the target themselves, if they can.
 
     Yields:
         Arrow batches, all of a table before the next, parents first; then the keys that close
         cycles.
     """
     state = State(model, scale, model.plan.seed if seed is None else seed, dict(rows or {}))
+    state.changes = {} if changes is None else changes
     aimed = frozenset((aim.target.table, column) for aim in aims for column in aim.columns)
     state.totals = Totals.of(model.plan, aimed)
     if aims:
         state.tilts = learn_tilts(model, aims, state.seed, _quietly, progress)
-    for planned in model.plan.tables.values():
-        yield from _table(state, planned, progress)
+    for planned in state.order():
+        state.settle_above(planned.name)
+        yield from _table(state, planned, progress, Help(workers, None if aims else sink_of))
         state.forget(planned.name)
     for planned in model.plan.tables.values():
         yield from close_cycles(state, planned)
@@ -74,10 +84,12 @@ def generate(
 
 
 def _quietly(state: State, planned: TablePlan) -> Iterator[Batch]:
-    return _table(state, planned, silent)
+    return (item for item in _table(state, planned, silent) if isinstance(item, Batch))
 
 
-def _table(state: State, planned: TablePlan, progress: Progress) -> Iterator[Batch]:
+def _table(
+    state: State, planned: TablePlan, progress: Progress, help_: Help = NO_HELP
+) -> Iterator[Batch | Stored]:
     table, model = state.plan.schema.table(planned.name), state.model.tables[planned.name]
     if planned.mode == "empty":
         state.known.features[planned.name] = Features.empty(0)
@@ -89,8 +101,8 @@ def _table(state: State, planned: TablePlan, progress: Progress) -> Iterator[Bat
     elif planned.mode == "copy":
         yield from _copied(state, planned, table, model, progress)
     else:
-        skeleton = build_skeleton(state, planned, table, model)
-        yield from draw_attributes(state, planned, table, model, skeleton, progress)
+        skeleton = build_skeleton(state, planned, table, model, help_.workers)
+        yield from draw_attributes(state, planned, table, model, skeleton, progress, help_)
 
 
 def _copied(

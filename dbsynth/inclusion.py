@@ -1,13 +1,20 @@
-"""Measure, in the source's own SQL, how much of a child's keys a parent's keys hold."""
+"""
+Measure, in the source's own SQL, how much of a child's keys a parent's keys hold.
+
+All rows of a child are counted, or, where it is large and the database reads random pages, those of
+some pages.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from dbsynth import queries
+from dbsynth.adapters.base import LARGE
 from dbsynth.ask import Committed, as_text, complete_sql, one_row, orphans_sql, own_rows
 from dbsynth.errors import SourceError
 from dbsynth.schema import ForeignKey, Schema, TableName
@@ -16,15 +23,19 @@ if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
 
 
+COUNTED_ROWS = 20_000  # of large tables, about
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inclusion:
-    """Counts of whole tables for one candidate."""
+    """Counts for one candidate."""
 
     rows: int  # child rows with a complete key
     orphans: int  # of them, those whose key no parent row has
-    different: int = 0  # different complete keys
+    different: int = 0  # different complete keys; of a share of the rows: how many all have, about
     low: float | None = None  # of keys of one number: the child's lowest and highest
     high: float | None = None
+    share: float = 1.0  # of the child's rows that were looked at
 
     @property
     def coverage(self) -> float:
@@ -39,10 +50,12 @@ class Asker:
         """Ask this source, which is entered already."""
         self._asked, self._schema = Committed(source), schema
         self._own: dict[TableName, str] = {}
+        self._source = source
+        self._shares: dict[TableName, float] = {}
 
     def measure(self, keys: Sequence[ForeignKey]) -> dict[ForeignKey, Inclusion]:
         """
-        Count rows, orphans and different keys, over whole tables.
+        Count rows, orphans and different keys, over whole tables or, of large ones, some pages.
 
         Candidates that the source cannot compare (types or collations that do not meet) are left
         out of the result.
@@ -73,7 +86,7 @@ class Asker:
         quoted = queries.identifier(self._asked.dialect, column)
         other = queries.identifier(self._asked.dialect, beside)
         slots = {
-            "text": as_text(self._asked.dialect, quoted), "table": self._rows(table),
+            "text": as_text(self._asked.dialect, quoted), "table": f"{self._some_rows(table)} AS c",
             "column": quoted, "beside": other, "most": str(most),
         }  # fmt: skip
         rows = self._asked.query(queries.render(queries.get("verify", "label_counts"), slots))
@@ -90,7 +103,8 @@ class Asker:
             # One of them cannot be compared: ask for each alone.
             found = [self._measure_table([key]) for key in keys]
             return {key: inclusion for part in found for key, inclusion in part.items()}
-        return {key: _read(row, number) for number, key in enumerate(keys)}
+        share = self._share(keys[0].child)
+        return {key: _read(row, number, share) for number, key in enumerate(keys)}
 
     def _ask(self, parts: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         scalars = [
@@ -102,11 +116,18 @@ class Asker:
 
     def _parts(self, key: ForeignKey) -> dict[str, str]:
         """The scalar queries about one candidate, by name."""
-        dialect, child = self._asked.dialect, self._rows(key.child)
+        dialect, child = self._asked.dialect, self._some_rows(key.child)
         columns = [f"c.{queries.identifier(dialect, c)}" for c in key.columns]
         where = {"child": child, "complete": complete_sql(dialect, key)}
         parts = {
-            "orphans": orphans_sql(self._asked, key, self._schema, child, self._rows(key.parent)),
+            "orphans": orphans_sql(
+                self._asked,
+                key,
+                self._schema,
+                child,
+                self._rows(key.parent),
+                is_sample=self._share(key.child) < 1.0,
+            ),
             "rows": queries.render(queries.get("verify", "complete_keys"), where),
         }
         if key.when is not None:
@@ -120,20 +141,52 @@ class Asker:
             parts["high"] = f"SELECT max({columns[0]}) FROM {child} AS c"
         return parts
 
+    def _some_rows(self, name: TableName) -> str:
+        """All rows of a table; of a large one those of some pages, the same ones every time."""
+        rows, share = self._rows(name), self._share(name)
+        if share >= 1.0:
+            return rows
+        return f"(SELECT * FROM {rows} TABLESAMPLE SYSTEM ({100 * share:f}) REPEATABLE (0))"
+
+    def _share(self, name: TableName) -> float:
+        if name not in self._shares:
+            is_able = self._asked.dialect == "postgresql"
+            rows = (self._source.estimate(name) if is_able else None) or 0
+            self._shares[name] = COUNTED_ROWS / rows if rows > LARGE else 1.0
+        return self._shares[name]
+
     def _rows(self, name: TableName) -> str:
         if name not in self._own:
             self._own[name] = own_rows(self._asked, name)
         return self._own[name]
 
 
-def _read(row: Mapping[str, Any], number: int) -> Inclusion:
+def _read(row: Mapping[str, Any], number: int, share: float) -> Inclusion:
+    rows, different = int(row[f"rows{number}"]), int(row.get(f"different{number}") or 0)
     return Inclusion(
-        rows=int(row[f"rows{number}"]),
+        rows=rows,
         orphans=int(row[f"orphans{number}"]),
-        different=int(row.get(f"different{number}") or 0),
+        different=different if share >= 1.0 else _grown(different, rows, share),
+        share=share,
         low=_number(row.get(f"low{number}")),
         high=_number(row.get(f"high{number}")),
     )
+
+
+def _grown(different: int, rows: int, share: float) -> int:
+    """
+    Tell how many different keys all rows have, from those of a share of them.
+
+    Of d keys that are equally frequent, n rows show d * (1 - exp(-n / d)); d is looked for.
+    """
+    low, high = float(different), max(1.0, rows / share)
+    for _ in range(50):
+        middle = (low + high) / 2
+        if middle * -math.expm1(-rows / middle) < different:
+            low = middle
+        else:
+            high = middle
+    return round(high)
 
 
 def _number(value: Any) -> float | None:

@@ -8,10 +8,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from dbsynth import queries
+from dbsynth.adapters.base import LARGE
 from dbsynth.ask import Committed, Queryable, about, as_text, one_row, own_rows
 from dbsynth.findings import Finding, Findings
 from dbsynth.leaves import all_leaves, has_leaves, telling_leaves
-from dbsynth.schema import Schema, SqlType, TableName
+from dbsynth.picking import pick
+from dbsynth.sample import LARGE_SAMPLE_ROWS
+from dbsynth.schema import Schema, SqlType, Table, TableName
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,8 +102,17 @@ def planned_pairs(plan: Plan, adoption: Adoption) -> Iterator[ColumnPair]:
                 )
 
 
+def textual_columns(table: Table) -> list[str]:
+    """Name the columns of a table whose values are compared."""
+    return [c.name for c in table.written_columns if c.type.kind in _COMPARED]
+
+
 def leaked_values(
-    source: Source, target: Queryable, schema: Schema, pairs: Iterable[ColumnPair]
+    source: Source,
+    target: Queryable,
+    schema: Schema,
+    pairs: Iterable[ColumnPair],
+    seen: Mapping[TableName, pa.Table] | None = None,
 ) -> dict[tuple[TableName, str], Leak]:
     """
     Count, per column, the different source values that the target holds.
@@ -108,12 +120,15 @@ def leaked_values(
     Compared are text-like columns of which more than half of the source's values are different,
     and identifying ones in any case.  Surrounding blanks do not count, nor do empty texts.  Of
     documents, arrays and rows the texts inside are compared, path by path, in the first 50,000.
+    Of tables with more than `LARGE` rows those are compared that were learned from, for no others
+    can have come through; where these are not at hand, as many random ones.
 
     Args:
         source: the original, entered.
         target: the load in progress, or a committed database.
         schema: the source's.
         pairs: which columns stand for which; others than text-like ones are skipped.
+        seen: the rows of large tables that were learned from.
 
     Returns:
         a leak for every compared column, by the target's table and column; most say 0.
@@ -124,11 +139,13 @@ def leaked_values(
     rest = [p for p in textual if p not in parted]
     for name, group in groupby(rest, key=lambda p: p.source):
         with about(name):
-            for pair in _mostly_distinct(source, schema, name, list(group)):
-                found[pair.target, pair.target_column] = _compare(source, target, schema, pair)
+            original = _Original(source, schema, name, (seen or {}).get(name))
+            for pair in original.mostly_distinct(list(group)):
+                found[pair.target, pair.target_column] = _compare(original, target, pair)
     for pair in parted:
         with about(pair.source):
-            found[pair.target, pair.target_column] = _compare_parts(source, target, schema, pair)
+            original = _Original(source, schema, pair.source, (seen or {}).get(pair.source))
+            found[pair.target, pair.target_column] = _compare_parts(original, target, pair)
     return found
 
 
@@ -152,30 +169,83 @@ def leak_findings(leaks: Mapping[tuple[TableName, str], Leak]) -> Findings:
     return Findings.of(["leaked values"] * len(leaks), found)
 
 
-def _mostly_distinct(
-    source: Source, schema: Schema, name: TableName, pairs: list[ColumnPair]
-) -> Iterator[ColumnPair]:
-    """Keep the pairs whose source column is mostly distinct or identifying; one scan."""
-    asked, measures = Committed(source), []
-    for i, pair in enumerate(pairs):
-        column = queries.identifier(source.dialect, pair.source_column)
-        text = as_text(source.dialect, column, _type(schema, pair).family)
-        measures += [f"count({column}) AS n{i}", f"count(DISTINCT {text}) AS d{i}"]
-    slots = {"measures": ",\n       ".join(measures), "table": own_rows(asked, name)}
-    row = one_row(asked, queries.render(queries.get("verify", "distinct_counts"), slots))
-    for i, pair in enumerate(pairs):
-        if row[f"d{i}"] * 2 > row[f"n{i}"] or (pair.expected == "none" and row[f"n{i}"]):
-            yield pair
+class _Original:
+    """One table of the source: all its rows, or some where they are too many."""
+
+    def __init__(
+        self, source: Source, schema: Schema, name: TableName, seen: pa.Table | None
+    ) -> None:
+        self.source, self.schema, self.table = source, schema, schema.table(name)
+        self._rows = self._picked() if seen is None else seen
+
+    def _picked(self) -> pa.Table | None:
+        """Read some rows of a large table."""
+        columns, rows = textual_columns(self.table), self.source.estimate(self.table.name) or 0
+        if rows <= LARGE or not columns:
+            return None
+        return pick(
+            self.source, self.table, columns, share=LARGE_SAMPLE_ROWS / rows, rows=rows, seed=0
+        )
+
+    def mostly_distinct(self, pairs: list[ColumnPair]) -> Iterator[ColumnPair]:
+        """Keep the pairs whose source column is mostly distinct or identifying; one scan."""
+        counts = self._counts(pairs)
+        for i, pair in enumerate(pairs):
+            is_identifying = pair.expected == "none" and counts[f"n{i}"]
+            if counts[f"d{i}"] * 2 > counts[f"n{i}"] or is_identifying:
+                yield pair
+
+    def _counts(self, pairs: list[ColumnPair]) -> Mapping[str, int]:
+        """How many values each pair's source column has, n, and how many different ones, d."""
+        import pyarrow.compute as pc
+
+        counts, measures = dict[str, int](), []
+        for i, pair in enumerate(pairs):
+            if self._rows is not None:
+                values = self._rows.column(pair.source_column)
+                counts |= {f"n{i}": len(values.drop_null())}
+                counts |= {f"d{i}": pc.count_distinct(values).as_py()}
+            column = queries.identifier(self.source.dialect, pair.source_column)
+            text = as_text(self.source.dialect, column, self.type(pair).family)
+            measures += [f"count({column}) AS n{i}", f"count(DISTINCT {text}) AS d{i}"]
+        if self._rows is not None:
+            return counts
+        asked = Committed(self.source)
+        slots = {
+            "measures": ",\n       ".join(measures),
+            "table": own_rows(asked, self.table.name),
+        }
+        return one_row(asked, queries.render(queries.get("verify", "distinct_counts"), slots))
+
+    def type(self, pair: ColumnPair) -> SqlType:
+        """The type of a pair's source column."""
+        return self.table.column(pair.source_column).type
+
+    def texts(self, pair: ColumnPair) -> Iterator[pa.ChunkedArray]:
+        """Give a pair's source column in pieces of about `_CHUNK` values."""
+        import pyarrow as pa
+
+        if self._rows is not None:
+            yield self._rows.column(pair.source_column).cast(pa.string())
+            return
+        held: list[pa.Array] = []
+        for batch in self.source.read(self.table, [pair.source_column]):
+            held.append(batch.column(0).cast(pa.string()))
+            if sum(map(len, held)) >= _CHUNK:
+                yield pa.chunked_array(held)
+                held = []
+        if held:
+            yield pa.chunked_array(held)
 
 
-def _compare(source: Source, target: Queryable, schema: Schema, pair: ColumnPair) -> Leak:
+def _compare(original: _Original, target: Queryable, pair: ColumnPair) -> Leak:
     """Look the source's values up among the target's, chunk by chunk."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    held = _normal(_held(source, target, schema, pair))
+    held = _normal(_held(original, target, pair))
     leaked, seen = [pa.array([], pa.string())], 0
-    for chunk in _chunks(source, schema, pair):
+    for chunk in original.texts(pair):
         values = _normal(chunk)
         seen += len(values)
         leaked.append(values.filter(pc.is_in(values, value_set=held)))
@@ -189,11 +259,12 @@ def _compare(source: Source, target: Queryable, schema: Schema, pair: ColumnPair
     )
 
 
-def _held(source: Source, target: Queryable, schema: Schema, pair: ColumnPair) -> pa.ChunkedArray:
+def _held(original: _Original, target: Queryable, pair: ColumnPair) -> pa.ChunkedArray:
     """Ask the target for a column's different values, as text."""
     column = queries.identifier(target.dialect, pair.target_column)
     # Other dialects' shapes are texts in the target.
-    family = _type(schema, pair).family if source.dialect == target.dialect else ""
+    is_same = original.source.dialect == target.dialect
+    family = original.type(pair).family if is_same else ""
     slots = {
         "text": as_text(target.dialect, column, family),
         "table": own_rows(target, pair.target),
@@ -210,42 +281,28 @@ def _is_parted(schema: Schema, pair: ColumnPair) -> bool:
     )
 
 
-def _compare_parts(source: Source, target: Queryable, schema: Schema, pair: ColumnPair) -> Leak:
+def _compare_parts(original: _Original, target: Queryable, pair: ColumnPair) -> Leak:
     """Look up the texts inside the source's values, at each path that tells values apart."""
-    sql = _type(schema, pair)
+    sql = original.type(pair)
     if not has_leaves(sql):  # JSON in a text column, or nothing with texts inside
         kind: Literal["json", "other"] = "json" if sql.kind == "string" else "other"
         sql = SqlType(kind=kind, native=sql.native)
     texts: list[str] = []
-    for chunk in _chunks(source, schema, pair):
+    for chunk in original.texts(pair):
         texts += chunk.drop_null().to_pylist()[: _PARTED - len(texts)]
         if len(texts) >= _PARTED:
             break
-    original = telling_leaves(texts, sql, IDENTIFYING)
-    held = _held(source, target, schema, pair).drop_null().slice(0, _PARTED)
-    copied = all_leaves(held.to_pylist() if original else [], sql, original)
-    hits = [leaf for path, known in original.items() for leaf in known & copied[path]]
+    known = telling_leaves(texts, sql, IDENTIFYING)
+    held = _held(original, target, pair).drop_null().slice(0, _PARTED)
+    copied = all_leaves(held.to_pylist() if known else [], sql, known)
+    hits = [leaf for path, told in known.items() for leaf in told & copied[path]]
     return Leak(
         expected="parts",
-        source_values=sum(map(len, original.values())),
+        source_values=sum(map(len, known.values())),
         target_values=sum(map(len, copied.values())),
         leaked=len(hits),
         leaked_long=sum(len(leaf) > SHORT for leaf in hits),
     )
-
-
-def _chunks(source: Source, schema: Schema, pair: ColumnPair) -> Iterator[pa.ChunkedArray]:
-    """Read one source column in pieces of about `_CHUNK` values."""
-    import pyarrow as pa
-
-    held: list[pa.Array] = []
-    for batch in source.read(schema.table(pair.source), [pair.source_column]):
-        held.append(batch.column(0).cast(pa.string()))
-        if sum(map(len, held)) >= _CHUNK:
-            yield pa.chunked_array(held)
-            held = []
-    if held:
-        yield pa.chunked_array(held)
 
 
 def _normal(values: pa.ChunkedArray) -> pa.Array:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-# target: what it will hold, in the note; pilot: how wished shares are reached
+# target: what it will hold, in the note; train: the values of all tables; pilot: how wished shares
+# are reached
 Stage = Literal[
-    "introspect", "classify", "target", "read", "rules", "fit", "pilot", "generate", "write",
-    "index", "verify", "evaluate",
+    "introspect", "classify", "target", "read", "rules", "fit", "train", "pilot", "generate",
+    "write", "index", "verify", "evaluate",
 ]  # fmt: skip
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dbsynth.landing import Landing
 
 SCHEMA_VERSION = 1  # of `Run.to_json`; a field may be added without a new version
+_CHANGED, _MENTIONED = 5, 0.001  # columns that are named, and share of their values
 _SHOWN_RULES = 5  # of those that were found and are broken
 _NAMED_LOSSES = 4  # of the objects that a target changes in the same way
 _TEXT_WIDTH = 100  # of `Run.to_text`, which knows no terminal
@@ -59,6 +60,7 @@ class Run:
     shares: tuple[Reached, ...] = ()  # that were asked for
     losses: tuple[Loss, ...] = ()
     rules: tuple[Checked, ...] = ()  # beyond the schema's
+    rule_changes: Mapping[str, float] = field(default_factory=dict)  # share of values, by column
     references: tuple[ForeignKey, ...] = ()  # kept, though the target does not declare them
     findings: Findings = field(default_factory=Findings)
     stages: Mapping[str, float] = field(default_factory=dict)  # stage -> seconds
@@ -107,6 +109,7 @@ class Run:
             "losses": [asdict(loss) for loss in self.losses],
             "references": [_key_data(key) for key in self.references],
             "rules": to_data(self.rules),
+            "rule_changes": {c: round(share, 4) for c, share in self.rule_changes.items()},
             "verification": self.findings.to_json(),
             "stages": {stage: round(seconds, 3) for stage, seconds in self.stages.items()},
             "exit_code": self.exit_code,
@@ -222,11 +225,22 @@ def render_text(run: Run, console: Console) -> None:
         print_line(console, _first_few([_told(key) for key in run.references]))
     if run.rules:
         print_line(console, f"\nBeyond the schema, {summary(run.rules)}.")
+        if run.rule_changes:
+            print_line(console, _changed(run.rule_changes))
     print_line(console, "")
     render_findings(run.findings, console)
     if run.stages:
         spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.stages.items())
         print_line(console, f"\nTime: {spent}")
+
+
+def _changed(changes: Mapping[str, float]) -> str:
+    """Say what rules cost: which columns are not as they were drawn."""
+    ordered = sorted(changes.items(), key=lambda c: -c[1])
+    told = [f"{column} {share:.1%}" for column, share in ordered if share >= _MENTIONED]
+    more = len(ordered) - len(told[:_CHANGED])
+    tail = f", {more} columns less or as much" if more else ""
+    return f"Values changed for it: {', '.join(told[:_CHANGED]) or 'few'}{tail}."
 
 
 def render_findings(findings: Findings, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,7 @@ from dbsynth.schema import Table
 from dbsynth.values import from_floats
 
 _MOST_FOLLOWERS = 100_000  # labels whose follower is remembered; beyond, rows stay as drawn
+_TAIL = r"(?P<tail>@.*|[/\\.>:|-][^/\\.>:|@-]*)$"  # what may stand behind a text's beginning
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,9 @@ class RowKeeper:
     table: Table
     steps: tuple[Step, ...]
     loose: frozenset[str] = frozenset()  # see `steps`
+    fixed: frozenset[str] = frozenset()  # see `steps`
     scratch: Scratch = field(default_factory=Scratch)
-    followers: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
+    followers: dict[tuple[tuple[str, ...], str], dict[Any, Any]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -40,7 +43,7 @@ class RowKeeper:
     ) -> RowKeeper | None:
         """Prepare a table's rules as `steps` does; None if there is nothing to do."""
         found = steps(rules, table, fixed, loose)
-        return cls(table, found, loose) if found else None
+        return cls(table, found, loose, fixed) if found else None
 
     def keep(self, rows: pa.Table) -> tuple[pa.Table, frozenset[str]]:
         """
@@ -63,6 +66,12 @@ class RowKeeper:
                 before = rows.column(step.column).combine_chunks()
                 after = getattr(self, f"_{step.act}")(step, rows, before)
                 found = {} if after is None else {step.column: after}
+                if step.act == "lead":
+                    found = self._led_along(step, rows, found)
+                if step.act == "follow" and step.is_mutual and after is not None:
+                    now = rows.set_column(rows.column_names.index(step.column), step.column, after)
+                    led = self._led(step, now)
+                    found |= {} if led is None else {step.of[0]: led}
             for name, after in found.items():
                 if not after.equals(rows.column(name).combine_chunks()):
                     changed.add(name)
@@ -118,41 +127,214 @@ class RowKeeper:
         return pc.coalesce(moved, values)
 
     def _raise(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
-        low = _as(rows.column(step.of[0]).combine_chunks(), before.type, None)
+        bound = rows.column(step.of[0]).combine_chunks()
+        low = _as(_whole(bound, before.type, up=True), before.type, None)
         if low is None:
             return None
         is_below = pc.fill_null(pc.less(before, low), fill_value=False)
-        return pc.if_else(is_below, low, before)
+        return pc.if_else(is_below, _spaced(before, low, is_below), before)
+
+    def _lower(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
+        bound = rows.column(step.of[0]).combine_chunks()
+        high = _as(_whole(bound, before.type, up=False), before.type, None)
+        if high is None:
+            return None
+        is_above = pc.fill_null(pc.greater(before, high), fill_value=False)
+        return pc.if_else(is_above, high, before)
+
+    def _fill(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
+        """Give rows that must have a value that of another such row, else of any."""
+        (found,) = self.scratch.compute(rows, [f"({step.value})::BOOLEAN"])
+        if found is None:
+            return None
+        must, there = np.asarray(pc.fill_null(found, False)), np.asarray(before.is_valid())
+        lacking, alike = np.flatnonzero(must & ~there), np.flatnonzero(must & there)
+        given = alike if len(alike) else np.flatnonzero(there)
+        if not len(lacking) or not len(given):
+            return None
+        places = np.arange(len(before))
+        places[lacking] = given[np.arange(len(lacking)) * 7 % len(given)]
+        return before.take(pa.array(places))
+
+    def _begin(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
+        """Put the beginning before what follows it in the text: a domain, a last part, the rest."""
+        here = f"c{rows.column_names.index(step.column)}"
+        asked = [step.value, f"starts_with({here}, {step.value})"]
+        start, is_right = self.scratch.compute(rows, asked)
+        if start is None or is_right is None or not pa.types.is_string(before.type):
+            return None
+        tail = pc.fill_null(pc.struct_field(pc.extract_regex(before, _TAIL), [0]), "")
+        start = start.cast(pa.string())
+        made = pc.binary_join_element_wise(start, tail, "")
+        length = self.table.column(step.column).type.length
+        made = made if length is None else pc.utf8_slice_codeunits(made, 0, length)
+        is_wrong = pc.and_(pc.invert(pc.fill_null(is_right, True)), pc.is_valid(made))
+        return pc.if_else(is_wrong, made, before)
 
     def _follow(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
         """
-        Give each label one follower, and remember it.
+        Give each label, or combination of labels, one follower, and remember it.
 
         The one that it has most often, for networks know what goes together; the first one of a
         single parent, of which they know nothing, so that each value stays as frequent as it is.
         """
-        known = self.followers.setdefault((step.of[0], step.column), {})
-        pairs = pa.table({"a": rows.column(step.of[0]), "b": before}).drop_null()
-        counted = pairs
-        if step.of[0] not in self.loose:
-            counted = pairs.group_by(["a", "b"], use_threads=False).aggregate([([], "count_all")])
+        wanted = self._followers(step, rows, before)
+        if wanted is None:
+            return None
+        return pc.if_else(pc.and_(pc.is_valid(before), pc.is_valid(wanted)), wanted, before)
+
+    def _followers(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
+        """(n,) what follows from each row's labels; learns from rows that show new ones."""
+        known = self.followers.setdefault((step.of, step.column), {})
+        names = [f"a{i}" for i in range(len(step.of))]
+        left = pa.table({n: rows.column(c) for n, c in zip(names, step.of, strict=True)})
+        counted = left.append_column("b", before).drop_null()
+        if step.is_shared or self.loose.isdisjoint(step.of):
+            counted = counted.group_by(counted.column_names, use_threads=False)
+            counted = counted.aggregate([([], "count_all")])
             order = np.argsort(-np.asarray(counted["count_all"]), kind="stable")
             counted = counted.take(pa.array(order))
-        taken = set(known.values()) if step.is_mutual else set()
-        for a, b in zip(counted["a"].to_pylist(), counted["b"].to_pylist(), strict=True):
+        taken, new = set(known.values()) if step.is_mutual else set(), set()
+        heads = zip(*(counted[n].to_pylist() for n in names), strict=True)
+        for a, b in zip(heads, counted["b"].to_pylist(), strict=True):
             if a not in known and b not in taken and len(known) < _MOST_FOLLOWERS:
                 known[a] = b
+                new.add(a)
                 taken |= {b} if step.is_mutual else set()
         if not known:
             return None
-        left = rows.column(step.of[0]).combine_chunks()
-        place = pc.index_in(left, value_set=pa.array(list(known), left.type))
-        wanted = pa.array(list(known.values()), before.type).take(place)
+        if step.is_shared:
+            self._share(known, new, counted)
+        place = _places(left, list(known))
+        return pa.array(list(known.values()), before.type).take(place)
+
+    def _share(self, known: dict[Any, Any], new: set[Any], counted: pa.Table) -> None:
+        """See to it that something leads to every value: what has it in most of its own rows."""
+        leaders = Counter(known.values())
+        heads = list(zip(*(counted[n].to_pylist() for n in counted.column_names[:-2]), strict=True))
+        values, sizes = counted["b"].to_pylist(), counted["count_all"].to_pylist()
+        if set(values) <= set(leaders):
+            return
+        whole: Counter[Any] = Counter()
+        for a, size in zip(heads, sizes, strict=True):
+            whole[a] += size
+        pairs = sorted(
+            range(len(heads)), key=lambda i: (-sizes[i] / whole[heads[i]], whole[heads[i]])
+        )
+        for i in pairs:
+            a, b = heads[i], values[i]
+            if b not in leaders and a in new and leaders[known[a]] > 1:
+                leaders[known[a]] -= 1
+                leaders[b] += 1
+                known[a] = b
+
+    def _lead(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
+        """Take the label of a row that has the same, where another follows from its own."""
+        right = rows.column(step.of[0]).combine_chunks()
+        follow = Step("follow", step.of[0], (step.column,), is_shared=True)
+        wanted = self._followers(follow, rows, right)
+        if wanted is None:
+            return None
+        codes = np.asarray(pc.fill_null(right.dictionary_encode().indices, -1), np.int64)
+        is_right = np.asarray(pc.fill_null(pc.equal(right, wanted), False))
+        wrong = np.flatnonzero(~is_right & (codes >= 0) & np.asarray(before.is_valid()))
+        good = np.flatnonzero(is_right)
+        good = good[np.argsort(codes[good], kind="stable")]
+        first = np.searchsorted(codes[good], codes[wrong], side="left")
+        count = np.searchsorted(codes[good], codes[wrong], side="right") - first
+        helped = count > 0
+        places = np.arange(len(before))
+        wrong, first, count = wrong[helped], first[helped], count[helped]
+        places[wrong] = good[first + np.arange(len(wrong)) * 7919 % count]
+        return before.take(pa.array(places))
+
+    def _led_along(
+        self, step: Step, rows: pa.Table, found: dict[str, pa.Array]
+    ) -> dict[str, pa.Array]:
+        """Take all that goes with what a row has from others, where no label leads there."""
+        may_lack = self.table.column(step.column).is_nullable
+        if not found or not (step.along or may_lack):
+            return found
+        right = rows.column(step.of[0]).combine_chunks()
+        now = rows.set_column(rows.column_names.index(step.column), step.column, found[step.column])
+        wanted = self._followers(Step("follow", step.of[0], (step.column,)), now, right)
+        if wanted is None:
+            return found
+        answer = pc.equal(right, wanted)
+        wrong = np.flatnonzero(np.asarray(pc.fill_null(pc.invert(answer), False)))
+        good = np.flatnonzero(np.asarray(pc.fill_null(answer, False)))
+        if not len(wrong):
+            return found
+        if not step.along or not len(good):
+            nothing = pa.scalar(None, found[step.column].type)
+            lost = pc.fill_null(pc.invert(answer), False) if may_lack else pa.scalar(False)
+            return {step.column: pc.if_else(lost, nothing, found[step.column])}
+        places = np.arange(len(rows))
+        places[wrong] = good[np.arange(len(wrong)) * 7919 % len(good)]
+        return {c: now.column(c).take(pa.array(places)).combine_chunks() for c in step.along}
+
+    def _led(self, step: Step, rows: pa.Table) -> pa.Array | None:
+        """Where a label is left without a follower of its own, give it up for the one that has."""
+        known = self.followers.get((step.of, step.column), {})
+        before = rows.column(step.of[0]).combine_chunks()
+        if not known or step.of[0] in self.fixed:
+            return None
+        leaders = {b: a for (a,), b in known.items()}
+        values = rows.column(step.column).combine_chunks()
+        place = pc.index_in(values, value_set=pa.array(list(leaders), values.type))
+        wanted = pa.array(list(leaders.values()), before.type).take(place)
         return pc.if_else(pc.and_(pc.is_valid(before), pc.is_valid(wanted)), wanted, before)
 
     def _decimals(self, column: str) -> int:
         kind = self.table.column(column).type
         return kind.scale if kind.scale is not None else 10
+
+
+def _spaced(values: pa.Array, low: pa.Array, is_below: pa.Array) -> pa.Array:
+    """Moments as far behind their bounds as those of other rows; bounds themselves for others."""
+    wrong = np.flatnonzero(np.asarray(is_below))
+    if not len(wrong) or not (pa.types.is_date(low.type) or pa.types.is_timestamp(low.type)):
+        return low
+    known = np.asarray(pc.and_(pc.is_valid(values), pc.is_valid(low)))
+    good = np.flatnonzero(known & ~np.asarray(is_below))
+    if not len(good):
+        return low
+    width = pa.int32() if pa.types.is_date32(low.type) else pa.int64()
+    ends, starts = (np.asarray(pc.fill_null(x.cast(width), 0), np.int64) for x in (values, low))
+    moved = starts.copy()
+    others = good[np.arange(len(wrong)) * 7 % len(good)]
+    moved[wrong] += ends[others] - starts[others]
+    return pc.if_else(is_below, pa.array(moved).cast(width).cast(low.type), low)
+
+
+def _whole(bound: pa.Array, kind: pa.DataType, *, up: bool) -> pa.Array:
+    """Round a bound to what a date, or a whole number, can be: up for lower ones."""
+    if pa.types.is_date(kind) and pa.types.is_timestamp(bound.type):
+        days = bound.cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+        is_later = pc.greater(bound.cast(pa.timestamp("us")), days.cast(pa.timestamp("us")))
+        next_day = pc.add(days.cast(pa.int32()), pa.scalar(1, pa.int32())).cast(pa.date32())
+        next_day = next_day.cast(kind)
+        return pc.if_else(is_later, next_day, days) if up else days
+    if pa.types.is_integer(kind) and not pa.types.is_integer(bound.type):
+        return (pc.ceil if up else pc.floor)(bound.cast(pa.float64(), safe=False))
+    return bound
+
+
+def _places(left: pa.Table, known: list[tuple[Any, ...]]) -> pa.Array:
+    """The number of each row's combination among those that are known; NULL for none."""
+    kinds = [c.type for c in left.columns]
+    sets = [pa.array(list(dict.fromkeys(k[i] for k in known)), t) for i, t in enumerate(kinds)]
+    if len(sets) == 1:
+        return pc.index_in(left.column(0), value_set=sets[0]).combine_chunks()
+    columns = [pa.array([k[i] for k in known], c.type) for i, c in enumerate(left.columns)]
+    mine, theirs = np.zeros(len(left), np.int64), np.zeros(len(known), np.int64)
+    for values, own, column in zip(sets, left.columns, columns, strict=True):
+        here, there = (pc.fill_null(pc.index_in(x, value_set=values), -1) for x in (own, column))
+        size = len(values)
+        here = np.asarray(here.combine_chunks(), np.int64)
+        mine = np.where((here < 0) | (mine < 0), -1, mine * size + here)
+        theirs = theirs * size + np.asarray(there, np.int64)
+    return pc.index_in(pa.array(mine), value_set=pa.array(theirs))
 
 
 def _as(values: pa.Array, kind: pa.DataType, decimals: int | None) -> pa.Array | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.rulebook import Rule
+from dbsynth.rulewords import bare_word, flattened
 from dbsynth.schema import Table
 
 if TYPE_CHECKING:
@@ -22,16 +23,20 @@ class Step:
     One way to make rows keep a rule; SQL is DuckDB's, over the table's own columns.
 
     set: `column` is `value`, where both are there; fix: the same, with some labels only.
+    begin: `column` begins with `value`.
     void: `column` is NULL where `value` is not true, and, `is_mutual`, not NULL where it is.
-    follow: `column` has one value for each of `of`.  raise: `column` is at least `of`.
-    swap: the same, by exchanging the two.
+    fill: `column` is not NULL where `value` is true.
+    follow: `column` has one value for each of `of`.  raise: `column` is at least `of`; lower: at
+    most.  swap: the same, by exchanging the two.  lead: `column` is one from which `of` follows.
     """
 
-    act: Literal["set", "fix", "void", "follow", "raise", "swap"]
+    act: Literal["set", "fix", "begin", "void", "fill", "follow", "lead", "raise", "lower", "swap"]
     column: str
     of: tuple[str, ...]  # the columns that decide
     value: str = ""
     is_mutual: bool = False  # the other way round, too
+    is_shared: bool = False  # follow: something leads to each value, however rare
+    along: tuple[str, ...] = ()  # lead: all that goes with the two, if nothing else helps
 
 
 def steps(
@@ -45,33 +50,104 @@ def steps(
 
     Args:
         rules: of any tables.
-        table: the one whose rows are made.
+        table: the one whose rows are made; `widened`, if rules name columns of rows above.
         fixed: columns that may not change: keys, what is unique, what has no value yet.
         loose: keys to rows that are made: nothing was learned of what goes with a single one.
     """
-    own = [r for r in rules if r.table == table.name and r.status != "rejected"]
+    own = [
+        r for r in rules
+        if r.table == table.name and r.status != "rejected" and not r.exceptions
+    ]  # fmt: skip
     found = [step for rule in own if (step := _step(rule.text, table, fixed)) is not None]
     found = [s for s in found if s.column not in fixed]
     sets = _acyclic([s for s in found if s.act == "set"])
     derived = {s.column for s in sets}
-    follows = [s for s in found if s.act == "follow" and s.column not in derived]
-    follows = _acyclic(_mutual(sorted(follows, key=lambda s: s.of[0] in loose)))
+    told = [s for s in sets if set(s.of) <= fixed]  # by rows above, before anything else is decided
+    sets = [s for s in sets if s not in told]
+    every = [s for s in found if s.act == "follow"]
+    follows = [s for s in every if s.column not in derived]
+    # What cannot change decides first, for others can be chosen so that the same follows.
+    follows.sort(key=lambda s: (not fixed.issuperset(s.of), s.of[0] in loose))
+    follows = _acyclic(_mutual(follows))
+    leads = _leads(every, follows, derived | fixed, {s.column for s in told})
     # Followers are there before anything else is decided by them, derived values only after it.
     settled = derived | {c for s in follows for c in (s.column, *s.of)}
-    rest = [s for s in found if s.act in ("fix", "void", "raise")]
+    rest = [s for s in found if s.act in ("fix", "void", "fill", "raise", "lower")]
     free = [
         s for s in rest
-        if s.act == "void" or (s.column not in settled and not derived & set(s.of))
+        if s.act in ("void", "fill") or (s.column not in settled and not derived & set(s.of))
     ]  # fmt: skip
     fixes = _acyclic([s for s in free if s.act == "fix"], once=False)
     raises = _acyclic([s for s in free if s.act == "raise"], once=False)
     raises = [_exchanged(s, free, table, fixed) for s in raises]
+    lowers = [s for s in free if s.act == "lower"]
+    decisive = settled | {c for s in sets for c in s.of}
+    # What rows above decide may be left open by some of them; there bounds have their say.
+    decisive -= {s.column for s in told} - {c for s in sets for c in s.of}
+    late = [_turned(s, decisive, fixed) for s in rest if s.act in ("raise", "lower")]
+    bounds = [s for s in late if s is not None and s not in raises + lowers and s not in free]
     # What is empty together comes last, so that what empties one of them empties the others.
     mutual = _acyclic([s for s in free if s.act == "void" and s.is_mutual])
-    voids = [s for s in free if s.act == "void" and not s.is_mutual] + mutual
+    fills = [s for s in free if s.act == "fill"]
+    voids = [s for s in free if s.act == "void" and not s.is_mutual] + fills + mutual
     # What voids fill comes from other rows, so followers have their say again, and then voids.
-    again = [*follows, *voids] if mutual and follows else []
-    return (*follows, *voids, *again, *fixes, *raises, *sets)
+    again = [*follows, *voids] if (mutual or fills) and follows else []
+    again = [*leads, *follows, *again] if leads else again
+    begins = [s for s in found if s.act == "begin" and s.column not in derived]
+    # What leads has its own say first, so that what decides in the end is like what was learned.
+    first = [
+        Step("follow", s.of[0], (s.column,), is_shared=True)
+        for s in leads
+        if s.of[0] not in derived
+    ]
+    return (
+        *told,
+        *first,
+        *follows,
+        *voids,
+        *again,
+        *fixes,
+        *raises,
+        *lowers,
+        *sets,
+        *bounds,
+        *begins,
+    )
+
+
+def _leads(
+    every: list[Step], follows: list[Step], bound: set[str] | frozenset[str], told: set[str]
+) -> list[Step]:
+    """The dependencies that have to give way on their left side, for the right one is decided."""
+    decided = {s.column for s in follows}
+    of = [s for s in every if not any(k.column == s.column and k.of == s.of for k in follows)]
+    return [
+        Step("lead", s.of[0], (s.column,), along=_along(every, s.column, bound | told))
+        for s in of
+        if len(s.of) == 1 and not s.is_mutual and s.of[0] not in bound | decided
+        and (s.column in decided or s.column in told)
+    ]  # fmt: skip
+
+
+def _along(every: list[Step], start: str, bound: set[str] | frozenset[str]) -> tuple[str, ...]:
+    """The columns that depend on each other, from one on; none if one of them may not change."""
+    known, before = {start}, 0
+    while len(known) > before:
+        before = len(known)
+        known |= {c for s in every if known & {s.column, *s.of} for c in (s.column, *s.of)}
+    return () if known & bound else tuple(sorted(known))
+
+
+def _turned(step: Step, decisive: set[str], fixed: frozenset[str]) -> Step | None:
+    """Move the end of an ordering that nothing else depends on, after all else is done."""
+    if len(step.of) != 1:
+        return None
+    other = step.of[0]
+    if step.column not in decisive:
+        return step
+    if other in decisive or other in fixed:
+        return None
+    return Step("lower" if step.act == "raise" else "raise", other, (step.column,))
 
 
 def _exchanged(step: Step, others: list[Step], table: Table, fixed: frozenset[str]) -> Step:
@@ -85,8 +161,8 @@ def _exchanged(step: Step, others: list[Step], table: Table, fixed: frozenset[st
 
 def _mutual(found: list[Step]) -> list[Step]:
     """Mark the dependencies that go both ways."""
-    pairs = {(s.of[0], s.column) for s in found}
-    return [replace(s, is_mutual=(s.column, s.of[0]) in pairs) for s in found]
+    pairs = {(s.of, s.column) for s in found if len(s.of) == 1}
+    return [replace(s, is_mutual=((s.column,), s.of[0]) in pairs) for s in found]
 
 
 def _acyclic(found: list[Step], *, once: bool = True) -> list[Step]:
@@ -125,13 +201,15 @@ def _step(text: str, table: Table, fixed: frozenset[str]) -> Step | None:
         tree = parse(text, "duckdb")
     except UntranslatableError:
         return None
+    tree = flattened(tree)
     return _of_tree(tree, table, fixed) if _is_plain(tree, table) else None
 
 
 def _follow(text: str, table: Table) -> Step | None:
-    left, _, right = (part.strip().strip('"') for part in text.partition("->"))
+    left, _, right = text.partition("->")
+    found = [bare_word(part) for part in (*left.split(","), right)]
     names = {c.name for c in table.written_columns}
-    return Step("follow", right, (left,)) if {left, right} <= names else None
+    return Step("follow", found[-1], tuple(found[:-1])) if set(found) <= names else None
 
 
 def _is_plain(tree: exp.Expr, table: Table) -> bool:
@@ -148,17 +226,23 @@ def _of_tree(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None
     from sqlglot import exp
 
     if isinstance(tree, exp.EQ):
-        return _together(tree, table, fixed) or _equation(tree, table)
+        return _together(tree, table, fixed) or _equation(tree, table, fixed)
     if isinstance(tree, exp.Between):
         return _within(tree, table)
     if isinstance(tree, exp.LTE | exp.GTE):
         low, high = tree.this, tree.expression
         low, high = (high, low) if isinstance(tree, exp.GTE) else (low, high)
         if isinstance(low, exp.Column) and isinstance(high, exp.Column):
+            if high.name in fixed:
+                return Step("lower", low.name, (high.name,))
             return Step("raise", high.name, (low.name,))
+    if isinstance(tree, exp.StartsWith) and isinstance(tree.this, exp.Column):
+        return _made("begin", tree.this.name, tree.expression, table)
     if isinstance(tree, exp.Or):
         column = _nothing(tree.this)
         only = tree.this
+        if isinstance(only, exp.Not) and (filled := _nothing(only.this)) is not None:
+            return _made("fill", filled, exp.Not(this=exp.Paren(this=tree.expression)), table)
         if isinstance(only, exp.EQ) and isinstance(only.this, exp.Column):
             here = exp.Case().when(exp.Not(this=tree.expression.copy()), only.expression.copy())
             return _made("fix", only.this.name, here, table)
@@ -181,7 +265,7 @@ def _together(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | Non
     return made and replace(made, is_mutual=True)
 
 
-def _equation(tree: exp.Expr, table: Table) -> Step | None:
+def _equation(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
     from sqlglot import exp
 
     left, right = tree.this, tree.expression
@@ -191,6 +275,8 @@ def _equation(tree: exp.Expr, table: Table) -> Step | None:
         return made and replace(made, is_mutual=True)
     if _is_span(left):
         return _later(left.expressions, right, local_sql(right, table), table)
+    if isinstance(left, exp.Column) and isinstance(right, exp.Column) and left.name in fixed:
+        left, right = right, left
     if isinstance(left, exp.Column) and left.name not in _named(right):
         return _made("set", left.name, right, table)
     return None
@@ -239,7 +325,7 @@ def _nothing(tree: exp.Expr) -> str | None:
 
 
 def _made(
-    act: Literal["set", "fix", "void"], column: str, value: exp.Expr, table: Table
+    act: Literal["set", "fix", "begin", "void", "fill"], column: str, value: exp.Expr, table: Table
 ) -> Step | None:
     return Step(act, column, _named(value), local_sql(value, table)) if _named(value) else None
 
@@ -261,4 +347,9 @@ def local_sql(tree: exp.Expr, table: Table) -> str:
         if table.column(column.name).type.kind in _NUMBERS:
             place = exp.cast(place, "DOUBLE")
         column.replace(place)
+    for node in list(root.find_all(exp.Anonymous)):
+        if node.name.lower() == "months_after" and len(node.expressions) == 2:
+            date, months = (e.sql(dialect="duckdb") for e in node.expressions)
+            later = f"CAST({date} AS date) + to_months(CAST({months} AS integer))"
+            node.replace(exp.Var(this=f"CAST({later} AS date)"))
     return str(root.this.sql(dialect="duckdb"))

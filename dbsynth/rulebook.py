@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from dbsynth.schema import Schema, TableName
 
 RuleStatus = Literal[
-    "found",  # holds in every row that was read; verified, and a break is a warning
+    "found",  # holds in every row that was read, or but for its exceptions; a break is a warning
     "accepted",  # by the user; a break is an error
     "rejected",  # by the user; not looked at
 ]

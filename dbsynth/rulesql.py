@@ -9,7 +9,8 @@ break, or a dependency `a, b -> c`.  Besides the row's columns it may name
   `FILTER (WHERE …)`; `count(flights.origin_id.*)` where several keys lead here;
 * window functions over the table's own rows: `lag(day) OVER (PARTITION BY order_id ORDER BY n)`;
 * the values of another table: `code IN (SELECT code FROM currencies)`;
-* `days_between(a, b)`, `seconds_between(a, b)` and `starts_with(text, beginning)`.
+* `days_between(a, b)`, `seconds_between(a, b)`, `months_after(date, number)` (the month's last day
+  where it has no such day) and `starts_with(text, beginning)`.
 Calculated numbers are compared up to rounding: what `round(x, 2)` allows, else a millionth.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _ARROW = re.compile(r"^(?P<left>[^-]+)->(?P<right>[^-]+)$")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPANS = ("days_between", "seconds_between")
+_SPANS = ("days_between", "seconds_between", "months_after")
 _HALVES = frozenset({"ORDER", "GROUP", "PARTITION", "BY"})  # of keywords of two words
 _NUMBERS = ("integer", "decimal", "float")
 
@@ -79,6 +80,39 @@ def child_of(aggregate: exp.Expr, table: Table, schema: Schema) -> tuple[Table, 
         RuleError: there is none, or several.
     """
     return _Bound(table, schema, "duckdb", str).child(aggregate)
+
+
+def climb_of(
+    words: tuple[str, ...], table: Table, schema: Schema
+) -> tuple[tuple[ForeignKey, ...], Table]:
+    """
+    Find the keys that lead to the row that a rule names by these words, and its table.
+
+    Raises:
+        RuleError: there are none, or several.
+    """
+    bound, keys = _Bound(table, schema, "duckdb", str), []
+    for word in words:
+        keys.append(bound.key(table, word))
+        table = schema.table(keys[-1].parent)
+    return tuple(keys), table
+
+
+def local_condition(tree: exp.Expr, places: Mapping[str, tuple[int, str]]) -> str:
+    """
+    Write a condition over a row for DuckDB, numbers compared as `count_breaks` does.
+
+    Args:
+        tree: the condition; its columns are names of one word.
+        places: of each column its place, as c0, c1 …, and the kind of its type.
+    """
+    from sqlglot import exp
+
+    root = exp.Paren(this=tree.copy())
+    for column in list(root.find_all(exp.Column)):
+        place, kind = places[column.name]
+        column.replace(_marked(exp.column(f"c{place}"), kind))
+    return _write(root.this, "duckdb")
 
 
 def complaints(rules: Iterable[Rule], schema: Schema, where: str = "rules") -> list[str]:
@@ -153,7 +187,7 @@ class _Bound:
         tree = _on_root(tree, self._members)
         tree = _on_root(tree, self._children)
         tree = _on_root(tree, self._columns)
-        return _write(tree, self.dialect)
+        return _write(_of_siblings(tree), self.dialect)
 
     # ---- values of other tables, children ----------------------------------------------------
 
@@ -268,7 +302,7 @@ class _Bound:
             return "t", self.table
         if path not in self.aliases:
             before, below = self._parent(path[:-1])
-            key = self._key(below, path[-1])
+            key = self.key(below, path[-1])
             alias = f"p{len(self.joins)}"
             joined = " AND ".join(
                 f"{alias}.{identifier(self.dialect, b)} = {before}.{identifier(self.dialect, a)}"
@@ -278,7 +312,8 @@ class _Bound:
             self.aliases[path] = alias, self.schema.table(key.parent)
         return self.aliases[path]
 
-    def _key(self, table: Table, word: str) -> ForeignKey:
+    def key(self, table: Table, word: str) -> ForeignKey:
+        """The key that a word names."""
         keys = [k for k in table.foreign_keys if k.when is None and k.parent in self.schema.by_name]
         for exact in (True, False):
             found = [k for k in keys if _same(word, parent_word(table, k), exact=exact)]
@@ -357,6 +392,23 @@ def _in_window(node: exp.Expr) -> bool:
     from sqlglot import exp
 
     return isinstance(node.parent, exp.Window) and node.arg_key == "this"
+
+
+def _of_siblings(tree: exp.Expr) -> exp.Expr:
+    """Say nothing of rows whose partition is NULL: they have no siblings."""
+    from sqlglot import exp
+
+    parts = {
+        part.sql(): part
+        for window in tree.find_all(exp.Window)
+        for part in window.args.get("partition_by") or []
+    }
+    if not parts:
+        return tree
+    there = [exp.Not(this=exp.Is(this=p.copy(), expression=exp.Null())) for p in parts.values()]
+    for part, one in zip(parts.values(), there, strict=True):
+        one.this.this.args["kind_of"] = part.args.get("kind_of")
+    return exp.Case().when(exp.and_(*there), tree)
 
 
 def _marked(column: exp.Expr, kind: str) -> exp.Expr:
@@ -456,6 +508,15 @@ _SPAN_SQL = {
     ("days_between", "mysql"): "datediff({b}, {a})",
     ("days_between", "sqlite"): "CAST(julianday(date({b})) - julianday(date({a})) AS integer)",
     ("days_between", "duckdb"): "date_diff('day', CAST({a} AS date), CAST({b} AS date))",
+    ("months_after", "postgresql"): "CAST(CAST({a} AS date) + ({b}) * interval '1 month' AS date)",
+    ("months_after", "mysql"): "date_add(CAST({a} AS date), INTERVAL ({b}) MONTH)",
+    ("months_after", "sqlite"): (
+        "min(date({a}, '+' || ({b}) || ' months'), "
+        "date({a}, 'start of month', '+' || ({b} + 1) || ' months', '-1 day'))"
+    ),
+    ("months_after", "duckdb"): (
+        "CAST(CAST({a} AS date) + to_months(CAST({b} AS integer)) AS date)"
+    ),
     ("seconds_between", "postgresql"): (
         "extract(epoch FROM CAST({b} AS timestamp) - CAST({a} AS timestamp))"
     ),
@@ -469,6 +530,7 @@ _SPAN_SQL = {
 
 def _span(node: exp.Expr, dialect: str) -> str:
     if len(node.expressions) != 2:
-        raise RuleError(f"{node.name} takes two moments")
+        takes = "a date and a number" if node.name.lower() == "months_after" else "two moments"
+        raise RuleError(f"{node.name} takes {takes}")
     a, b = (_write(n, dialect) for n in node.expressions)
     return _SPAN_SQL[node.name.lower(), dialect].format(a=a, b=b)

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbsynth import __version__
 from dbsynth.adapters import open_source, open_target, same_database
-from dbsynth.adapters.base import RESERVED
+from dbsynth.adapters.base import LARGE, RESERVED
 from dbsynth.ask import Committed
 from dbsynth.classify import classify
 from dbsynth.config import Config, Quality, matches, near
@@ -34,11 +35,11 @@ from dbsynth.findings import Finding, Findings
 from dbsynth.grants import split, with_grants
 from dbsynth.inspection import Inspection
 from dbsynth.landing import Landing, Standing, land, survey
-from dbsynth.leaks import describe, leaked_values, planned_pairs
+from dbsynth.leaks import describe, leaked_values, planned_pairs, textual_columns
 from dbsynth.ownership import TableWish
 from dbsynth.placeholders import with_placeholders
 from dbsynth.plan import Plan
-from dbsynth.planfile import fingerprint, from_yaml, planned_tables
+from dbsynth.planfile import fingerprint, from_yaml, planned_tables, to_yaml
 from dbsynth.planner import build_plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.references import combine
@@ -48,23 +49,30 @@ from dbsynth.revise import measured, orphan_notes, revise
 from dbsynth.rulebook import Rule
 from dbsynth.rulebook import combine as combine_rules
 from dbsynth.rulecheck import Checked, check_rules, findings_of
-from dbsynth.sample import read_profile
+from dbsynth.sample import Shelf, read_profile
 from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.selection import restrict, select
 from dbsynth.targets import Reached, bind
 from dbsynth.targets import Target as ShareTarget
+from dbsynth.throttle import Throttled
 from dbsynth.undeclared import propose
 from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
 from dbsynth.wishes import Wish
-from dbsynth.write import Written, write
+from dbsynth.workers import Processes, cores
+from dbsynth.write import Written, sink_of, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from dbsynth.adapters.base import Source, Target
     from dbsynth.evaluation.scores import Evaluation
+    from dbsynth.state import Changes
     from dbsynth.tablemodel import Model
+    from dbsynth.training import Trainer
+    from dbsynth.workers import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +88,14 @@ class Options:
     quality: Quality | None = None
     replace: bool = False
     plan_file: Path | None = None
+    plan: Plan | None = None  # the same in memory
     roles: Mapping[str, str] | None = None  # carry owners and grants; source role -> target role
+    max_read_mbps: float | None = None  # megabytes a second that sources give; None: no limit
+    jobs: int | None = None  # processes that work at once; None: as many as processors
+    executor: str = "local"  # where they run: local, ray, or a cluster's ray://host:port
+    is_cached: bool = True  # models that were trained on the same rows before are not trained again
     is_ruled: bool = True  # look for rules beyond the schema's, and check them
+    dbt: Path | None = None  # a manifest.json, whose tests are rules
     shares: tuple[Wish, ...] = ()  # of values among the rows; none: as the configuration file says
     config: Config = field(default_factory=Config)
 
@@ -106,15 +120,19 @@ def clone(
     origin, place = _resolve(source, options), _resolve(target, options)
     clock = _Clock(progress)
     with ExitStack() as load:
-        with open_source(origin) as reader:
+        workers = _workers(options, load)
+        with _reading(origin, options) as reader:
             writer = load.enter_context(open_target(place))
             _refuse_same(reader, writer)
             standing = _stand(writer, place, options)
-            made = _plan(reader, options, clock)
+            shelf: Shelf = {}
+            made = _plan(reader, options, clock, shelf)
             targets = bind(options.wishes, made)
             landing = _land(made, writer, standing, options, clock)
-            model = _fit(reader, made, clock)
-        return _load(model, writer, landing, _Job(options, clock, place, origin, targets))
+            model = _fit(reader, made, clock, shelf, _trainer(options, workers))
+            seen = _seen(made, shelf)
+        job = _Job(options, clock, place, origin, targets, seen, workers)
+        return _load(model, writer, landing, job)
 
 
 def inspect(
@@ -123,7 +141,7 @@ def inspect(
     """Read a source's catalogs and count its rows."""
     options = options or Options()
     origin = _resolve(source, options)
-    with open_source(origin) as reader:
+    with _reading(origin, options) as reader:
         schema, notes = select(reader.introspect(), options.tables, options.exclude)
         rows = _count(reader, schema, progress)
     return Inspection(source=str(origin), schema=schema, rows=rows, notes=notes)
@@ -132,7 +150,7 @@ def inspect(
 def plan(source: str, options: Options | None = None, *, progress: Progress = silent) -> Plan:
     """Decide what a clone of the source would do, without training anything."""
     options = options or Options()
-    with open_source(_resolve(source, options)) as reader:
+    with _reading(_resolve(source, options), options) as reader:
         return _plan(reader, options, progress)
 
 
@@ -147,7 +165,7 @@ def preview(
     """
     options = options or Options()
     place = _resolve(target, options)
-    with open_source(_resolve(source, options)) as reader, open_target(place) as writer:
+    with _reading(_resolve(source, options), options) as reader, open_target(place) as writer:
         _refuse_same(reader, writer)
         standing = _stand(writer, place, options)
         made = _plan(reader, options, progress)
@@ -157,8 +175,12 @@ def preview(
 def fit(source: str, options: Options | None = None, *, progress: Progress = silent) -> Model:
     """Learn from a source; the model holds released statistics only and needs no source."""
     options = options or Options()
-    with open_source(_resolve(source, options)) as reader:
-        return _fit(reader, _plan(reader, options, progress), progress)
+    with ExitStack() as stack:
+        trainer = _trainer(options, _workers(options, stack))
+        reader = stack.enter_context(_reading(_resolve(source, options), options))
+        shelf: Shelf = {}
+        made = _plan(reader, options, progress, shelf)
+        return _fit(reader, made, progress, shelf, trainer)
 
 
 def generate(
@@ -175,18 +197,21 @@ def generate(
     place = _resolve(target, options)
     clock = _Clock(progress)
     targets = bind(options.wishes, model.plan)
-    with open_target(place) as writer:
+    with ExitStack() as load:
+        workers = _workers(options, load)
+        writer = load.enter_context(open_target(place))
         standing = _stand(writer, place, options)
         landing = _land(model.plan, writer, standing, options, clock)
-        return _load(model, writer, landing, _Job(options, clock, place, None, targets))
+        job = _Job(options, clock, place, None, targets, workers=workers)
+        return _load(model, writer, landing, job)
 
 
 def verify(target: str, like: str | None = None, options: Options | None = None) -> Findings:
     """Check a database against its own schema and, if given, against its original."""
     options = options or Options()
     with ExitStack() as stack:
-        reader = stack.enter_context(open_source(_resolve(target, options)))
-        original = like and stack.enter_context(open_source(_resolve(like, options)))
+        reader = stack.enter_context(_reading(_resolve(target, options), options))
+        original = like and stack.enter_context(_reading(_resolve(like, options), options))
         return verify_database(reader, original or None)
 
 
@@ -223,7 +248,7 @@ def evaluate(
     options = options or Options()
     places = [_resolve(text, options) for text in (source, target, *([holdout] if holdout else []))]
     with ExitStack() as stack:
-        reader, made, *rest = [stack.enter_context(open_source(p)) for p in places]
+        reader, made, *rest = [stack.enter_context(_reading(p, options)) for p in places]
         held = rest[0] if rest else None
         whole = reader.introspect()
         options.config.check(whole)
@@ -264,6 +289,12 @@ def _resolve(text: str, options: Options) -> Location:
     return resolve(text, options.config.connections)
 
 
+def _reading(location: Location, options: Options) -> Source:
+    """Open a source, no faster than the user wants it read."""
+    source, limit = open_source(location), options.max_read_mbps
+    return source if limit is None else Throttled(source, limit)
+
+
 def _refuse_same(source: Source, target: Target) -> None:
     if same_database(source.identity(), target.identity()):
         raise SameDatabaseError(
@@ -289,11 +320,12 @@ def _land(
     return landing
 
 
-def _plan(source: Source, options: Options, progress: Progress) -> Plan:
+def _plan(source: Source, options: Options, progress: Progress, shelf: Shelf | None = None) -> Plan:
     """Introspect and decide, or follow a saved plan that still fits."""
     whole = source.introspect()
-    if options.plan_file is not None:
-        return _saved_plan(source, whole, options.plan_file, options)
+    if options.plan_file is not None or options.plan is not None:
+        return _saved_plan(source, whole, options)
+    options, tests = _tested(options, whole)
     config = options.config
     config.check(whole)
     schema, notes = select(whole, options.tables, options.exclude)
@@ -315,13 +347,19 @@ def _plan(source: Source, options: Options, progress: Progress) -> Plan:
         quality=quality,
         wishes=_wishes(schema, config),
     )
-    notes = (*notes, *told, *orphan_notes(references), *made.notes)
+    notes = (*notes, *tests, *told, *_sampled_notes(source, counts))
+    notes = (*notes, *orphan_notes(references), *made.notes)
     made = replace(made, references=references, notes=notes)
-    return replace(made, rules=_rules_of(source, made, whole, options, progress))
+    return replace(made, rules=_rules_of(source, made, whole, options, progress, shelf))
 
 
 def _rules_of(
-    source: Source, made: Plan, whole: Schema, options: Options, progress: Progress
+    source: Source,
+    made: Plan,
+    whole: Schema,
+    options: Options,
+    progress: Progress,
+    shelf: Shelf | None,
 ) -> tuple[Rule, ...]:
     """Find the rules that a sample of the source keeps; the configuration file adds its own."""
     from dbsynth.mining.mine import RULE_ROWS, mine
@@ -329,7 +367,8 @@ def _rules_of(
 
     if not options.is_ruled:
         return ()
-    found = mine(made, read_sample(made, source, progress, limit=RULE_ROWS), progress)
+    sample = read_sample(made, source, progress, limit=RULE_ROWS, shelf=shelf)
+    found = mine(made, sample, progress)
     return combine_rules(found, options.config.wanted_rules(whole, made.schema))
 
 
@@ -366,7 +405,20 @@ def _wishes(schema: Schema, config: Config) -> dict[TableName, TableWish]:
     }
 
 
-def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> Plan:
+def _tested(options: Options, whole: Schema) -> tuple[Options, tuple[str, ...]]:
+    """Add the tests of a dbt project to what the configuration file says; a note tells of them."""
+    from dbsynth.dbt import bound, read_manifest
+
+    path = options.dbt or options.config.dbt
+    if path is None:
+        return options, ()
+    read, config = bound(read_manifest(path), whole), options.config
+    rules, references = (*config.rules, *read.rules), (*config.references, *read.references)
+    config = replace(config, rules=rules, references=references)
+    return replace(options, config=config), (read.summary,)
+
+
+def _saved_plan(source: Source, whole: Schema, options: Options) -> Plan:
     """
     Read a plan that was saved, and refuse it if the source is not the same any more.
 
@@ -374,34 +426,97 @@ def _saved_plan(source: Source, whole: Schema, path: Path, options: Options) -> 
         PlanFileError: the file cannot be read or is wrong.
         RefusedError: the source's schema is not the plan's any more.
     """
-    said = [n for n in ("tables", "exclude", "engine", "quality") if getattr(options, n)]
+    said = [n for n in ("tables", "exclude", "engine", "quality", "dbt") if getattr(options, n)]
     if said:
         raise UsageError(
             f"--plan decides on {', '.join(f'--{n}' for n in said)} itself",
             "Leave these options out, or edit the plan.",
         )
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
+    text = _plan_text(options)
     schema = restrict(whole, planned_tables(text))
     saved = revise(from_yaml(text, _scripted(source, schema)[0]), source)
     saved = saved if options.is_ruled else replace(saved, rules=())
     return saved if options.seed is None else replace(saved, seed=options.seed)
 
 
+def _plan_text(options: Options) -> str:
+    path = options.plan_file
+    if path is None:
+        assert options.plan is not None
+        return to_yaml(options.plan)
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise PlanFileError(f"cannot read {path}", "Check the path and its rights.") from exc
+
+
 def _count(source: Source, schema: Schema, progress: Progress) -> dict[TableName, int]:
+    """Count rows; of large tables the catalog's estimate does, where there is one."""
     rows = {}
     for number, table in enumerate(schema.tables, 1):
-        rows[table.name] = source.count(table.name)
+        about = source.estimate(table.name) or 0
+        rows[table.name] = about if about > LARGE else source.count(table.name)
         progress(Event("introspect", str(table.name), number, len(schema.tables)))
     return rows
 
 
-def _fit(source: Source, made: Plan, progress: Progress) -> Model:
+def _sampled_notes(source: Source, counts: Mapping[TableName, int]) -> tuple[str, ...]:
+    """Say of which tables samples and estimates stand for the whole."""
+    large = [str(name) for name, rows in counts.items() if rows > LARGE]
+    if not large:
+        return ()
+    told = f"more than {LARGE:,} rows, looked at in samples: {', '.join(large)}"
+    if any(source.estimate(name) for name, rows in counts.items() if rows > LARGE):
+        told += "; how many rows they have is the catalog's estimate"
+    return (told,)
+
+
+def _fit(source: Source, made: Plan, progress: Progress, shelf: Shelf, trainer: Trainer) -> Model:
     from dbsynth.fit import fit as learn
 
-    return learn(made, source, progress=progress)
+    return learn(made, source, progress=progress, shelf=shelf, trainer=trainer)
+
+
+def _workers(options: Options, stack: ExitStack) -> Workers | None:
+    """
+    See to it that others work beside, if there are to be any; they end with the stack.
+
+    Raises:
+        UsageError: there is no such executor.
+        MissingDriverError: Ray is not installed.
+    """
+    if options.executor == "ray" or options.executor.startswith("ray://"):
+        from dbsynth.rayworkers import RayWorkers
+
+        address = options.executor if options.executor != "ray" else ""
+        return stack.enter_context(RayWorkers(address, options.jobs))
+    if options.executor != "local":
+        raise UsageError(
+            f"there is no executor {options.executor!r}", "Use local, ray or ray://HOST:PORT."
+        )
+    jobs = options.jobs or cores()
+    return stack.enter_context(Processes(jobs)) if jobs > 1 else None
+
+
+def _trainer(options: Options, workers: Workers | None) -> Trainer:
+    from dbsynth.modelcache import ModelCache
+    from dbsynth.training import Trainer
+
+    return Trainer(workers, ModelCache() if options.is_cached else None)
+
+
+def _seen(made: Plan, shelf: Shelf) -> dict[TableName, pa.Table]:
+    """
+    Keep the texts of large tables that were learned from, and let go of everything else.
+
+    Only they can have come through; the table itself is too large to be looked through again.
+    """
+    found = {}
+    for (name, _), rows in sorted(shelf.items(), key=lambda s: s[0][1]):
+        if made.tables[name].source_rows > LARGE:
+            found[name] = rows.select(textual_columns(made.schema.table(name)))
+    shelf.clear()
+    return found
 
 
 class _Clock:
@@ -431,6 +546,8 @@ class _Job:
     target: Location
     source: Location | None = None  # None: the model alone is there
     targets: tuple[ShareTarget, ...] = ()
+    seen: Mapping[TableName, pa.Table] = field(default_factory=dict)  # large tables: learned from
+    workers: Workers | None = None
 
     @property
     def seed(self) -> int | None:
@@ -445,9 +562,12 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
 
     options, clock = job.options, job.clock
     rows, tally = _rows(model.plan, options.rows), Tally(aims_of(job.targets, model))
+    changes: Changes = {}
     drawn = tally.watch(
         draw(
-            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, progress=clock
+            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, changes=changes,
+            progress=clock, workers=job.workers,
+            sink_of=partial(sink_of, model.plan, landing, target),
         )
     )  # fmt: skip
     expected = {
@@ -461,7 +581,10 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     findings = _verify(model.plan, target, written, checked, job) + _hollow(written, expected)
     shares = tally.reached()
     findings += missed(shares, written.adoption.names)
-    done = replace(_run(model.plan, written, findings, shares, job), rules=checked)
+    done = replace(
+        _run(model.plan, written, findings, shares, job),
+        rules=checked, rule_changes=_shares_changed(changes, written),
+    )  # fmt: skip
     target.record(manifest(done))
     try:
         target.commit()
@@ -493,6 +616,15 @@ def _rows(made: Plan, wishes: Mapping[str, int]) -> dict[TableName, int]:
     return found
 
 
+def _shares_changed(changes: Changes, written: Written) -> dict[str, float]:
+    """Which share of a column's values rules changed after they were drawn."""
+    names = written.adoption.names
+    return {
+        f"{names[table]}.{column}": min(1.0, count / max(1, written.rows[names[table]]))
+        for (table, column), count in changes.items()
+    }
+
+
 def _check_rules(made: Plan, target: Target, written: Written) -> tuple[Checked, ...]:
     return check_rules(made.rules, written.adoption.schema, target, written.adoption.names)
 
@@ -508,9 +640,11 @@ def _verify(
     """
     leaks = {}
     if job.source is not None:
-        with open_source(job.source) as source:  # a new snapshot: the first one was short-lived
+        with _reading(
+            job.source, job.options
+        ) as source:  # a new snapshot: the first one was short-lived
             pairs = planned_pairs(made, written.adoption)
-            leaks = leaked_values(source, target, made.schema, pairs)
+            leaks = leaked_values(source, target, made.schema, pairs, job.seen)
     schema = written.adoption.schema
     found = ask(schema, target, expected_rows=written.rows, leaks=leaks, progress=job.clock)
     found += findings_of(checked)

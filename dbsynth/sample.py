@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.adapters.base import LARGE
 from dbsynth.arrow import arrow_schema
 from dbsynth.features import Ints
 from dbsynth.matching import row_pointers
+from dbsynth.model.base import stable_seed
+from dbsynth.picking import key_hashes, pick, read_by_keys
 from dbsynth.plan import CHOSEN, KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 PROFILE_ROWS = 20_000  # rows per table for the first look
 SAMPLE_ROWS = 200_000  # rows per table that fit learns from, about
+# The same of large tables: there each row costs the server a page.  `--quality max` pays for more.
+LARGE_SAMPLE_ROWS = 50_000
 HELD_OUT_SHARE = 0.1
-KEY_CHUNK = 10_000  # keys per read
+
+# Rows that were read, by table and share: the same share is not read twice.
+Shelf = dict[tuple[TableName, float], pa.Table]
 
 
 @dataclass(frozen=True)
@@ -62,20 +66,38 @@ def read_profile(
 
 
 def read_sample(
-    plan: Plan, source: Source, progress: Progress = silent, *, limit: int = SAMPLE_ROWS
+    plan: Plan,
+    source: Source,
+    progress: Progress = silent,
+    *,
+    limit: int = SAMPLE_ROWS,
+    shelf: Shelf | None = None,
 ) -> Sample:
     """
     Read whole entities: chosen roots, all that they own, and what those rows point to.
 
-    Tables of at most `limit` rows are read whole; of larger ones the roots are chosen by a keyed
-    hash of their key, and their rows fetched by key, so the cost does not grow with the source.
+    Tables of at most `limit` rows are read whole; of larger ones the roots are chosen at random
+    (see `picking`), and their rows fetched by key, so the cost does not grow with the source.
+
+    Args:
+        plan: says what tables there are, and who owns whom.
+        source: entered.
+        progress: told about tables.
+        limit: rows of each table, about; of large ones `LARGE_SAMPLE_ROWS` are.
+        shelf: what an earlier call for the same source and plan left there.
     """
+    shelf = {} if shelf is None else shelf
     rows: dict[TableName, pa.Table] = {}
     shares = _shares(plan, limit)
     names = [n for n, t in plan.tables.items() if t.mode in ("generate", "invent", "copy")]
     for number, name in enumerate(names, 1):
         table, planned = plan.schema.table(name), plan.tables[name]
-        rows[name] = _read_table(plan, source, table, planned, shares[planned.root], rows)
+        share = shares[planned.root]
+        found = shelf.get((name, share))
+        if found is None:
+            found = _read_table(plan, source, table, planned, share, rows)
+        shelf[name, share] = found
+        rows[name] = found
         progress(Event("read", str(name), number, len(names), f"{len(rows[name]):,} rows"))
     parents = {}
     for name in names:
@@ -117,7 +139,10 @@ def _shares(plan: Plan, limit: int) -> dict[TableName, float]:
     """Which share of each root's entities fits into the budget."""
     shares: dict[TableName, float] = {}
     for planned in plan.tables.values():
-        share = min(1.0, limit / max(1, planned.source_rows))
+        # Whatever the limit, so that rules and models look at the same rows: they are read once.
+        is_large = planned.source_rows > LARGE and plan.quality != "max"
+        most = LARGE_SAMPLE_ROWS if is_large else limit
+        share = min(1.0, most / max(1, planned.source_rows))
         share = 1.0 if planned.mode == "copy" else share
         shares[planned.root] = min(share, shares.get(planned.root, 1.0))
     return shares
@@ -136,19 +161,16 @@ def _read_table(
     columns = [c.name for c in table.written_columns]
     if not columns:
         return arrow_schema(table).empty_table()
-    if share >= 1.0 or (owner is None and not table.primary_key):
-        whole = _collect(table, source.read(table, columns, order_by=order))
-        return whole.slice(0, math.ceil(share * len(whole)))
+    if share >= 1.0:
+        return _collect(table, source.read(table, columns, order_by=order))
     if owner is None:
-        keys = _collect_columns(
-            table, table.primary_key, source.read(table, table.primary_key, order_by=order)
+        seed = stable_seed(plan.seed, table.name, "sample")
+        return pick(
+            source, table, columns, share=share, rows=planned.source_rows, seed=seed, order_by=order
         )
-        marks = key_hashes(keys, plan.seed, "sample")
-        chosen = keys.filter(pa.array(marks < np.uint64(share * 2**64 - 1)))
-        return _read_keys(source, table, columns, order, table.primary_key, chosen)
     key = foreign_key(table, owner.name)
     chosen = rows[key.parent].select(list(key.parent_columns)).drop_null()
-    return _read_keys(source, table, columns, order, key.columns, chosen)
+    return read_by_keys(source, table, columns, key.columns, chosen, order)
 
 
 def _order(table: Table, planned: TablePlan) -> tuple[str, ...]:
@@ -165,53 +187,8 @@ def _sortable(kind: str) -> bool:
     return kind not in ("json", "bytes", "other")
 
 
-def _read_keys(
-    source: Source,
-    table: Table,
-    columns: Sequence[str],
-    order: Sequence[str],
-    by: Sequence[str],
-    keys: pa.Table,
-) -> pa.Table:
-    from dbsynth.adapters.base import KeyFilter
-
-    parts = []
-    for start in range(0, len(keys), KEY_CHUNK):
-        wanted = KeyFilter(tuple(by), keys.slice(start, KEY_CHUNK).rename_columns(list(by)))
-        parts.append(_collect(table, source.read(table, columns, order_by=order, keys=wanted)))
-    return pa.concat_tables(parts) if parts else arrow_schema(table).empty_table()
-
-
 def _collect(table: Table, batches: Iterable[pa.RecordBatch]) -> pa.Table:
     return pa.Table.from_batches(list(batches), arrow_schema(table))
-
-
-def _collect_columns(
-    table: Table, columns: Sequence[str], batches: Iterable[pa.RecordBatch]
-) -> pa.Table:
-    schema = pa.schema([arrow_schema(table).field(c) for c in columns])
-    return pa.Table.from_batches(list(batches), schema)
-
-
-def key_hashes(keys: pa.Table, seed: int, purpose: str) -> NDArray[np.uint64]:
-    """
-    A keyed hash of each row's key: the same for the same key and seed, whatever else is there.
-
-    Args:
-        keys: (n,) rows of key columns.
-        seed: the run's.
-        purpose: so that different choices are independent of each other.
-
-    Returns:
-        (n,) uniform 64-bit numbers.
-    """
-    from pandas.util import hash_array
-
-    secret = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).hexdigest()
-    texts = [pc.fill_null(c.cast(pa.string()), "\0") for c in keys.columns]
-    joined = pc.binary_join_element_wise(*texts, "\x1f").to_numpy()
-    # SipHash: without the secret nobody can tell which keys were chosen.
-    return np.asarray(hash_array(joined, hash_key=secret, categorize=False), np.uint64)
 
 
 def _entities(

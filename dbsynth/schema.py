@@ -373,6 +373,14 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """Rows of one table that whoever drew them has put into the target already."""
+
+    table: TableName
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
 class Backfill:
     """Foreign key values of rows that are already written; closes a cycle."""
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
+from dbsynth.cousins import cousins
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Ints
 from dbsynth.keys import rake
+from dbsynth.members import memberships
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
@@ -20,6 +26,8 @@ from dbsynth.schema import ForeignKey, Table, TableName
 from dbsynth.tablemodel import Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
 from dbsynth.totals import Totals
+
+Changes = dict[tuple[TableName, str], int]
 
 
 @dataclass
@@ -36,7 +44,57 @@ class State:
     keys: dict[TableName, dict[str, pa.ChunkedArray]] = field(default_factory=dict)
     presence: dict[tuple[TableName, str], Ints] = field(default_factory=dict)  # backfill keys
     totals: Totals = field(default_factory=Totals)  # columns that sum up later tables
+    changes: Changes = field(default_factory=dict)  # values that rules changed, by column
     tilts: Tilts = field(default_factory=dict)  # wished shares, where there are any
+    made: set[TableName] = field(default_factory=set)  # tables that are done
+
+    @cached_property
+    def ruled(self) -> dict[TableName, set[str]]:
+        """The columns of each table that rules about other tables' rows need."""
+        found = needed_above(self.plan)
+        for one in memberships(self.plan, self.plan.rules):
+            found.setdefault(one.other, set()).add(one.of)
+        return found
+
+    def order(self) -> list[TablePlan]:
+        """
+        The tables as they are made.
+
+        Parents come first; what is added up comes before what repeats the total, a set of values
+        before those that take from it, as long as nothing goes in a circle.
+        """
+        plans = self.plan.tables
+        before: dict[TableName, set[TableName]] = {
+            n: {k.parent for k in p.keys if k.role not in ("self", "backfill")} - {n}
+            for n, p in plans.items()
+        }
+        for name in plans:
+            for way in Above.of(self.plan, name).ways.values():
+                added = self.totals.children(way.table, way.column)
+                before[name] |= {c for c in added if c != name}
+        for one in memberships(self.plan, self.plan.rules):
+            before[one.table].add(one.other)
+        for name, planned in plans.items():
+            before[name] |= set(cousins(self.plan, planned))
+        made: list[TablePlan] = []
+        left = list(plans)
+        while left:
+            done = {p.name for p in made}
+            ready = next((n for n in left if before[n] <= done), None)
+            if ready is None:
+                return list(plans.values())
+            left.remove(ready)
+            made.append(plans[ready])
+        return made
+
+    def settle_above(self, name: TableName) -> None:
+        """Set the totals of rows above that a table's rows repeat, as far as they are known."""
+        for way in Above.of(self.plan, name).ways.values():
+            added = self.totals.children(way.table, way.column)
+            if added and added <= set(self.sizes) and way.table in self.keys:
+                kept = self.keys[way.table]
+                rows, changed = self.totals.settled(self.plan.schema.table(way.table), kept)
+                kept |= {c: rows.column(c) for c in changed if c in kept}
 
     @property
     def plan(self) -> Plan:
@@ -65,7 +123,7 @@ class State:
         copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
         referenced |= {o.column for o in copies if o is not None and o.via and o.table == name}
         table, planned = self.plan.schema.table(name), self.plan.tables[name]
-        referenced |= self.totals.columns(name)
+        referenced |= self.totals.columns(name) | self.ruled.get(name, set())
         return referenced | late_neighbours(self.plan, planned) | set(table.primary_key)
 
     def remembered(self, name: TableName) -> set[str]:
@@ -78,16 +136,22 @@ class State:
 
     def _lends(self, name: TableName) -> bool:
         copies = [t.copies for p in self.plan.tables.values() for t in p.columns.values()]
-        return any(o is not None and o.via and o.table == name for o in copies)
+        lends = any(o is not None and o.via and o.table == name for o in copies)
+        return lends or bool(self.ruled.get(name))
 
     def forget(self, done: TableName) -> None:
         """Let go of what only tables up to this one see of the tables before them."""
-        order = list(self.plan.tables)
-        needed = {n for name in order[order.index(done) + 1 :] for n in self._seen_from(name)}
-        for name in order[: order.index(done) + 1]:
+        self.made.add(done)
+        left = [p for n, p in self.plan.tables.items() if n not in self.made]
+        needed = {n for planned in left for n in self._seen_from(planned.name)}
+        asked = {n for planned in left for n in cousins(self.plan, planned)}
+        known = self.known
+        for name in self.made:
             if name not in needed:
-                for kept in (self.known.features, self.known.dates, self.known.sketches):
+                for kept in (known.features, known.dates, known.sketches):
                     kept.pop(name, None)
+            if name not in asked:
+                known.gathered.pop(name, None)
 
     def _seen_from(self, name: TableName) -> set[TableName]:
         """The tables whose rows networks see when they draw a table's: parents, and all above."""
@@ -105,6 +169,26 @@ class State:
         wanted = self.wanted(planned)
         found = self.model.tables[planned.name].ownerless
         return round(found * wanted / max(1, planned.source_rows))
+
+    def above(self, planned: TablePlan) -> State:
+        """What drawing a table's rows needs of the run: the rows of all tables that it hangs on."""
+        names, left = {planned.name}, [planned.name]
+        while left:
+            parents = {k.parent for k in self.plan.tables[left.pop()].keys} - names
+            names |= parents
+            left += parents
+        beside = names | set(cousins(self.plan, planned))
+        known = {
+            f.name: {n: v for n, v in getattr(self.known, f.name).items() if n in beside}
+            for f in fields(self.known)
+        }
+        alone = Model(self.plan, {})
+        keys = {n: v for n, v in self.keys.items() if n in names}
+        tilts = {place: tilt for place, tilt in self.tilts.items() if place[0] == planned.name}
+        return replace(
+            self, model=alone, known=Known(**known), keys=keys, tilts=tilts, sizes={}, fanouts={},
+            presence={}, totals=Totals(),
+        )  # fmt: skip
 
     def is_needed(self, name: TableName) -> bool:
         """Whether a later table is conditioned on this one."""
@@ -182,6 +266,19 @@ class State:
             wish *= self.scale  # the parents are not scaled, so their children are
         total = round(owned * size / max(1, parent.source_rows) * wish)
         return max(total, 1) if owned > 0 and wish > 0 else total
+
+
+def noted(
+    changes: Changes, name: TableName, columns: Iterable[str], before: pa.Table, after: pa.Table
+) -> None:
+    """Count the values in which (n,) rows of a table differ, in some columns, from before."""
+    for column in sorted(columns):
+        now, then = after.column(column), before.column(column)
+        same = pc.fill_null(pc.equal(now, then), fill_value=False)
+        both = pc.and_(pc.is_null(now), pc.is_null(then))
+        count = len(after) - (pc.sum(pc.or_(same, both)).as_py() or 0)
+        if count:
+            changes[name, column] = changes.get((name, column), 0) + count
 
 
 def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, ...]:

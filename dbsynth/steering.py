@@ -51,8 +51,10 @@ def keeping(column: DatetimeColumn, course: Course) -> NDArray[np.bool_]:
     least, most = np.where(is_free, -np.inf, least), np.where(is_free, np.inf, most)
     gaps = column.gap.decode(np.arange(column.gap.tokens), np.full(column.gap.tokens, 0.5))
     parts = [gaps[None, :], *((turned(here, t) - here)[:, None] for t in column.turns)]
-    marked = [(p >= least[:, None]) & (p <= most[:, None]) | ~np.isfinite(p) for p in parts]
-    return np.concatenate(marked, axis=1)
+    marked = np.concatenate([(p >= least[:, None]) & (p <= most[:, None]) for p in parts], axis=1)
+    is_null = ~np.isfinite(gaps)
+    marked[:, : len(gaps)] |= is_null & marked.any(axis=1, keepdims=True)
+    return marked | ~marked.any(axis=1, keepdims=True)
 
 
 def drawn(shares: Floats, uniforms: NDArray[np.float64]) -> Ints:

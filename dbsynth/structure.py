@@ -24,6 +24,7 @@ from dbsynth.settle import settle
 from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
 from dbsynth.tilt import drawing, fitting
+from dbsynth.workers import Workers, ahead, is_worth_it
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,38 @@ def draw_part(
     ).draw()
 
 
-def build_skeleton(state: State, planned: TablePlan, table: Table, model: TableModel) -> Skeleton:
+def build_skeleton(
+    state: State,
+    planned: TablePlan,
+    table: Table,
+    model: TableModel,
+    workers: Workers | None = None,
+) -> Skeleton:
     """Decide how many rows a table has, and which parents each one has."""
-    return _Structure(state, planned, table, model).skeleton()
+    return _Structure(state, planned, table, model, workers).skeleton()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """All that drawing the kinds of parents needs, and no more of the run."""
+
+    state: State
+    planned: TablePlan
+    table: Table
+    part: RowsModel
+    above: Features  # (n, ...) of the owners
+    siblings: Siblings
+    owners: Ints | None  # (n,)
+
+
+def _draw_choice(whole: _Choice, start: int, stop: int, number: int) -> dict[str, Floats | Ints]:
+    """Draw one chunk; changes nothing."""
+    rows, owners = np.arange(start, stop), whole.owners
+    here = Features.empty(len(rows)) if owners is None else whole.above.take(rows)
+    return draw_part(
+        whole.state, whole.planned, whole.table, "structure", whole.part, here,
+        whole.siblings.part(start, stop), None if owners is None else owners[start:stop], number,
+    )  # fmt: skip
 
 
 @dataclass
@@ -96,6 +126,7 @@ class _Structure:
     planned: TablePlan
     table: Table
     model: TableModel
+    workers: Workers | None = None
 
     def skeleton(self) -> Skeleton:
         self.joints = tuple(self._joint(p) for p in polymorphs(self.table))
@@ -259,18 +290,17 @@ class _Structure:
 
     def _draw(self, part: RowsModel, owners: Ints | None) -> dict[str, Floats | Ints]:
         above = ancestors(self.state.plan, self.planned, owners, self.state.known)
-        siblings = siblings_of(owners, self.size)
-        parts = []
-        for number, (start, stop) in enumerate(chunks(owners, self.size)):
-            rows = np.arange(start, stop)
-            here = above.take(rows) if owners is not None else Features.empty(len(rows))
-            some = None if owners is None else owners[start:stop]
-            parts.append(
-                draw_part(
-                    self.state, self.planned, self.table, "structure", part, here,
-                    siblings.part(start, stop), some, number,
-                )
-            )  # fmt: skip
+        siblings, bounds = siblings_of(owners, self.size), chunks(owners, self.size)
+        whole = _Choice(
+            self.state.above(self.planned), self.planned, self.table, part, above, siblings, owners
+        )
+        cells = self.size * len(part.layout.columns)
+        if self.workers is None or not is_worth_it(cells, len(bounds), self.workers):
+            parts = [_draw_choice(whole, a, b, number) for number, (a, b) in enumerate(bounds)]
+        else:
+            with self.workers.sharing(whole) as shared:
+                calls = ((_draw_choice, shared, a, b, n) for n, (a, b) in enumerate(bounds))
+                parts = list(ahead(self.workers, calls))
         names = [c.name for c in part.layout.columns]
         nothing = np.zeros(0, np.int64)
         return {n: np.concatenate([p[n] for p in parts]) if parts else nothing for n in names}

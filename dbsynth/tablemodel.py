@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from dbsynth.documents import Document
 from dbsynth.features import Features, Ints
 from dbsynth.makers import Makers
+from dbsynth.model import find_engine
 from dbsynth.model.base import RowModel
 from dbsynth.plan import Plan
 from dbsynth.pseudonyms import Pseudonyms
@@ -43,6 +45,16 @@ class RowsModel:
     layout: Layout
     engine: str
     model: RowModel
+
+    def __reduce__(self) -> tuple[Callable[..., RowsModel], tuple[Any, ...]]:
+        """Travel from process to process as through a file: whatever the engine, it can do that."""
+        return _rebuilt, (self.layout, self.engine, *self.model.saved())
+
+
+def _rebuilt(
+    layout: Layout, engine: str, data: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> RowsModel:
+    return RowsModel(layout, engine, find_engine(engine).load(data, tensors))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
+from dbsynth.checks import Repair, unjudged
+from dbsynth.draft import Scope
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan
@@ -39,6 +41,7 @@ class Total:
     value: str  # of each child, as the in-memory engine has it
     is_zero: bool  # without children it is 0
     is_nullable: bool  # without children it is NULL, else as it was drawn
+    source: str = ""  # the child's column, if it is nothing else that is added up
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Totals:
 
     found: tuple[Total, ...] = ()
     after: dict[TableName, tuple[Step, ...]] = field(default_factory=dict)
+    judges: dict[TableName, Repair] = field(default_factory=dict)  # of checks about them
     sums: dict[Total, _Sum] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
 
@@ -72,12 +76,31 @@ class Totals:
         unique = {(t.table, t.column): t for t in reversed(found)}
         found = tuple(t for t in found if unique[t.table, t.column] is t)
         tables = {t.table for t in found}
-        return cls(found, {n: _after(plan, n, found) for n in tables})
+        after = {n: _after(plan, n, found) for n in tables}
+        judges: dict[TableName, Repair] = {}
+        for name in tables:
+            table, dialect = plan.schema.table(name), plan.schema.dialect
+            changed = {t.column for t in found if t.table == name}
+            changed |= {s.column for s in after[name]}
+            judge = Repair.of(table, dialect, (), Scope(only=frozenset(changed)))
+            judges |= {name: judge} if judge is not None else {}
+        return cls(found, after, judges)
 
     def columns(self, name: TableName) -> set[str]:
         """The columns of a table's rows that are needed when its children are all there."""
         own = {t.column for t in self.found if t.table == name}
-        return own | {c for s in self.after.get(name, ()) for c in (s.column, *s.of)}
+        own |= {c for s in self.after.get(name, ()) for c in (s.column, *s.of)}
+        judge = self.judges.get(name)
+        groups = judge.groups if judge is not None else ()
+        return own | {c for group in groups for condition in group for c in condition.columns}
+
+    def children(self, name: TableName, column: str) -> set[TableName]:
+        """The tables whose rows a column adds up, directly or by what is calculated from it."""
+        own = {t.column: t.child for t in self.found if t.table == name}
+        calculated = {s.column for s in self.after.get(name, ())}
+        if column in own:
+            return {own[column]}
+        return set(own.values()) if column in calculated else set()
 
     def add(self, name: TableName, rows: pa.Table, pointers: Mapping[str, Ints]) -> None:
         """
@@ -110,15 +133,26 @@ class Totals:
             table: the parents' table.
             kept: their primary key, and `columns`.
         """
+        rows, changed = self.settled(table, kept)
+        if not changed:
+            return
+        wanted = rows.select([*table.primary_key, *changed]).combine_chunks()
+        for batch in wanted.to_batches(max_chunksize=_BATCH):
+            yield Backfill(table.name, tuple(changed), batch)
+
+    def settled(
+        self, table: Table, kept: Mapping[str, pa.ChunkedArray]
+    ) -> tuple[pa.Table, tuple[str, ...]]:
+        """The rows as `settle` sets them, and the columns that are set."""
         own = [t for t in self.found if t.table == table.name and t.column in kept]
         size = len(next(iter(kept.values()))) if kept else 0
         if not own or not size:
-            return
-        before = {
+            return pa.table({}), ()
+        before = pa.table({
             c.name: kept[c.name] if c.name in kept else pa.nulls(size, arrow_type(c.type))
             for c in table.written_columns
-        }
-        rows = pa.table(before)
+        })  # fmt: skip
+        rows = before
         for total in own:
             place = rows.column_names.index(total.column)
             values = self._values(total, rows.column(total.column).combine_chunks(), size)
@@ -127,9 +161,9 @@ class Totals:
         if after := self.after.get(table.name, ()):
             rows, more = RowKeeper(table, after).keep(rows)
             changed += [c for c in sorted(more) if c not in changed]
-        wanted = rows.select([*table.primary_key, *changed]).combine_chunks()
-        for batch in wanted.to_batches(max_chunksize=_BATCH):
-            yield Backfill(table.name, tuple(changed), batch)
+        if (judge := self.judges.get(table.name)) is not None:
+            rows = _allowed(rows, before, changed, judge)
+        return rows, tuple(changed)
 
     def _values(self, total: Total, before: pa.Array, size: int) -> pa.Array:
         held = self.sums.get(total, _Sum(*(np.zeros(0) for _ in range(4))))
@@ -146,6 +180,15 @@ class Totals:
         if total.is_zero:
             return pc.fill_null(made, from_floats(np.zeros(1), kind, scale)[0])
         return made if total.is_nullable else pc.coalesce(made, before)
+
+
+def _allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Repair) -> pa.Table:
+    """Leave rows as they were drawn where a check forbids their totals."""
+    holds = pa.array(judge.holds(rows))
+    for name in changed:
+        kept = pc.if_else(holds, rows.column(name), before.column(name))
+        rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), kept)
+    return rows
 
 
 def _grow(held: _Sum, size: int) -> None:
@@ -173,19 +216,19 @@ def _after(plan: Plan, name: TableName, found: Iterable[Total]) -> tuple[Step, .
     totals = {t.column for t in found if t.table == name}
     table = plan.schema.table(name)
     known, kept = set(totals), []
-    for step in steps(plan.rules, table, _fixed(table) | totals):
+    for step in steps(plan.rules, table, _fixed(table, plan.schema.dialect) | totals):
         if step.act == "set" and known & set(step.of):
             known.add(step.column)
             kept.append(step)
     return tuple(kept)
 
 
-def _fixed(table: Table) -> frozenset[str]:
+def _fixed(table: Table, dialect: str) -> frozenset[str]:
     """Columns that nobody may change once their rows have been written."""
     found = {c for k in table.foreign_keys for c in k.columns}
     found |= {c for unique in table.unique_sets for c in unique}
     found |= {c for u in table.uniques for c in u.columns}
-    return frozenset(found | {c for check in table.row_checks for c in check.columns})
+    return frozenset(found | unjudged(table, dialect))
 
 
 def _total(rule: Rule, plan: Plan) -> Total | None:
@@ -214,16 +257,18 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     if roles not in (["owner"], ["token"], ["reference"]) or child.name == table.name:
         return None
     is_count = value.key == "count"
+    summed = value.this
+    is_plain = isinstance(summed, exp.Column) and not isinstance(summed.this, exp.Star)
     return Total(
         table.name, column, child.name, key.name, value.key, inner, is_zero or is_count,
-        table.column(column).is_nullable,
+        table.column(column).is_nullable, summed.name if is_plain and summed.table else "",
     )  # fmt: skip
 
 
 def _may_change(table: Table, column: str, plan: Plan) -> bool:
     written = {c.name for c in table.written_columns}
     is_made = plan.tables[table.name].mode == "generate" and bool(table.primary_key)
-    return is_made and column in written and column not in _fixed(table)
+    return is_made and column in written and column not in _fixed(table, plan.schema.dialect)
 
 
 def _of_child(aggregate: object, child: Table) -> str:

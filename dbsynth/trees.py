@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.above import agreements
 from dbsynth.features import Ints
 from dbsynth.grid import NONE
 from dbsynth.keys import combined, duplicates, grow_tree, rake
@@ -101,10 +102,13 @@ class _Tree:
         offered = np.ones(len(rows), bool)
         for column in self.key.parent_columns:
             offered &= np.asarray(rows.column(column).is_valid())
-        shared = [c for c in self.key.columns if c not in self.own]
+        shared = [(c, self._above(c)) for c in self.key.columns if c not in self.own]
+        late = {c for k in self.planned.keys if k.role in ("self", "backfill") for c in k.columns}
+        rules = agreements(self.state.plan, self.table, self.key.name)
+        shared += [pair for pair in rules if not late & set(pair)]
         if not shared:
             return np.zeros(len(rows), np.int64), offered
-        both = [_codes(rows, c, self._above(c)) for c in shared]
+        both = [_codes(rows, *pair) for pair in shared]
         wanted = np.stack([b[: len(rows)] for b in both], axis=1)
         # A row that is in one group as a child and in another as a parent is nobody's parent.
         offered &= np.all([b[: len(rows)] == b[len(rows) :] for b in both], axis=0)

@@ -252,7 +252,11 @@ def _listed(
 def _reference(judged: _Judged, accepted: bool, counts: Mapping[TableName, int]) -> Reference:
     key, inclusion = judged.candidate.key, judged.inclusion
     parents = counts[key.parent]
-    told = f"{judged.candidate.hint.why}; {inclusion.different} different keys, {parents} parents"
+    about = "" if inclusion.share >= 1.0 else "about "
+    told = f"{judged.candidate.hint.why}; {about}{inclusion.different} different keys"
+    told += f", {parents} parents"
+    if about:
+        told += f"; counted in {inclusion.share:.1%} of the rows"
     if judged.proof < 0.5:
         told += "; values that any column may have prove little"
     lead = Lead(

@@ -14,10 +14,11 @@ from dbsynth.errors import UsageError
 DIALECTS = {
     "postgresql": "postgresql", "postgres": "postgresql", "pg": "postgresql",
     "mysql": "mysql", "mariadb": "mysql", "sqlite": "sqlite", "duckdb": "duckdb",
+    "parquet": "parquet",
 }  # fmt: skip
 _SUFFIXES = {
     ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite", ".duckdb": "duckdb",
-    ".ddb": "duckdb",
+    ".ddb": "duckdb", ".parquet": "parquet",
 }  # fmt: skip
 _SECRETS = "password|passwd|pwd|passfile|sslpassword|sslkey|token|secret|options"
 _USERINFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<info>[^/\s]*)@", re.IGNORECASE)
@@ -75,10 +76,10 @@ def resolve(text: str, connections: Mapping[str, str] | None = None) -> Location
     if dialect is None:
         raise UsageError(
             f"unknown database scheme {scheme!r}",
-            "Use postgresql://, mysql://, mariadb://, sqlite:/// or duckdb:///, or a file name "
-            "that ends in .db, .sqlite or .duckdb.",
+            "Use postgresql://, mysql://, mariadb://, sqlite:///, duckdb:/// or parquet:///, or a "
+            "file name that ends in .db, .sqlite, .duckdb or .parquet.",
         )
-    if dialect in ("sqlite", "duckdb"):
+    if dialect in ("sqlite", "duckdb", "parquet"):
         path = rest.split("?")[0]
         if not path.startswith("/") or path in ("", "/", "/:memory:"):
             raise UsageError(
@@ -95,7 +96,7 @@ def _file(text: str) -> Location:
         raise UsageError(
             f"{redact(text)!r} is neither a database URL nor a database file",
             "Write a URL such as postgresql://user@host/db, or a file that ends in .db, "
-            ".sqlite or .duckdb.",
+            ".sqlite, .duckdb or .parquet.",
         )
     return Location(dialect, f"{dialect}:///{path}", path)
 

@@ -8,17 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbsynth.adapters.base import Judge
+from dbsynth.adapters.base import Judge, TakesParts
 from dbsynth.arrow import arrow_schema
 from dbsynth.errors import TargetError
 from dbsynth.extremes import without_extremes
 from dbsynth.progress import Event, Progress
-from dbsynth.schema import Backfill, Batch, Table, TableName
+from dbsynth.schema import Backfill, Batch, Stored, Table, TableName
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from dbsynth.adapters.base import Adoption, Target
+    from dbsynth.adapters.base import Adoption, PartWriter, Target
     from dbsynth.landing import Landing
     from dbsynth.plan import Plan
 
@@ -34,7 +34,7 @@ class Written:
 
 def write(
     plan: Plan,
-    batches: Iterable[Batch | Backfill],
+    batches: Iterable[Batch | Backfill | Stored],
     target: Target,
     *,
     landing: Landing,
@@ -114,6 +114,42 @@ def cast_rows(
     return pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
 
 
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Puts one table's rows into a target from wherever they are drawn."""
+
+    parts: PartWriter
+    names: Mapping[str, str]
+    table: Table
+    dialect: str
+
+    @property
+    def rows(self) -> int:
+        """How many rows a part has, at least."""
+        return self.parts.rows
+
+    def write(self, number: int, chunks: Iterable[pa.Table]) -> int:
+        """Write the n-th part of some chunks of rows, by the source's names; returns its rows."""
+        schema = arrow_schema(self.table)
+        batches = (b for rows in chunks for b in rows.to_batches())
+        cast = (cast_rows(b, self.names, self.table, schema, self.dialect) for b in batches)
+        return self.parts.write(number, cast)
+
+
+def sink_of(plan: Plan, landing: Landing, target: Target, name: TableName) -> Sink | None:
+    """Find a way for others to write a table's rows, once it was created; None: there is none."""
+    if not isinstance(target, TakesParts):
+        return None
+    adopted = landing.adoption.schema.table(landing.adoption.names[name])
+    names = _names(plan.schema.table(name), adopted)
+    return Sink(target.parts(adopted), names, adopted, landing.adoption.schema.dialect)
+
+
+def _names(source: Table, target: Table) -> dict[str, str]:
+    """The target's name of each column: adopting may rename a column but never moves one."""
+    return {s.name: t.name for s, t in zip(source.columns, target.columns, strict=True)}
+
+
 class _Load:
     """The rows that went into one target so far."""
 
@@ -131,18 +167,20 @@ class _Load:
         self._ended: set[TableName] = set()
         self.rows = {t.name: 0 for t in plan.schema.tables}
 
-    def take(self, group: Iterator[Batch | Backfill]) -> None:
+    def take(self, group: Iterator[Batch | Backfill | Stored]) -> None:
         """Write batches, or backfills, that agree in table and columns in one call."""
         first = next(group)
+        if isinstance(first, Stored):
+            self._count(itertools.chain([first], group))
+            return
         source = self._plan.schema.table(first.table)
         table = self._adoption.schema.table(self._adoption.names[first.table])
         if table.name in self._kept:
             return
-        names = {
-            s.name: t.name for s, t in zip(source.columns, table.columns, strict=True)
-        }  # adopting may rename a column but never moves one
+        names = _names(source, table)
         handed = _Counter()
-        cast = self._cast(itertools.chain([first], group), names, table)
+        rest = (item for item in group if not isinstance(item, Stored))
+        cast = self._cast(itertools.chain([first], rest), names, table)
         if isinstance(first, Batch):
             cast = self._judged(table, cast)
         batches = handed.count(cast)
@@ -157,6 +195,19 @@ class _Load:
                 f"{table.name}: the target took {done} of {handed.rows} rows",
                 "Report this as a defect of the target's adapter.",
             )
+
+    def _count(self, group: Iterable[Batch | Backfill | Stored]) -> None:
+        """Count rows that were put into the target by whoever drew them."""
+        for item in group:
+            assert isinstance(item, Stored)
+            done = self.rows[item.table] = self.rows[item.table] + item.rows
+            self._announce(item.table, done)
+
+    def _announce(self, source: TableName, done: int) -> None:
+        event = Event("write", str(source), done, max(done, self._expected.get(source, 0)))
+        if event.is_last:
+            self._ended.add(source)
+        self._progress(event)
 
     def _judged(self, table: Table, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Rows whose checks only the target understands wait until it has judged them."""
@@ -189,10 +240,7 @@ class _Load:
         for batch in batches:
             yield batch
             done += batch.num_rows
-            event = Event("write", str(source), done, max(done, self._expected.get(source, 0)))
-            if event.is_last:
-                self._ended.add(source)
-            self._progress(event)
+            self._announce(source, done)
 
 
 class _Counter:
@@ -209,8 +257,9 @@ class _Counter:
         self.is_through = True
 
 
-def _load_key(item: Batch | Backfill) -> tuple[bool, TableName, tuple[str, ...]]:
-    return isinstance(item, Backfill), item.table, tuple(item.rows.schema.names)
+def _load_key(item: Batch | Backfill | Stored) -> tuple[type, TableName, tuple[str, ...]]:
+    names = () if isinstance(item, Stored) else tuple(item.rows.schema.names)
+    return type(item), item.table, names
 
 
 def _cast(values: pa.Array, wanted: pa.DataType) -> pa.Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import socket
@@ -25,6 +26,10 @@ from tests.roles import NewRole, roles
 settings.register_profile("dbsynth", deadline=None, max_examples=30)
 settings.load_profile("dbsynth")
 pytest.register_assert_rewrite("tests.adapters.suite")
+
+# Models of tests are kept nowhere but in the tests' own folder, and from no run to the next.
+os.environ["DBSYNTH_CACHE"] = tempfile.mkdtemp(prefix="dbsynth-test-cache-")
+atexit.register(shutil.rmtree, os.environ["DBSYNTH_CACHE"], ignore_errors=True)
 
 Command = Callable[..., tuple[int, str]]
 NewDatabase = Callable[[], str]  # makes an empty database and returns its URL

@@ -1,5 +1,5 @@
 """
-Databases whose rules are known, for measuring what mining finds: seeded, of any size.
+Databases whose rules are known, for measuring what is found and what copies keep: of any size.
 
 Each shop lists its true rules, kind by kind, as (kind, table, rule); and columns of which nothing
 may be said: decoys hold in 97 % of the rows, by chance in a handful of rows, or trivially
@@ -10,6 +10,7 @@ as large, of another seed, holds by the way the shop is made, and is no mistake.
 from __future__ import annotations
 
 import sqlite3
+from calendar import monthrange
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -93,6 +94,12 @@ def _plain(values: Sequence[Any]) -> list[Any]:
         v.isoformat(" ") if isinstance(v, datetime) else v.isoformat() if isinstance(v, date) else v
         for v in values
     ]
+
+
+def _later(day: date, months: int) -> date:
+    """The same day some months later; the last one where the month is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _word(rng: np.random.Generator, size: int) -> list[str]:
@@ -356,6 +363,8 @@ def bank(seed: int, size: int) -> Shop:
         "min_rate": d.money(1, k),
     }
     loans["ends_on"] = [g + timedelta(days=x) for g, x in zip(granted, loans["days"], strict=True)]
+    loans["checked_on"] = [_later(g, 3) for g in granted]
+    loans["due_on"] = [_later(g, q) for g, q in zip(granted, months, strict=True)]
     loans["max_rate"] = [
         round(a + b, 2) for a, b in zip(loans["min_rate"], d.money(1, k), strict=True)
     ]
@@ -369,7 +378,7 @@ def bank(seed: int, size: int) -> Shop:
             PRIMARY KEY (account_id, posting_no));
         CREATE TABLE loans (id INTEGER PRIMARY KEY, account_id INTEGER NOT NULL REFERENCES accounts(id), months INTEGER,
             rate NUMERIC(4,1), payment INTEGER, amount INTEGER, granted_on DATE, interest NUMERIC(12,2), days INTEGER,
-            min_rate NUMERIC(8,2), max_rate NUMERIC(8,2), ends_on DATE, fee INTEGER);
+            min_rate NUMERIC(8,2), ends_on DATE, checked_on DATE, due_on DATE, max_rate NUMERIC(8,2), fee INTEGER);
     """
     rules = (
         ("total", "accounts", "last_posting_on = max(postings.booked_on)"),
@@ -396,6 +405,8 @@ def bank(seed: int, size: int) -> Shop:
         ("arithmetic", "loans", "amount = payment * months"),
         ("arithmetic", "loans", "interest = round(amount * rate / 100, 2)"),
         ("duration", "loans", "days_between(granted_on, ends_on) = days"),
+        ("months", "loans", "checked_on = months_after(granted_on, 3)"),
+        ("months", "loans", "due_on = months_after(granted_on, months)"),
         ("order", "loans", "min_rate <= max_rate"),
         ("values", "loans", "fee = 25 OR months NOT IN (12)"),
     )

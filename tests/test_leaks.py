@@ -37,6 +37,9 @@ class Readable(Asked):
 
     server_version = "3"
 
+    def estimate(self, name: TableName) -> None:
+        return None
+
     def read(self, table: Table, columns: Sequence[str], **_: Any) -> Iterator[pa.RecordBatch]:
         names = ", ".join(f'"{c}"' for c in columns)
         rows = self.query(f"SELECT {names} FROM {self.quote(table.name)}")

@@ -115,6 +115,7 @@ def test_json_has_every_field_and_a_version() -> None:
             }
         ],
         "rules": [],
+        "rule_changes": {},
         "verification": {
             "is_sound": False,
             "made": {"foreign key": 1, "not null": 2},

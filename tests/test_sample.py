@@ -10,8 +10,9 @@ import pytest
 
 from dbsynth import run
 from dbsynth.adapters import open_source
+from dbsynth.picking import key_hashes
 from dbsynth.plan import Plan
-from dbsynth.sample import Sample, key_hashes, read_profile, read_sample
+from dbsynth.sample import Sample, read_profile, read_sample
 from dbsynth.schema import TableName
 from dbsynth.urls import resolve
 from tests.filler import build, fill_sqlite

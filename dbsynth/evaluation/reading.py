@@ -12,9 +12,10 @@ from dbsynth.adapters.base import KeyFilter, Source
 from dbsynth.arrow import arrow_field
 from dbsynth.features import Floats, Ints
 from dbsynth.matching import row_pointers
+from dbsynth.picking import key_hashes
 from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
-from dbsynth.sample import foreign_key, key_hashes, owner_key
+from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import ForeignKey, Table, TableName
 
 KEY_CHUNK = 50_000  # keys per read

@@ -28,6 +28,8 @@ MIN_ROWS = 20  # about which a rule says something
 EXPECTED = 12.0  # breaks that chance would make of what is no rule: exp(-12) is one in 160,000
 MOST_COLUMNS = 64  # of a table; of wider ones the first
 MOST_LABELS = 60  # of a column whose labels a rule may name
+RARE = 0.02  # of the rows may be exceptions to a rule that has some
+FEWER = 10.0  # times fewer of them than chance would make
 CARRIED = 7  # rows that a constant in a rule needs, as `Release` asks at most
 DAY = 86_400.0
 
@@ -247,9 +249,11 @@ class Frame:
         is_whole = self.sample.shares.get(child.name, 1.0) >= 1.0
         return is_whole or (owner is not None and owner.name == key.name)
 
-    def rule(self, kind: str, text: str) -> Rule:
+    def rule(self, kind: str, text: str, *, exceptions: int = 0) -> Rule:
         """A rule that was found here; `mine` counts its rows."""
-        return Rule(table=self.name, text=text, status="found", kind=kind)
+        return Rule(
+            table=self.name, text=text, status="found", kind=kind, exceptions=exceptions
+        )  # fmt: skip
 
 
 Frames = dict[TableName, Frame]

@@ -9,7 +9,8 @@ from dbsynth.adapters.scratch import Held
 from dbsynth.errors import DbsynthError
 from dbsynth.mining.arithmetic import Operand, find_arithmetic, operands
 from dbsynth.mining.dependencies import find_dependencies
-from dbsynth.mining.frames import MIN_ROWS, Frame, Frames, frames_of
+from dbsynth.mining.frames import CARRIED, MIN_ROWS, RARE, Frame, Frames, frames_of
+from dbsynth.mining.months import find_months
 from dbsynth.mining.nulls import find_nulls, find_values
 from dbsynth.mining.orders import find_copies, find_orders
 from dbsynth.mining.siblings import find_marked, find_siblings
@@ -20,6 +21,7 @@ from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, count_breaks
+from dbsynth.rulewords import names_of
 from dbsynth.sample import Sample
 
 RULE_ROWS = 20_000  # rows per table that are looked at, about
@@ -53,7 +55,11 @@ def mine(plan: Plan, sample: Sample, progress: Progress = silent) -> tuple[Rule,
 
 
 def counted(rules: list[Rule], plan: Plan, sample: Sample) -> tuple[Rule, ...]:
-    """Count rules on the sample, as `verify` does on the target; keep those without exception."""
+    """
+    Count rules on the sample, as `verify` does on the target.
+
+    Those without exception stay, and those with few, if they were found as such.
+    """
     held = Held({str(name): rows for name, rows in sample.rows.items()})
     kept = []
     for rule in dict.fromkeys(rules):
@@ -65,8 +71,10 @@ def counted(rules: list[Rule], plan: Plan, sample: Sample) -> tuple[Rule, ...]:
             counts = held.row(query.sql)
         except (RuleError, DbsynthError):
             continue  # a name, or a type, that the language has no words for
-        if counts["n_rows"] >= MIN_ROWS and not counts["broken"]:
-            kept.append(replace(rule, rows=int(counts["n_rows"])))
+        rows, broken = int(counts["n_rows"]), int(counts["broken"])
+        is_kept = CARRIED <= broken <= RARE * rows if rule.exceptions else not broken
+        if rows >= MIN_ROWS and is_kept:
+            kept.append(replace(rule, rows=rows, exceptions=broken))
     return tuple(kept)
 
 
@@ -75,7 +83,10 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     copies = list(find_copies(frame, frames))
     yield from copies
     copied = {r.text.split(" = ")[0] for r in copies}
-    yield from find_orders(frame, frames)
+    months = list(find_months(frame))
+    yield from months
+    told = [names_of(r.text) for r in months]
+    yield from (r for r in find_orders(frame, frames) if r.kind != "gap" or not _is_in(r, told))
     dependencies = list(find_dependencies(frame, frames, copied))
     yield from dependencies
     yield from find_nulls(frame)
@@ -91,6 +102,11 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     yield from find_marked(frame, frames)
     yield from find_texts(frame, frames, copied)
     yield from find_text_keys(frame, frames)
+
+
+def _is_in(rule: Rule, told: list[frozenset[str]]) -> bool:
+    """Whether months say more exactly what a rule says in days."""
+    return any(names_of(rule.text) <= names for names in told)
 
 
 def _durations(frame: Frame) -> Iterator[Rule]:

@@ -12,7 +12,9 @@ from dbsynth.mining.frames import (
     CARRIED,
     DAY,
     EXPECTED,
+    FEWER,
     MIN_ROWS,
+    RARE,
     Bools,
     Floats,
     Frame,
@@ -26,6 +28,7 @@ from dbsynth.rulebook import Rule
 from dbsynth.rulesql import quote
 
 _LONGEST_GAP = 400  # days
+_ENOUGH = 400  # rows for a rule with exceptions
 _NARROW = 3.0  # times as wide as the gap the dates themselves must be spread
 
 
@@ -80,7 +83,10 @@ def _compared(
     gaps = b - a
     low, high = float(gaps.min()), float(gaps.max())
     count = effective(n, one.units if other.units is None else other.units, where)
-    if low < 0 < high or low == high == 0:
+    if low < 0 < high:
+        yield from _mostly(frame, one, other, (a, b, count), kind)
+        return
+    if low == high == 0:
         return
     if low == high or _is_cut(gaps, frame.entities[where]):
         found = _gap(one, other, low, high)
@@ -93,6 +99,21 @@ def _compared(
     if _crossings(a, b) * count >= EXPECTED:
         rule = frame.rule(kind, f"{one.word} <= {other.word}")
         edges.append(_Edge(one, other, rule, where))
+
+
+def _mostly(
+    frame: Frame, one: View, other: View, seen: tuple[Floats, Floats, int], kind: str
+) -> Iterator[Rule]:
+    """Find moments that come before others but for a few rows, which are counted."""
+    a, b, count = seen
+    if one.family != "moment" or len(a) < _ENOUGH:
+        return
+    before, after = int((a > b).sum()), int((a < b).sum())
+    if before > after:
+        one, other, a, b, before = other, one, b, a, after
+    is_rare = CARRIED <= before <= RARE * len(a)
+    if is_rare and _crossings(a, b) * count >= max(EXPECTED, FEWER * before):
+        yield frame.rule(kind, f"{one.word} <= {other.word}", exceptions=before)
 
 
 def _gap(one: View, other: View, low: float, high: float) -> str:

@@ -12,6 +12,7 @@ from dbsynth.mining.frames import (
     CARRIED,
     EXPECTED,
     MIN_ROWS,
+    RARE,
     Bools,
     Floats,
     Frame,
@@ -165,12 +166,21 @@ def _balances(frame: Frame, line: _Line) -> Iterator[Rule]:
             follow = ~line.starts
             step_ok = is_close(np.diff(a, prepend=np.nan), b, 0.0)[follow]
             if follow.sum() < MIN_ROWS or not step_ok.all():
+                yield from _mostly(frame, line, (total, part), ~step_ok)
                 continue
             if is_close(a, running - before[base], 0.0).all():
                 text = f"{total.word} = sum({part.word}) {line.window}"
             else:
                 text = f"{total.word} - {line.lag(total.word)} = {part.word}"
             yield frame.rule("running", text)
+
+
+def _mostly(frame: Frame, line: _Line, pair: tuple[View, View], odd: Bools) -> Iterator[Rule]:
+    """A balance that some rows do not keep; these are counted."""
+    total, part = pair
+    if CARRIED <= odd.sum() <= RARE * len(odd):
+        text = f"{total.word} - {line.lag(total.word)} = {part.word}"
+        yield frame.rule("running", text, exceptions=int(odd.sum()))
 
 
 def _transitions(frame: Frame, line: _Line) -> Iterator[Rule]:

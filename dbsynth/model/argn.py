@@ -211,7 +211,7 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
         held_out = held_out[torch.randperm(len(held_out))[:EVALUATED_ROWS]]
     compared = learned[torch.randperm(len(learned))[: max(1, len(held_out))]]
     size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / STEPS))), *BATCH))
-    total = _visits(net, budget, len(learned))
+    total = _visits(net, budget, len(learned), task.share)
     optimizer = _AdamW(net)
     best, weights, stale, seen, dropout, rate = float("inf"), None, 0, 0, LEAST_DROPOUT, RATE
     while seen < total and rate > LAST_RATE:
@@ -239,11 +239,12 @@ def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
     report(total, total)
 
 
-def _visits(net: RowNet, budget: Budget, rows: int) -> int:
+def _visits(net: RowNet, budget: Budget, rows: int, share: float) -> int:
     """How many row visits there are to be: what a table costs is bounded, however wide and long."""
     weights = sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear))
     affordable = max(FEWEST_VISITS, int(budget.work / weights))
-    return min(budget.visits, affordable, budget.epochs * rows)
+    most = min(budget.visits, affordable, budget.epochs * rows)
+    return min(most, max(FEWEST_VISITS, int(share * most)))
 
 
 class _AdamW:

@@ -36,6 +36,7 @@ class FitTask:
     seed: int
     quality: Quality
     smoothing: float = np.inf  # how many rows like others' trees may imagine, at most
+    share: float = 1.0  # of the row visits that the quality allows: many tables share them
 
 
 class Session(Protocol):

@@ -255,6 +255,22 @@ class AdapterContract(Cases):
             counts = [source.count(self.name(t)) for t in ("purchase", "vacant", "heap")]
         assert [3, 0, 3] == counts
 
+    def test_an_estimate_is_near_and_a_sample_is_of_the_table_if_there_are_any(
+        self, here: Location
+    ) -> None:
+        self.load(here, self.shop)
+        with self.open_source(here) as source:
+            table = source.introspect().table(self.name("purchase"))
+            columns = list(table.primary_key)
+            told = source.estimate(table.name)
+            assert told is None or abs(told - 3) < 100
+            found = source.sample(table, columns, share=1.0, seed=3)
+            rows = [r for b in source.read(table, columns) for r in b.to_pylist()]
+            if found is not None:
+                assert sorted(map(str, rows)) == sorted(
+                    str(r) for b in found for r in b.to_pylist()
+                )
+
     def test_read_is_restricted_to_single_keys(self, here: Location) -> None:
         self.load(here, self.shop)
         with self.open_source(here) as source:

@@ -1,0 +1,340 @@
+"""Make siblings keep the rules about them together: orders, balances, states, spans, marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import permutations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from dbsynth.features import Floats, Ints
+from dbsynth.grouprules import GroupStep
+from dbsynth.keys import combined
+from dbsynth.spacing import at_least_after, packed
+from dbsynth.values import DAY, from_floats, to_floats
+from dbsynth.walks import walked
+
+Flags = NDArray[np.bool_]
+
+_MOST_ORDERS = 4  # rules that one numbering of all rows is to keep: all their orders are tried
+
+
+@dataclass(frozen=True)
+class GroupKeeper:
+    """
+    Rules about siblings.
+
+    Args:
+        steps: what to keep.
+        fixed: columns that may not change.
+        free: keys whose values say nothing, so that rows may exchange them.
+        follows: the columns from which others follow, by these.
+    """
+
+    steps: tuple[GroupStep, ...]
+    fixed: frozenset[str]
+    free: frozenset[str] = frozenset()
+    follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def keep(self, rows: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, frozenset[str]]:
+        """
+        Change rows until siblings keep the rules.
+
+        Args:
+            rows: (n,) with all siblings of each.
+            rng: decides what the rules leave open.
+
+        Returns:
+            (n,) rows, and the columns in which some of them changed.
+        """
+        changed: set[str] = set()
+        if not len(rows):
+            return rows, frozenset()
+        for by in dict.fromkeys(s.by for s in self.steps if s.act == "sort" and s.by in self.free):
+            alike = [s for s in self.steps if s.act == "sort" and s.by == by]
+            alike = [s for s in alike if not self._leader(s)]
+            rows, told = _put(rows, {by: _renumbered(rows, by, alike)} if alike else {})
+            changed |= told
+        for step in sorted(self.steps, key=lambda s: bool(self._leader(s))):
+            found = getattr(self, f"_{step.act}")(step, rows, rng)
+            here = _is_whole(rows, step.partition)
+            if not here.all() and not self._leader(step):
+                found = {n: pc.if_else(pa.array(here), v, rows.column(n)) for n, v in found.items()}
+            rows, told = _put(rows, found)
+            changed |= told
+        return rows, frozenset(changed)
+
+    def _sort(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Exchange the values of siblings until they are in order."""
+        del rng
+        found: _Found = {}
+        groups = group_codes(rows, step.partition)
+        place, values = ranks(rows.column(step.by)), ranks(rows.column(step.column))
+        here = np.flatnonzero(~np.isnan(values) & ~np.isnan(place))
+        order = here[np.lexsort((step.sign * values[here], place[here], groups[here]))]
+        tied = _is_tied(groups[order], place[order])
+        if tied.any() and step.by not in self.fixed and _is_spaced(rows.column(step.by)):
+            found[step.by] = self._untied(rows.column(step.by), groups, place)
+        if step.column in self.fixed or not _falls(groups[order], step.sign * values[order]):
+            return found
+        if leader := self._leader(step):
+            return found | {step.column: self._chosen_again(step, leader, rows)}
+        source = here[np.lexsort((step.sign * values[here], groups[here]))]
+        taken = np.arange(len(rows))
+        taken[order] = source
+        return found | {step.column: rows.column(step.column).take(pa.array(taken))}
+
+    def _leader(self, step: GroupStep) -> str:
+        """A column from which another follows, if both are to be in the same order; else ""."""
+        leaders = self.follows.get(step.column, ()) if step.act == "sort" else ()
+        return next((c for c in leaders if replace(step, column=c) in self.steps), "")
+
+    def _chosen_again(self, step: GroupStep, leader: str, rows: pa.Table) -> pa.Array:
+        """Let other values follow from a column in order, so that they are in order, too."""
+        others = [c for c, of in self.follows.items() if leader in of and c != step.column]
+        heads, first, place = np.unique(
+            group_codes(rows, [leader]), return_index=True, return_inverse=True
+        )
+        alike = group_codes(rows, others)[first] if others else np.zeros(len(heads), np.int64)
+        leading, values = (ranks(rows.column(c))[first] for c in (leader, step.column))
+        order = np.lexsort((leading, alike))
+        taken = np.empty(len(heads), np.int64)
+        taken[order] = np.lexsort((step.sign * values, alike))
+        return rows.column(step.column).take(pa.array(first[taken][place]))
+
+    def _untied(self, column: pa.ChunkedArray, groups: Ints, place: Floats) -> pa.Array:
+        """Move siblings that stand at one place apart, by the least that there is."""
+        here = np.flatnonzero(~np.isnan(place))
+        order = here[np.lexsort((place[here], groups[here]))]
+        values = to_floats(column.combine_chunks())
+        unit = _unit(column.type, values)
+        moved = values.copy()
+        moved[order] = at_least_after(values[order], np.full(len(order), unit), groups[order])
+        return _floats_as(moved, column)
+
+    def _apart(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Push spans along until none overlaps the next, within the time that they take up."""
+        del rng
+        if {step.column, step.other} & self.fixed:
+            return {}
+        first, last = rows.column(step.column), rows.column(step.other)
+        start, end = (to_floats(c.combine_chunks()) for c in (first, last))
+        groups = group_codes(rows, step.partition)
+        here = np.flatnonzero(~np.isnan(start))
+        order = here[np.lexsort((start[here], groups[here]))]
+        unit = _unit(first.type, start[order])
+        length = np.nan_to_num(end - start)[order].clip(0)
+        if not _is_lapping(start[order], length, groups[order]):
+            return {}
+        begun, ended = packed(start[order], length, groups[order], unit)
+        start[order] = begun
+        end[order] = np.where(np.isnan(end[order]), np.nan, ended)
+        return {step.column: _floats_as(start, first), step.other: _floats_as(end, last)}
+
+    def _run(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Add up one column into another, from sibling to sibling."""
+        del rng
+        if step.column in self.fixed:
+            return {}
+        groups, place = group_codes(rows, step.partition), ranks(rows.column(step.by))
+        column = rows.column(step.column)
+        part, total = (
+            to_floats(rows.column(c).combine_chunks()) for c in (step.other, step.column)
+        )
+        order = np.lexsort((place, groups))
+        added = np.nan_to_num(part[order])
+        starts = _starts(groups[order])
+        if step.is_lagged:
+            added = np.where(starts, np.nan_to_num(total[order]), added)
+        summed = np.cumsum(added)
+        base = (summed - added)[np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))]
+        made = np.full(len(rows), np.nan)
+        made[order] = summed - base
+        made = np.where(np.isnan(total), np.nan, made)
+        return {step.column: _floats_as(made, column)}
+
+    def _number(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Count siblings."""
+        del rng
+        if step.column in self.fixed:
+            return {}
+        groups, place = group_codes(rows, step.partition), ranks(rows.column(step.by))
+        order = np.lexsort((place, groups))
+        starts = _starts(groups[order])
+        first = np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
+        made = np.full(len(rows), np.nan)
+        made[order] = np.arange(len(order)) - first + step.start
+        return {step.column: _floats_as(made, rows.column(step.column))}
+
+    def _states(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Let siblings go from state to state as is allowed."""
+        if step.column in self.fixed:
+            return {}
+        groups, place = group_codes(rows, step.partition), ranks(rows.column(step.by))
+        column = rows.column(step.column).combine_chunks()
+        labels = list(dict.fromkeys(b for _, b in step.pairs))
+        known = pa.array(labels, pa.string())
+        codes = pc.fill_null(pc.index_in(column.cast(pa.string()), value_set=known), -1)
+        order = np.lexsort((place, groups))
+        allowed = np.zeros((len(labels) + 1, len(labels)), bool)
+        for before, now in step.pairs:
+            allowed[labels.index(before) if before in labels else -1, labels.index(now)] = True
+        drawn = np.asarray(codes, np.int64)[order]
+        there = np.asarray(column.is_valid())[order]
+        made = walked(drawn, there, groups[order], allowed, rng)
+        if (made == drawn).all():
+            return {}
+        after = np.full(len(rows), -1, np.int64)
+        after[order] = made
+        taken = known.take(pa.array(np.maximum(after, 0)))
+        return {step.column: pc.if_else(pa.array(after >= 0), taken.cast(column.type), column)}
+
+    def _mark(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Leave one mark a parent, and give those their one who have none, where they must."""
+        if step.column in self.fixed:
+            return {}
+        column = rows.column(step.column).combine_chunks()
+        label = pa.scalar(step.label).cast(column.type)
+        is_marked = np.asarray(pc.fill_null(pc.equal(column, label), False))
+        others = pc.drop_null(column.filter(pa.array(~is_marked)))
+        if pa.types.is_boolean(column.type):
+            other = pa.scalar(not step.label)
+        elif len(others):
+            counts = pc.value_counts(others)
+            other = counts.field(0)[int(np.argmax(np.asarray(counts.field(1))))]
+        else:
+            return {}
+        groups, has_parent = group_codes(rows, step.partition), _is_whole(rows, step.partition)
+        chance = rng.random(len(rows)) + (~is_marked)  # those with a mark come first
+        here = np.flatnonzero(has_parent)
+        order = here[np.lexsort((chance[here], groups[here]))]
+        first = np.zeros(len(rows), bool)
+        first[order[_starts(groups[order])]] = True
+        wanted = first & has_parent & (is_marked | step.is_exact)
+        after = pc.if_else(pa.array(is_marked & has_parent & ~wanted), other, column)
+        return {step.column: pc.if_else(pa.array(wanted), label, after)}
+
+
+_Found = dict[str, pa.Array | pa.ChunkedArray]
+
+
+def group_codes(rows: pa.Table, names: Iterable[str]) -> Ints:
+    """(n,) the same number for rows that agree in some columns; one of its own for a NULL."""
+    columns = []
+    for name in names:
+        encoded = rows.column(name).combine_chunks().dictionary_encode()
+        columns.append(np.asarray(pc.fill_null(encoded.indices, -1)).astype(np.int64))
+    codes = combined(np.stack(columns, axis=1))
+    return np.where(_is_whole(rows, names), codes, len(rows) + np.arange(len(rows)))
+
+
+def _is_whole(rows: pa.Table, names: Iterable[str]) -> Flags:
+    """(n,) whether rows have siblings at all: no column of the partition is NULL."""
+    found = np.ones(len(rows), bool)
+    for name in names:
+        if rows.column(name).null_count:
+            found &= np.asarray(rows.column(name).is_valid())
+    return found
+
+
+def ranks(column: pa.ChunkedArray) -> Floats:
+    """(n,) numbers that are in the order of a column's values; NaN for NULL."""
+    whole = column.combine_chunks()
+    if _is_spaced(column):
+        return to_floats(whole)
+    encoded = whole.dictionary_encode()
+    words = encoded.dictionary
+    place = np.empty(len(words) + 1)
+    place[np.asarray(pc.sort_indices(words))] = np.arange(len(words))
+    place[-1] = np.nan
+    found: Floats = place[np.asarray(pc.fill_null(encoded.indices, len(words)))]
+    return found
+
+
+def _renumbered(rows: pa.Table, by: str, steps: list[GroupStep]) -> pa.Array | pa.ChunkedArray:
+    """Exchange a key's values among rows, so that what is ordered by it is in order."""
+    column, place = rows.column(by), ranks(rows.column(by))
+    values = [s.sign * np.nan_to_num(ranks(rows.column(s.column)), nan=np.inf) for s in steps]
+    groups = [group_codes(rows, s.partition) for s in steps]
+    if sum(_disorder(g, place, v) for g, v in zip(groups, values, strict=True)) == 0:
+        return column
+    is_one = len({s.partition for s in steps}) == 1
+    orders = list(permutations(range(len(steps)))) if len(steps) <= _MOST_ORDERS else []
+    best = column, np.inf
+    for ranking in orders or [tuple(range(len(steps)))]:
+        keys = [place, *(values[i] for i in reversed(ranking))]
+        lines = [place] if not is_one else [place, groups[0]]
+        order = np.lexsort((*keys, groups[0])) if is_one else np.lexsort(keys)
+        taken = np.empty(len(rows), np.int64)
+        taken[order] = np.lexsort(lines)
+        broken = sum(_disorder(g, place[taken], v) for g, v in zip(groups, values, strict=True))
+        if broken < best[1]:
+            best = column.take(pa.array(taken)), broken
+    return best[0]
+
+
+def _disorder(groups: Ints, place: Floats, values: Floats) -> int:
+    """How many rows come after a sibling that should come after them."""
+    order = np.lexsort((place, groups))
+    same = groups[order][1:] == groups[order][:-1]
+    ordered = values[order]
+    return int((same & (ordered[1:] < ordered[:-1])).sum())
+
+
+def _falls(groups: Ints, values: Floats) -> bool:
+    same = groups[1:] == groups[:-1]
+    return bool((same & (values[1:] < values[:-1])).any())
+
+
+def _is_tied(groups: Ints, place: Floats) -> Flags:
+    tied: Flags = (groups[1:] == groups[:-1]) & (place[1:] == place[:-1])
+    return tied
+
+
+def _is_lapping(start: Floats, length: Floats, groups: Ints) -> bool:
+    same = groups[1:] == groups[:-1]
+    return bool((same & (start[1:] < (start + length)[:-1])).any() or _is_tied(groups, start).any())
+
+
+def _starts(groups: Ints) -> Flags:
+    return np.concatenate([[True], groups[1:] != groups[:-1]]) if len(groups) else groups == 0
+
+
+def _is_spaced(column: pa.ChunkedArray) -> bool:
+    """Whether values are numbers or moments."""
+    kind = column.type
+    return bool(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        or pa.types.is_date(kind) or pa.types.is_timestamp(kind)
+    )  # fmt: skip
+
+
+def _unit(kind: pa.DataType, values: Floats) -> float:
+    """The least distance between two values: a day, a minute, a second; 1 of numbers."""
+    if pa.types.is_date(kind):
+        return DAY
+    if not pa.types.is_timestamp(kind):
+        return 1.0
+    there = values[~np.isnan(values)]
+    return next((u for u in (DAY, 3600.0, 60.0) if len(there) and (there % u == 0).all()), 1.0)
+
+
+def _floats_as(values: Floats, column: pa.ChunkedArray) -> pa.Array:
+    kind = column.type
+    return from_floats(values, kind, kind.scale if pa.types.is_decimal(kind) else 10)
+
+
+def _put(rows: pa.Table, found: _Found) -> tuple[pa.Table, set[str]]:
+    """Put columns in the place of those of the same name; which of them are others."""
+    changed = set()
+    for name, values in found.items():
+        place = rows.column_names.index(name)
+        whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+        if not whole.equals(rows.column(name).combine_chunks()):
+            changed.add(name)
+            rows = rows.set_column(place, rows.schema.field(name), whole)
+    return rows, changed

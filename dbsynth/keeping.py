@@ -1,0 +1,394 @@
+"""What sees to one table's rules beyond its schema's while its rows are made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbsynth.above import Above, rules_of
+from dbsynth.donors import Donors
+from dbsynth.features import Floats, Ints
+from dbsynth.groupkeeper import GroupKeeper
+from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
+from dbsynth.members import Members, memberships
+from dbsynth.plan import KeyPlan, TablePlan
+from dbsynth.polymorphs import polymorphs
+from dbsynth.rowkeeper import RowKeeper
+from dbsynth.rulebook import Rule
+from dbsynth.ruled import Loosely, Rows, levels
+from dbsynth.rulewords import dependencies, in_dialect, names_of, widened
+from dbsynth.sample import foreign_key, owner_key
+from dbsynth.schema import Check, Table, Unique
+from dbsynth.shares import shared_out
+from dbsynth.state import State
+from dbsynth.totals import Total
+from dbsynth.values import to_floats
+
+_ROUNDS = 3  # of rules about rows and rules about siblings, as long as they disturb each other
+
+
+@dataclass
+class Keeping:
+    """One table's; remembers from chunk to chunk what follows from what."""
+
+    state: State
+    planned: TablePlan
+    table: Table
+    _members: list[Members] = field(default_factory=list)
+    _goals: dict[Total, Floats] = field(default_factory=dict)  # totals that were drawn
+
+    def __post_init__(self) -> None:
+        """Look for what must be among other tables' values."""
+        found = memberships(self.state.plan, self._rules) if self._rules else ()
+        found = tuple(m for m in found if m.column not in self.fixed)
+        self._members = [Members(m) for m in found]
+
+    @cached_property
+    def _rules(self) -> list[Rule]:
+        return rules_of(self.state.plan.rules, self.table.name)
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """What identifies rows, or leads to others, stays as it is, but for `_movable`."""
+        found = {c for k in self.table.foreign_keys for c in k.columns}
+        found |= {c for unique in self._uniques for c in unique}
+        found |= {p.type_column for p in polymorphs(self.table)}
+        return frozenset(found) - frozenset(self._movable)
+
+    @cached_property
+    def _uniques(self) -> tuple[tuple[str, ...], ...]:
+        """What must not repeat, but for what cannot, for the primary key is part of it."""
+        key = set(self.table.primary_key)
+        sets = [tuple(u) for u in self.table.unique_sets]
+        sets += [u.columns for u in self.uniques]
+        return tuple(u for u in sets if not key or set(u) == key or not key < set(u))
+
+    @cached_property
+    def _movable(self) -> dict[str, KeyPlan]:
+        """Columns that are a whole key to rows that are there already, and in nothing else."""
+        held = [c for k in self.table.foreign_keys for c in k.columns]
+        unique = {c for u in self._uniques for c in u}
+        owner = owner_key(self.planned)
+        plain = {k.name for k in self.table.foreign_keys if k.when is None and not k.is_self}
+        return {
+            k.columns[0]: k
+            for k in self.planned.keys
+            if k is not owner and k.name in plain and k.role not in ("self", "backfill")
+            and len(k.columns) == 1 and held.count(k.columns[0]) == 1 and k.columns[0] not in unique
+        }  # fmt: skip
+
+    @cached_property
+    def _loose(self) -> frozenset[str]:
+        """Keys to rows that are made: of single ones nothing was learned."""
+        plans = self.state.plan.tables
+        keys = [k for k in self.planned.keys if plans[k.parent].mode != "copy"]
+        return frozenset(c for k in keys for c in k.columns)
+
+    @cached_property
+    def _free(self) -> frozenset[str]:
+        """Keys whose values say nothing, in a table whose rows do not refer to each other."""
+        is_tree = any(k.is_self for k in self.table.foreign_keys)
+        leading = {c for k in self.table.foreign_keys for c in k.columns}
+        key = self.table.primary_key
+        if is_tree or len(key) != 1 or key[0] in leading:
+            return frozenset()
+        return frozenset(key) if self.planned.columns[key[0]].kind == "key" else frozenset()
+
+    # ---- rows --------------------------------------------------------------------------------
+
+    @cached_property
+    def _near(self) -> Rows | None:
+        """Rules about a row, and those above it that are known when it is drawn."""
+        return self._rows_of("self", "backfill")
+
+    @cached_property
+    def _grown(self) -> Rows | None:
+        """The same, for rows that hang on others of their own table."""
+        late = self._late("self") - self._late("backfill")
+        above = Above.of(self.state.plan, self.table.name)
+        is_tree = any("self" in w.roles for w in above.ways.values())
+        is_tree |= any(names_of(r.text) & late for r in self._rules)
+        return self._rows_of("backfill") if is_tree else None
+
+    @cached_property
+    def told(self) -> frozenset[str]:
+        """Columns that rows above decide: nothing else may change them."""
+        keeper = self._near.keeper if self._near else None
+        steps = keeper.steps if keeper else ()
+        sets = [s for s in steps if s.act == "set" and keeper and set(s.of) <= keeper.fixed]
+        return frozenset(s.column for s in sets)
+
+    def _late(self, *roles: str) -> set[str]:
+        """Columns that have no value yet as long as keys of these roles are open."""
+        early = [k for k in self.planned.keys if k.role not in ("self", "backfill")]
+        late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
+        return late - {c for k in early for c in k.columns}
+
+    def _rows_of(self, *late: str) -> Rows | None:
+        """Rules about rows, but for those about keys that have no value yet."""
+        rules = [r for r in self._rules if not names_of(r.text) & self._late(*late)]
+        if not any(r.table == self.table.name for r in self.state.plan.rules):
+            return None
+        above = Above.of(self.state.plan, self.table.name)
+        above = above.only(lambda w: w.roles[0] not in late and "backfill" not in w.roles)
+        wide = widened(self.table, above.columns)
+        fixed = self.fixed | frozenset(above.columns)
+        keeper = RowKeeper.of(rules, wide, fixed, self._loose)
+        steps = [s for s in (keeper.steps if keeper else ()) if s.act in ("set", "follow")]
+        told = {s.column for s in steps if set(s.of) <= fixed}
+        donors = Donors.of(rules, wide, fixed | told)
+        derived = {s.column for s in steps}
+        loose = self._loosely(wide, fixed | told | derived | self._late(*late))
+        return Rows(above, keeper, donors, loose) if keeper or donors or loose else None
+
+    def _loosely(self, wide: Table, fixed: frozenset[str]) -> Loosely | None:
+        """Rules with exceptions."""
+        plan = self.state.plan
+        found = [
+            replace(r, exceptions=0)
+            for r in plan.rules
+            if r.table == self.table.name and r.status != "rejected" and r.exceptions
+        ]
+        keeper = RowKeeper.of(found, wide, fixed, self._loose) if found else None
+        judge = Donors.of(found, wide, fixed) if keeper else None
+        share = sum(r.exceptions / max(1, r.rows) for r in plan.rules if r.table == self.table.name)
+        return Loosely(keeper, judge, share) if keeper and judge else None
+
+    @cached_property
+    def checks(self) -> tuple[Check, ...]:
+        """Rules about keys to other rows, as checks: only a row with all its keys can be one."""
+        leading = {c for k in self.table.foreign_keys for c in k.columns}
+        late = self._late("self", "backfill")
+        names = {c.name for c in self.table.written_columns}
+        found = []
+        for number, rule in enumerate(self._rules):
+            named = names_of(rule.text)
+            if "->" in rule.text or not named & leading or not named <= names or named & late:
+                continue
+            text = in_dialect(rule.text, self.state.plan.schema.dialect)
+            if text:
+                columns = tuple(sorted(named))
+                found.append(Check(name=f"rule {number}", expression=text, columns=columns))
+        return tuple(found)
+
+    @cached_property
+    def uniques(self) -> tuple[Unique, ...]:
+        """Rules that columns do not repeat."""
+        names = {c.name for c in self.table.written_columns}
+        sets = dict.fromkeys(unique_columns(r.text) for r in self._rules)
+        return tuple(
+            Unique(name=f"rule {number}", columns=columns)
+            for number, columns in enumerate(sets)
+            if columns and set(columns) <= names
+        )
+
+    # ---- siblings ----------------------------------------------------------------------------
+
+    @cached_property
+    def _steps(self) -> tuple[GroupStep, ...]:
+        plan = self.state.plan
+        late = {c for k in self.planned.keys if k.role == "backfill" for c in k.columns}
+        found = group_steps(plan.rules, self.table, plan.schema) if plan.rules else ()
+        return tuple(s for s in found if not late & s.columns)
+
+    @cached_property
+    def _local(self) -> GroupKeeper | None:
+        """What can be seen to when all rows of an owner are there."""
+        return self._group([s for s in self._steps if self._is_local(s)])
+
+    @cached_property
+    def _whole(self) -> GroupKeeper | None:
+        """What can only be seen to when all rows are there."""
+        return self._group([s for s in self._steps if not self._is_local(s)])
+
+    def _group(self, steps: list[GroupStep]) -> GroupKeeper | None:
+        mixed = {s.by for s in self._steps if not self._is_local(s)}
+        free = self._free if self._is_late(steps) else self._free - mixed
+        fixed, follows = self._fixed_in(steps), self._follows
+        return GroupKeeper(tuple(steps), fixed, free, follows) if steps else None
+
+    @cached_property
+    def _follows(self) -> dict[str, tuple[str, ...]]:
+        """The columns from which each column follows."""
+        names = {c.name for c in self.table.written_columns}
+        found: dict[str, tuple[str, ...]] = {}
+        for left, right in dependencies(self._rules):
+            if len(left) == 1 and {*left, right} <= names:
+                found[right] = (*found.get(right, ()), *left)
+        return found
+
+    def _fixed_in(self, steps: list[GroupStep]) -> frozenset[str]:
+        """States that never come again cannot repeat what is unique among siblings."""
+        leading = {c for k in self.table.foreign_keys for c in k.columns}
+        safe = {
+            s.column
+            for s in steps
+            if s.act == "states" and s.column not in leading and is_one_way(s.pairs)
+            and all(set(u) <= {s.column, *s.partition} for u in self._uniques if s.column in u)
+        }  # fmt: skip
+        return self.fixed - safe
+
+    def _is_late(self, steps: list[GroupStep]) -> bool:
+        return bool(steps) and not self._is_local(steps[0])
+
+    def _is_local(self, step: GroupStep) -> bool:
+        """Whether chunks never tear apart what it is about; nor is one key numbered twice."""
+        owner = owner_key(self.planned)
+        if owner is None or not set(owner.columns) <= set(step.partition):
+            return False
+        return not self._is_shared(step)
+
+    def _is_shared(self, step: GroupStep) -> bool:
+        """Whether rows are also numbered by the same key along another partition."""
+        others = {s.partition for s in self._steps if s.act == "sort" and s.by == step.by}
+        return step.by in self._free and len(others) > 1
+
+    @property
+    def waits(self) -> bool:
+        """Whether some rules can only be kept when all rows are there."""
+        return self._whole is not None
+
+    # ---- acting ------------------------------------------------------------------------------
+
+    def keep(
+        self, rows: pa.Table, first: Mapping[str, Ints], number: int
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """
+        Change the rows of a chunk until they keep what can be seen in it.
+
+        Args:
+            rows: (n,) of all written columns.
+            first: key -> (n,) the parents' row numbers, -1 for none.
+            number: of the chunk.
+
+        Returns:
+            (n,) rows, and the columns in which some of them changed.
+        """
+        rng = self.state.rng(self.table.name, "rules", number)
+        rows, changed = self._among(rows, rng)
+        rows, told = self._shared(rows, first)
+        changed |= told
+        rows, changed = self._rounds(rows, first, rng, (self._near, self._local), changed)
+        self._lead_on(rows, first, changed)
+        return rows, changed
+
+    def close(
+        self, rows: pa.Table, pointers: Mapping[str, Ints]
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Do the same with all rows of the table, for what could not be seen in chunks."""
+        pointers = {k: v for k, v in pointers.items() if len(v) == len(rows)}
+        rng = self.state.rng(self.table.name, "rules", "whole")
+        changed: frozenset[str] = frozenset()
+        if self._whole is not None:
+            rows, changed = self._rounds(rows, pointers, rng, (self._near, self._whole), changed)
+            self._lead_on(rows, pointers, changed)
+        if self._grown is not None:
+            rows, more = self._by_level(rows, pointers, rng)
+            changed |= more
+        return rows, changed
+
+    def _shared(self, rows: pa.Table, first: Mapping[str, Ints]) -> tuple[pa.Table, frozenset[str]]:
+        """Bring what owners add up near what was drawn for them."""
+        owner, changed = owner_key(self.planned), set()
+        for total in self.state.totals.found if owner is not None else ():
+            if total.child != self.table.name or owner is None or total.key != owner.name:
+                continue
+            name = total.source
+            if total.act not in ("sum", "avg") or name not in self._open:
+                continue
+            parents = first[total.key]
+            above = self._goals.get(total)
+            if above is None:
+                drawn = self.state.keys[total.table][total.column].combine_chunks()
+                above = self._goals[total] = np.append(to_floats(drawn), np.nan)
+            goals = above[parents]  # -1 is the last: NaN
+            before = rows.column(name).combine_chunks()
+            after = shared_out(before, parents, goals, is_mean=total.act == "avg")
+            if not after.equals(before):
+                at = rows.column_names.index(name)
+                rows = rows.set_column(at, rows.schema.field(name), after)
+                changed.add(name)
+        return rows, frozenset(changed)
+
+    @cached_property
+    def _open(self) -> frozenset[str]:
+        """Numbers that were drawn, and that nothing else decides, or compares."""
+        named = {c for r in self._rules for c in names_of(r.text)}
+        checked = {c for check in self.table.row_checks for c in check.columns}
+        return frozenset(
+            name
+            for name, treatment in self.planned.columns.items()
+            if treatment.kind == "number" and treatment.copies is None
+            and name not in named | checked | self.fixed
+        )  # fmt: skip
+
+    def _lead_on(self, rows: pa.Table, first: Mapping[str, Ints], changed: frozenset[str]) -> None:
+        """Lead keys whose values have changed to the rows that have these values."""
+        for column in sorted(changed & set(self._movable)):
+            key = self._movable[column]
+            declared = foreign_key(self.table, key.name)
+            known = self.state.parent_key(declared, declared.parent_columns[0]).combine_chunks()
+            values = rows.column(column).combine_chunks()
+            places = pc.fill_null(pc.index_in(values.cast(known.type), value_set=known), -1)
+            first[key.name][:] = np.asarray(places, np.int64)
+
+    def _rounds(
+        self,
+        rows: pa.Table,
+        first: Mapping[str, Ints],
+        rng: np.random.Generator,
+        keepers: tuple[Rows | None, GroupKeeper | None],
+        changed: frozenset[str],
+    ) -> tuple[pa.Table, frozenset[str]]:
+        near, group = keepers
+        for _ in range(_ROUNDS):
+            if near is not None:
+                rows, more = near.keep(rows, self.state, first, rng)
+                changed |= more
+            rows, told = group.keep(rows, rng) if group else (rows, frozenset())
+            changed |= told
+            if not told:
+                break
+        return rows, changed
+
+    def _by_level(
+        self, rows: pa.Table, pointers: Mapping[str, Ints], rng: np.random.Generator
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """See to trees from the roots on: what is above a row is done when it is its turn."""
+        assert self._grown is not None
+        changed: frozenset[str] = frozenset()
+        selves = [k.name for k in self.planned.keys if k.role == "self" and k.name in pointers]
+        for key in selves:
+            level = levels(pointers[key])
+            for step in range(int(level.max(initial=0)) + 1):
+                here = np.flatnonzero(level == step)
+                part = rows.take(pa.array(here))
+                first = {k: v[here] for k, v in pointers.items()}
+                part, more = self._grown.keep(part, self.state, first, rng, rows)
+                changed |= more
+                places = np.arange(len(rows))
+                places[here] = len(rows) + np.arange(len(here))
+                for name in more:
+                    both = pa.chunked_array([*rows.column(name).chunks, *part.column(name).chunks])
+                    at = rows.column_names.index(name)
+                    rows = rows.set_column(at, rows.schema.field(name), both.take(places))
+        return rows, changed
+
+    def _among(self, rows: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, frozenset[str]]:
+        changed = set()
+        for one in self._members:
+            others = self.state.keys.get(one.rule.other, {}).get(one.rule.of)
+            if others is None:
+                continue  # of a table that comes later, for they go in a circle
+            name, before = one.rule.column, rows.column(one.rule.column).combine_chunks()
+            after = one.keep(before, others, rng)
+            if after is not before:
+                changed.add(name)
+                at = rows.column_names.index(name)
+                rows = rows.set_column(at, rows.schema.field(name), after)
+        return rows, frozenset(changed)

@@ -1,0 +1,101 @@
+"""Rows of one table and the rules about each of them, and about those above it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbsynth.above import Above
+from dbsynth.donors import Donors
+from dbsynth.features import Ints
+from dbsynth.rowkeeper import RowKeeper
+from dbsynth.state import State
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rules about single rows and those above them."""
+
+    above: Above
+    keeper: RowKeeper | None
+    donors: Donors | None
+    loosely: Loosely | None
+
+    def keep(
+        self,
+        rows: pa.Table,
+        state: State,
+        first: Mapping[str, Ints],
+        rng: np.random.Generator,
+        whole: pa.Table | None = None,
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Change (n,) rows; `whole`: all rows of the table, where they hang on each other."""
+        names = rows.column_names
+        nobody = np.zeros(0, np.int64)
+        wide = self.above.beside(
+            rows, state.plan, first,
+            lambda table, key: state.known.pointers.get(table, {}).get(key, nobody),
+            lambda table, column: _column(state, self.above, table, column, whole),
+        )  # fmt: skip
+        changed: frozenset[str] = frozenset()
+        if self.keeper is not None:
+            wide, more = self.keeper.keep(wide)
+            changed |= more
+        if self.donors is not None:
+            wide, more = self.donors.keep(wide, rng)
+            changed |= more
+        if self.loosely is not None:
+            wide, more = self.loosely.keep(wide, rng, self.donors)
+            changed |= more
+        return wide.select(names), changed
+
+
+@dataclass(frozen=True)
+class Loosely:
+    """Rules that some rows do not keep."""
+
+    keeper: RowKeeper
+    judge: Donors
+    share: float  # of rows that may break one of them
+
+    def keep(
+        self, wide: pa.Table, rng: np.random.Generator, strict: Donors | None
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Let rows keep them, but for so many, as far as rules without exceptions allow it."""
+        broken = self.judge.broken(wide)
+        spared = rng.random(len(wide)) < self.share / max(float(broken.mean()), 1e-9)
+        mended, changed = self.keeper.keep(wide)
+        better = broken & ~spared & ~self.judge.broken(mended)
+        if strict is not None:
+            better &= ~strict.broken(mended)
+        taken = pa.array(better)
+        for name in changed:
+            values = pc.if_else(taken, mended.column(name), wide.column(name))
+            wide = wide.set_column(wide.column_names.index(name), wide.schema.field(name), values)
+        return wide, changed
+
+
+def _column(
+    state: State, above: Above, table: object, column: str, whole: pa.Table | None
+) -> pa.ChunkedArray:
+    if whole is not None and table == above.table.name:
+        return whole.column(column)
+    found = state.keys.get(table, {}).get(column)  # type: ignore[call-overload]
+    return pa.chunked_array([], pa.null()) if found is None else found
+
+
+def levels(pointers: Ints) -> Ints:
+    """(n,) how many steps each row is from its root; a row that is its own parent is one."""
+    own = np.arange(len(pointers))
+    here = np.where(pointers == own, -1, pointers)
+    level, at = np.zeros(len(pointers), np.int64), here
+    for _ in range(len(pointers)):
+        if not (at >= 0).any():
+            break
+        level += at >= 0
+        at = np.where(at >= 0, here[np.maximum(at, 0)], -1)
+    return level

@@ -1,0 +1,83 @@
+"""Points and spans of many groups at once, moved apart by as little as is needed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dbsynth.features import Floats, Ints
+
+
+def at_least_after(values: Floats, gaps: Floats, groups: Ints) -> Floats:
+    """
+    Push values up until each is at least a gap behind the one before it.
+
+    Args:
+        values: (n,) of one group after the other, ascending in each.
+        gaps: (n,) what must lie between each value and the next.
+        groups: (n,) numbers.
+    """
+    if not len(values):
+        return values
+    starts = _starts(groups)
+    # x[i] - G[i] <= x[j] - G[j] for i < j, where G adds up the gaps before: a running maximum.
+    before = _before(gaps, starts)
+    pushed: Floats = _running_most(values - before, starts) + before
+    return pushed
+
+
+def packed(start: Floats, length: Floats, groups: Ints, unit: float) -> tuple[Floats, Floats]:
+    """
+    Move spans so that none begins before the one before it has ended.
+
+    All of a group's stay within the time from their first start to their last end; where they are
+    too long for it together, all get shorter.
+
+    Args:
+        start: (n,) of one group after the other, ascending in each.
+        length: (n,) of the spans, 0 or more.
+        groups: (n,) numbers.
+        unit: everything is a multiple of it; the least length.
+
+    Returns:
+        (n,) starts and ends.
+    """
+    starts = _starts(groups)
+    number = np.cumsum(starts) - 1
+    opening = start[starts][number]
+    closing = np.full(number[-1] + 1, -np.inf)
+    np.maximum.at(closing, number, start + length)
+    rows = np.bincount(number)
+    closing = np.maximum(closing, start[starts] + unit * rows)[number]
+    total = np.bincount(number, weights=np.maximum(length, unit))[number]
+    factor = np.minimum(1.0, (closing - opening) / np.maximum(total, unit))
+    extent = np.maximum(np.floor(length * factor / unit) * unit, unit)
+    begun = at_least_after(start, extent, groups)
+    # The same from behind: no span ends later than the next begins, or than all did.
+    after = _before(extent[::-1], starts_behind := _starts(groups[::-1]))[::-1]
+    late = np.minimum(begun + extent, closing) + after
+    ended = -_running_most(-late[::-1], starts_behind)[::-1] - after
+    return ended - extent, ended
+
+
+def _starts(groups: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return np.concatenate([[True], groups[1:] != groups[:-1]])
+
+
+def _before(values: Floats, starts: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+    """(n,) what the values of the group come to before each."""
+    summed = np.cumsum(values) - values
+    base = np.maximum.accumulate(np.where(starts, np.arange(len(values)), 0))
+    before: Floats = summed - summed[base]
+    return before
+
+
+def _running_most(values: Floats, starts: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+    """(n,) the greatest value of the group so far."""
+    number = np.cumsum(starts) - 1
+    # Ranks, with groups one above the other, so that one running maximum serves all.
+    order = np.argsort(values, kind="stable")
+    rank = np.empty(len(values), np.int64)
+    rank[order] = np.arange(len(values))
+    highest = np.maximum.accumulate(rank + number * len(values)) - number * len(values)
+    most: Floats = values[order[highest]]
+    return most

@@ -1,0 +1,270 @@
+"""
+Processes that work beside this one: calls go out, results come back in whatever order.
+
+Whoever submits decides what belongs together and takes results in its own order, so what comes out
+is the same whatever the number of workers.  Values that many calls need are shared: written once to
+a temporary file that workers map into their memory.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import signal
+import sys
+import tempfile
+import threading
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from dbsynth.errors import WorkerError
+
+WORTH_STARTING = 4_000_000  # cells: fewer are drawn before workers have started
+WORTH_WHEN_STARTED = 400_000
+_ALIGNED = 64  # bytes
+_KEPT = 2  # shared values that a worker remembers
+_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_LOST = "Run again with a smaller --jobs; a lack of memory ends workers like this."
+
+
+class Handed(Protocol):
+    """A call that was handed to a worker."""
+
+    def result(self) -> Any:
+        """
+        Wait for what the call returns, or raise what it raised.
+
+        Raises:
+            WorkerError: the worker is gone.
+        """
+
+
+class Workers(Protocol):
+    """Who works beside; nothing starts before the first call is submitted."""
+
+    @property
+    def jobs(self) -> int:
+        """How many work at once."""
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Handed:
+        """Hand out a call of a function of a module; shared values arrive as what they hold."""
+
+    def sharing(self, value: Any) -> AbstractContextManager[Any]:
+        """Let calls have a value without sending it each time, as long as the context is open."""
+
+    @property
+    def is_started(self) -> bool:
+        """Whether workers are there already, so that more calls cost little."""
+
+    def __enter__(self) -> Self:
+        """Get ready."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """End all workers, also those that are at work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A value in a file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Local:
+    """A call that a process of this machine carries out."""
+
+    future: Future[Any]
+
+    def result(self) -> Any:
+        try:
+            return self.future.result()
+        except BrokenProcessPool as exc:
+            raise WorkerError("a worker process is gone", _LOST) from exc
+
+
+class Processes:
+    """`Workers` on this machine."""
+
+    def __init__(self, jobs: int) -> None:
+        """Plan for so many processes, at least one."""
+        self.jobs = jobs
+        self._pool: ProcessPoolExecutor | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        self._shared = 0
+
+    def __enter__(self) -> Self:
+        """Get ready."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """End the processes and throw away what was shared."""
+        if self._pool is not None:
+            processes = list((self._pool._processes or {}).values())
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join()
+        if self._folder is not None:
+            self._folder.cleanup()
+        self._pool = self._folder = None
+
+    def submit(self, call: Callable[..., Any], *arguments: Any) -> Handed:
+        """Hand out a call."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.jobs, mp_context=get_context("spawn"), initializer=_prepare
+            )
+        try:
+            with _hidden_main(), _one_thread():
+                return _Local(self._pool.submit(_carry_out, call, arguments))
+        except BrokenProcessPool as exc:
+            raise WorkerError("a worker process is gone", _LOST) from exc
+
+    @property
+    def is_started(self) -> bool:
+        """Whether there are processes."""
+        return self._pool is not None
+
+    @contextmanager
+    def sharing(self, value: Any) -> Iterator[Shared]:
+        """Write a value where workers find it, and remove it afterwards."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="dbsynth-")
+        self._shared += 1
+        path = Path(self._folder.name) / str(self._shared)
+        try:
+            _write(value, path)
+            yield Shared(str(path))
+        finally:
+            path.unlink(missing_ok=True)
+
+
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def let_go() -> None:
+    """Free what processes share; for a process that is about to leave without unwinding."""
+    if "multiprocessing.util" in sys.modules:
+        sys.modules["multiprocessing.util"]._run_finalizers(0)
+
+
+def is_worth_it(cells: int, calls: int, workers: Workers) -> bool:
+    """Whether drawing so many cells in so many calls is worth starting, and telling, workers."""
+    return calls > 1 and cells >= (WORTH_WHEN_STARTED if workers.is_started else WORTH_STARTING)
+
+
+def ahead(workers: Workers, calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
+    """
+    Give what calls return, in their order; a few of them are always under way.
+
+    Args:
+        workers: who carry them out.
+        calls: (function, arguments …).
+    """
+    waiting: deque[Handed] = deque()
+    for call, *arguments in calls:
+        waiting.append(workers.submit(call, *arguments))
+        if len(waiting) > workers.jobs + 1:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _prepare() -> None:
+    """Leave ^C to the process that started this one, and end when it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    connection.wait([sentinel])
+    os._exit(1)
+
+
+def _carry_out(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return call(*(_shared(a.path) if isinstance(a, Shared) else a for a in arguments))
+
+
+_known: dict[str, Any] = {}
+
+
+def _shared(path: str) -> Any:
+    """Read a shared value, once."""
+    if path not in _known:
+        while len(_known) >= _KEPT:
+            del _known[next(iter(_known))]
+        _known[path] = _read(Path(path))
+    return _known[path]
+
+
+def _write(value: Any, path: Path) -> None:
+    """Write a value so that its arrays can be mapped: what there is, then each array aligned."""
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+    parts = [memoryview(data), *(b.raw() for b in buffers)]
+    with path.open("wb") as file:
+        pickle.dump([len(p) for p in parts], file)
+        for part in parts:
+            file.write(bytes(-file.tell() % _ALIGNED))
+            file.write(part)
+
+
+def _read(path: Path) -> Any:
+    with path.open("rb") as file:
+        sizes: list[int] = pickle.load(file)  # noqa: S301 (the process that started this one wrote it)
+        place, parts = file.tell(), []
+        # A private copy: whoever changes an array changes it for nobody else.
+        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+    for size in sizes:
+        place += -place % _ALIGNED
+        parts.append(whole[place : place + size])
+        place += size
+    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 (as above)
+
+
+@contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Let a new process not run the script of this one again, which may have no guard for it."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let libraries in new processes use one thread each: there are as many as processors."""
+    before: Mapping[str, str | None] = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
