@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,16 @@ class Known:
     pointers: dict[TableName, dict[str, Ints]] = field(default_factory=dict)  # key -> parent row
     codes: dict[TableName, Ints] = field(default_factory=dict)  # cluster of each row
     gathered: dict[TableName, NDArray[np.float32]] = field(default_factory=dict)  # by owner
+
+    def forget(self, plan: Plan, left: Sequence[TableName]) -> None:
+        """Let go of the features that no table hangs on that is left: they take most memory."""
+        needed, ways = set(left), list(left)
+        while ways:
+            parents = {k.parent for k in plan.tables[ways.pop()].keys} - needed
+            needed |= parents
+            ways += parents
+        for name in [n for n in self.features if n not in needed]:
+            del self.features[name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,9 +84,11 @@ def fit(
     tables = {}
     trainer = trainer or Trainer()
     trainer.expect(plan, sample.rows, progress)
-    for planned in plan.tables.values():
+    names = list(plan.tables)
+    for number, planned in enumerate(plan.tables.values(), 1):
         one = _TableFit(plan, planned, sample, release, known, trainer)
         tables[planned.name] = one.model()
+        known.forget(plan, names[number:])
     return Model(plan, {name: trainer.trained(model) for name, model in tables.items()})
 
 

@@ -61,6 +61,8 @@ def _copies(rows: int, costs: Mapping[str, Sequence[Cost]], base: str) -> list[s
 
 
 def _fits(fits: Mapping[str, Cost]) -> list[str]:
+    if not fits:
+        return []
     told = [f"{c.cpu:.0f} CPU seconds (`{quality}`)" for quality, c in fits.items()]
     return [f"Fitting took {' and '.join(told)}; once, however many copies are made."]
 
