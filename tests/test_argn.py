@@ -29,14 +29,15 @@ def a_net(floats: int, heads: int = 3, units: int = 48) -> RowNet:
 def test_what_a_table_costs_is_bounded_however_wide_and_long(floats: int) -> None:
     net, budget = a_net(floats), BUDGETS["fast"]
     weights = net.from_condition.weight.numel()
-    visits = _visits(net, budget, 10**9)
-    assert visits == _visits(net, budget, 10**6)
+    visits = _visits(net, budget, 10**9, 1.0)
+    assert visits == _visits(net, budget, 10**6, 1.0)
     assert visits * weights <= budget.work or visits == FEWEST_VISITS
     assert FEWEST_VISITS <= visits <= budget.visits
+    assert FEWEST_VISITS <= _visits(net, budget, 10**9, 0.5) <= max(FEWEST_VISITS, visits / 2)
 
 
 def test_a_small_table_is_gone_through_so_many_times_at_most() -> None:
-    assert _visits(a_net(10), BUDGETS["fast"], 50) == 50 * BUDGETS["fast"].epochs
+    assert _visits(a_net(10), BUDGETS["fast"], 50, 1.0) == 50 * BUDGETS["fast"].epochs
 
 
 @given(share=st.floats(0.01, 0.5), seed=st.integers(0, 1000))
