@@ -33,12 +33,14 @@ class GroupKeeper:
         fixed: columns that may not change.
         free: keys whose values say nothing, so that rows may exchange them.
         follows: the columns from which others follow, by these.
+        derived: columns that are calculated, and are not moved apart.
     """
 
     steps: tuple[GroupStep, ...]
     fixed: frozenset[str]
     free: frozenset[str] = frozenset()
     follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    derived: frozenset[str] = frozenset()
 
     def keep(self, rows: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, frozenset[str]]:
         """
@@ -77,7 +79,8 @@ class GroupKeeper:
         here = np.flatnonzero(~np.isnan(values) & ~np.isnan(place))
         order = here[np.lexsort((step.sign * values[here], place[here], groups[here]))]
         tied = _is_tied(groups[order], place[order])
-        if tied.any() and step.by not in self.fixed and _is_spaced(rows.column(step.by)):
+        is_free = step.by not in self.fixed | self.derived
+        if tied.any() and is_free and _is_spaced(rows.column(step.by)):
             found[step.by] = self._untied(rows.column(step.by), groups, place)
         if step.column in self.fixed or not _falls(groups[order], step.sign * values[order]):
             return found

@@ -210,7 +210,9 @@ class Keeping:
         mixed = {s.by for s in self._steps if not self._is_local(s)}
         free = self._free if self._is_late(steps) else self._free - mixed
         fixed, follows = self._fixed_in(steps), self._follows
-        return GroupKeeper(tuple(steps), fixed, free, follows) if steps else None
+        keeper = self._near.keeper if steps and self._near else None
+        derived = frozenset(s.column for s in (keeper.steps if keeper else ()) if s.act == "set")
+        return GroupKeeper(tuple(steps), fixed, free, follows, derived) if steps else None
 
     @cached_property
     def _follows(self) -> dict[str, tuple[str, ...]]:
