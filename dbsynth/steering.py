@@ -13,6 +13,7 @@ from dbsynth.paces import step_of
 from dbsynth.turns import turned
 from dbsynth.values import DAY
 
+SLACK = 2.0  # a pace may be so many times slower or faster: goals are not told to the day
 FAINT = 1e-3  # less of the shares than this is not worth a detour
 
 
@@ -45,6 +46,7 @@ def keeping(column: DatetimeColumn, course: Course) -> NDArray[np.bool_]:
     left = np.floor(end / unit) - here
     slow, fast = (np.asarray(p)[step_of(course.ahead)] for p in zip(*column.paces, strict=True))
     follow = np.maximum(course.ahead, 1)
+    slow, fast = slow / SLACK, fast * SLACK
     # How far a row may go, at least and at most; compared as it is, nothing is known of NaN.
     least, most = left - fast * follow, left - slow * follow
     is_free = (course.ahead == 0) | ~np.isfinite(left)

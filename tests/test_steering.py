@@ -33,7 +33,7 @@ def test_no_row_leaves_those_that_follow_without_time() -> None:
     column, _ = visits(20.0, None)
     assert column.gap is not None
     tokens = column.gap.tokens + len(column.turns)
-    goals = np.array([150.0, 30.0, 30.0]) * DAY
+    goals = np.array([80.0, 30.0, 30.0]) * DAY
     course = Course(np.zeros(3), goals, np.array([10, 1, 0]))
     kept = steer(column, np.full((3, tokens), 1 / tokens), course)
     gaps = column.gap.decode(np.arange(column.gap.tokens), np.full(column.gap.tokens, 0.5))
