@@ -37,6 +37,7 @@ from dbsynth.encode import (
 )
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.kinds import fit_kinds
+from dbsynth.leading import fit_leading
 from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
 from dbsynth.model import find_engine
@@ -183,7 +184,11 @@ class _TableFit:
             counts=counts,
             ownerless=self._ownerless(owners),
             agreements=self._agreements(),
+            leading=self._leading() if self._may_learn else {},
         )
+
+    def _leading(self) -> dict[str, pa.Table]:
+        return fit_leading(self.plan, self.planned, self.rows, self.entities, self.release)
 
     def _copied(self) -> TableModel:
         """A reference table: its rows, and what the tables below may condition on."""

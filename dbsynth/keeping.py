@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,7 @@ from dbsynth.donors import Donors
 from dbsynth.features import Floats, Ints
 from dbsynth.groupkeeper import GroupKeeper
 from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
+from dbsynth.leading import known_of
 from dbsynth.members import Members, memberships
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
@@ -47,6 +49,12 @@ class Keeping:
         found = memberships(self.state.plan, self._rules) if self._rules else ()
         found = tuple(m for m in found if m.column not in self.fixed)
         self._members = [Members(m) for m in found]
+
+    @property
+    def _known(self) -> dict[tuple[tuple[str, ...], str], dict[Any, Any]]:
+        """What follows from which labels, as far as the source's pairs were released."""
+        model = self.state.model.tables.get(self.table.name)
+        return known_of(model.leading) if model is not None else {}
 
     @cached_property
     def _rules(self) -> list[Rule]:
@@ -138,7 +146,7 @@ class Keeping:
         above = above.only(lambda w: w.roles[0] not in late and "backfill" not in w.roles)
         wide = widened(self.table, above.columns)
         fixed = self.fixed | frozenset(above.columns)
-        keeper = RowKeeper.of(rules, wide, fixed, self._loose)
+        keeper = RowKeeper.of(rules, wide, fixed, self._loose, self._known)
         steps = [s for s in (keeper.steps if keeper else ()) if s.act in ("set", "follow")]
         told = {s.column for s in steps if set(s.of) <= fixed}
         donors = Donors.of(rules, wide, fixed | told)

@@ -6,6 +6,7 @@ A model as one file: a zip of JSON, safetensors and Parquet, with a checksum of 
     tables.json        codecs, layouts, makers, released fan-outs
     weights.safetensors
     rows/N.parquet     the rows of reference tables
+    leading/N.M.parquet  pairs of labels of which one follows from the other
 """
 
 from __future__ import annotations
@@ -62,6 +63,8 @@ def save(model: Model, path: Path) -> None:
         tables.append(_table_data(table, str(number), weights))
         if table.rows is not None:
             members[f"rows/{number}.parquet"] = _parquet(table.rows)
+        for place, pairs in enumerate(table.leading.values()):
+            members[f"leading/{number}.{place}.parquet"] = _parquet(pairs)
     from safetensors.numpy import save as save_tensors
 
     members["tables.json"] = _json(tables)
@@ -169,6 +172,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "counts": {n: c.tolist() for n, c in table.counts.items()},
         "ownerless": table.ownerless,
         "agreements": dict(table.agreements),
+        "leading": list(table.leading),
     }
 
 
@@ -204,6 +208,10 @@ def _table_model(
         counts={n: np.array(c, np.int64) for n, c in data["counts"].items()},
         ownerless=data["ownerless"],
         agreements=data["agreements"],
+        leading={
+            name: _rows(members[f"leading/{prefix}.{place}.parquet"])
+            for place, name in enumerate(data["leading"])
+        },
         rows=_rows(packed) if packed is not None else None,
     )
 

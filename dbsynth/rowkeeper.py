@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,10 +40,16 @@ class RowKeeper:
         table: Table,
         fixed: frozenset[str],
         loose: frozenset[str] = frozenset(),
+        known: Mapping[tuple[tuple[str, ...], str], dict[Any, Any]] | None = None,
     ) -> RowKeeper | None:
-        """Prepare a table's rules as `steps` does; None if there is nothing to do."""
+        """
+        Prepare a table's rules as `steps` does; None if there is nothing to do.
+
+        `known` has what follows from which labels in the source, as far as that is released.
+        """
         found = steps(rules, table, fixed, loose)
-        return cls(table, found, loose, fixed) if found else None
+        followers = {pair: dict(told) for pair, told in (known or {}).items()}
+        return cls(table, found, loose, fixed, followers=followers) if found else None
 
     def keep(self, rows: pa.Table) -> tuple[pa.Table, frozenset[str]]:
         """

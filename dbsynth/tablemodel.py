@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dbsynth.documents import Document
 from dbsynth.features import Features, Ints
+from dbsynth.leading import Leading
 from dbsynth.makers import Makers
 from dbsynth.model import find_engine
 from dbsynth.model.base import RowModel
@@ -72,6 +73,7 @@ class TableModel:
     counts: Mapping[str, Ints] = field(default_factory=dict)  # edge -> released fan-outs, ascending
     ownerless: int = 0  # rows of the source without an owner
     agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share
+    leading: Leading = field(default_factory=dict)  # what follows from what
     rows: pa.Table | None = None  # reference tables: their rows
 
 
