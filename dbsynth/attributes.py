@@ -443,11 +443,12 @@ class _Attributes:
             scope = Scope(late=self._set_later("backfill"), only=late, fixed=fixed)
             rng = self.state.rng(self.planned.name, "mend", "whole")
             whole = self._mender(scope).mend(whole, rng).whole
-        for rule in Apart.of(self.table, self.state.plan.schema.dialect):
-            whole = rule.moved(whole, Scratch())
         ruled, told = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
         noted(self.state.changes, self.planned.name, told, whole, ruled)
         whole = ruled
+        # What the schema demands has the last word.
+        for rule in Apart.of(self.table, self.state.plan.schema.dialect):
+            whole = rule.moved(whole, Scratch())
         for column in self.part.layout.columns:
             if isinstance(column, DatetimeColumn) and column.name in values:
                 now = whole.column(column.name)
