@@ -173,9 +173,10 @@ class _Structure:
 
     def _is_settled(self, owners: Ints) -> bool:
         """Whether the owner's key is the only one, and nothing can be wrong with it."""
-        offer = next(iter(self.grid.offers.values()), None)
-        if offer is None or list(self.grid.offers) != list(self.pointers) or self.joints:
+        offers = self.grid.offers
+        if len(offers) != 1 or list(offers) != list(self.pointers) or self.joints:
             return False
+        offer = next(iter(offers.values()))
         is_plain = not self.grid.uniques and not self.grid.given
         is_whole = bool(offer.may_lack.all()) or (len(owners) > 0 and int(owners.min()) >= 0)
         return is_plain and is_whole and bool(offer.is_viable.all())
