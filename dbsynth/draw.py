@@ -293,7 +293,8 @@ class Drawing:
         if head.phase != "later" or np.ptp(index) > 0:
             return None
         earlier = self.values[column.name][np.maximum(rows - 1, 0)].astype(np.float64)
-        return Course(earlier, *self._next_knot(column, rows, int(index[0])))
+        # Until the last sibling, whose day is told; knots are told about.
+        return Course(earlier, self.ends[rows], self.siblings.count[rows] - index - 1)
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""
