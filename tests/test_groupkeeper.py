@@ -100,7 +100,7 @@ def test_what_follows_from_an_ordered_column_is_ordered_by_another_choice_of_fol
     )
     made = kept(rules, follows={"part": ("number",)}, id=[1, 2, 3, 4], room=[1, 1, 2, 2],
                 number=[10, 20, 20, 30], part=[8, 6, 6, 7])  # fmt: skip
-    assert [6, 7, 7, 8] == made["part"]
+    assert [6, 6, 6, 7] == [int(p) for p in made["part"]]  # only what follows from 10 changes
 
 
 def test_rows_without_a_parent_have_no_siblings() -> None:
