@@ -450,7 +450,8 @@ class _Attributes:
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
         for column in self.part.layout.columns:
-            if isinstance(column, DatetimeColumn) and column.name in values:
+            is_written = column.name in whole.column_names  # not what is told of children
+            if isinstance(column, DatetimeColumn) and is_written and column.name in values:
                 now = whole.column(column.name)
                 if now is not before.column(column.name):
                     values[column.name] = column.values(now.combine_chunks())

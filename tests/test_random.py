@@ -21,6 +21,10 @@ def test_a_random_schema_survives(seed: int, tmp_path: Path, new_pg_url: NewData
     assert [] == attempt(seed, dialect, Place(tmp_path, urls))
 
 
+def test_trees_whose_rows_own_dated_rows_survive(tmp_path: Path) -> None:
+    assert [] == attempt(3001, "duckdb", Place(tmp_path, None))
+
+
 def test_a_seed_gives_the_same_schema_and_rows() -> None:
     first, second = tables_of(5), tables_of(5)
     assert [t.name for t in first] == [t.name for t in second]
