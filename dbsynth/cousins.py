@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,9 +29,22 @@ def cousins(plan: Plan, planned: TablePlan) -> list[TableName]:
     return found
 
 
-def are_asked(plan: Plan, name: TableName) -> bool:
-    """Whether the rows of another table look at what owners have of this one."""
-    return any(name in cousins(plan, planned) for planned in plan.tables.values())
+def are_asked(plan: Plan, name: TableName, left: Collection[TableName] | None = None) -> bool:
+    """
+    Whether the rows of another table look at what owners have of this one.
+
+    Args:
+        plan: the owners.
+        name: the table.
+        left: only these others count; None: all that come after it.
+    """
+    owner = owner_key(plan.tables[name])
+    if owner is None or plan.tables[name].mode != "generate":
+        return False
+    names = list(plan.tables)
+    later = names[names.index(name) + 1 :]
+    owners = (owner_key(plan.tables[n]) for n in later if left is None or n in left)
+    return any(other is not None and other.parent == owner.parent for other in owners)
 
 
 def gather(rows: Features, owners: Ints, count: int) -> NDArray[np.float32]:

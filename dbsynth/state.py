@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
-from dbsynth.cousins import cousins
+from dbsynth.cousins import are_asked, cousins
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Ints
 from dbsynth.keys import rake
@@ -144,14 +144,14 @@ class State:
         self.made.add(done)
         left = [p for n, p in self.plan.tables.items() if n not in self.made]
         needed = {n for planned in left for n in self._seen_from(planned.name)}
-        asked = {n for planned in left for n in cousins(self.plan, planned)}
+        names = {planned.name for planned in left}
         known = self.known
         for name in self.made:
             if name not in needed:
                 for kept in (known.features, known.dates, known.sketches):
                     kept.pop(name, None)
-            if name not in asked:
-                known.gathered.pop(name, None)
+            if name in known.gathered and not are_asked(self.plan, name, names):
+                known.gathered.pop(name)
 
     def _seen_from(self, name: TableName) -> set[TableName]:
         """The tables whose rows networks see when they draw a table's: parents, and all above."""

@@ -13,7 +13,7 @@ from dbsynth.paces import step_of
 from dbsynth.turns import turned
 from dbsynth.values import DAY
 
-SLACK = 2.0  # a pace may be so many times slower or faster: goals are not told to the day
+SLACK = 2.0  # a pace may be so many times slower or faster than nearly all are
 FAINT = 1e-3  # less of the shares than this is not worth a detour
 
 
@@ -22,8 +22,8 @@ class Course:
     """Where (n,) rows come from and where they have to be, in seconds; NaN where nobody knows."""
 
     start: Floats
-    goal: Floats  # the day of the next knot, or of the last sibling
-    ahead: Ints  # how many siblings until then; 0: this row should be there
+    goal: Floats  # the day of the last sibling
+    ahead: Ints  # how many siblings until then; 0: this row is the last
 
 
 def steer(column: DatetimeColumn, shares: Floats, course: Course) -> Floats:

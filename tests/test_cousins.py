@@ -1,8 +1,13 @@
 """What owners have of other tables: summed up once, the same whether in parts or at once."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 import numpy as np
 
-from dbsynth.cousins import MOST, gather
+from dbsynth import run
+from dbsynth.cousins import MOST, are_asked, cousins, gather
 from dbsynth.features import Features
 
 
@@ -34,3 +39,26 @@ def test_parts_that_tear_no_owner_apart_sum_up_to_the_whole() -> None:
 def test_wide_tables_tell_no_more_than_others() -> None:
     rows = rows_of(np.zeros((5, 0)), np.ones((5, 200)), ())
     assert gather(rows, np.arange(5), 5).shape == (5, MOST)
+
+
+def test_who_is_asked_is_a_cousin_of_a_table_that_comes_later(tmp_path: Path) -> None:
+    source = tmp_path / "shop.db"
+    with closing(sqlite3.connect(source)) as connection, connection:
+        connection.execute("CREATE TABLE person (id integer PRIMARY KEY, name text)")
+        for child in ("bill", "call", "visit"):
+            connection.execute(
+                f"CREATE TABLE {child} (id integer PRIMARY KEY,"
+                " person_id integer NOT NULL REFERENCES person, amount integer)"
+            )
+            rows = [(n, n % 60, n * 7 % 11) for n in range(300)]
+            connection.executemany(f"INSERT INTO {child} VALUES (?, ?, ?)", rows)
+        connection.executemany(
+            "INSERT INTO person VALUES (?, ?)", [(n, f"P{n}") for n in range(60)]
+        )
+    plan = run.plan(str(source))
+    names = list(plan.tables)
+    for name in names:
+        later = [n for n in names if name in cousins(plan, plan.tables[n])]
+        assert are_asked(plan, name) == bool(later)
+        assert not are_asked(plan, name, ())
+    assert sum(are_asked(plan, n) for n in names) == 2  # the last of three has nobody to tell
