@@ -262,6 +262,19 @@ class Judge(Protocol):
         """
 
 
+@runtime_checkable
+class Completes(Protocol):
+    """What a target may offer besides: to see to a table while rows of others are still made."""
+
+    def complete(self, table: Table) -> None:
+        """
+        Create what keys and indexes are the table's own; its rows are there and stay as they are.
+
+        Raises:
+            TargetError: rows break a key; names it, no value.
+        """
+
+
 class PartWriter(Protocol):
     """Writes parts of one table from any process that sees the same files; travels there."""
 

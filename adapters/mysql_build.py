@@ -11,9 +11,10 @@ from dbsynth.adapters.mysql_adopt import RULES
 from dbsynth.adapters.mysql_connection import execute, fetch, quote, translated
 from dbsynth.adapters.mysql_objects import MADE_LAST
 from dbsynth.adapters.mysql_rights import Rights
+from dbsynth.adapters.mysql_script import FOREIGN_KEYS
 from dbsynth.adapters.mysql_text import asleep
 from dbsynth.errors import PermissionDeniedError, TargetError
-from dbsynth.schema import Column, NativeObject, Schema, Statement, Table
+from dbsynth.schema import Column, ForeignKey, NativeObject, Schema, Statement, Table
 
 if TYPE_CHECKING:
     from pymysql.connections import Connection
@@ -39,7 +40,7 @@ def before_rows(schema: Schema) -> Iterator[Statement]:
 
 
 def after_rows(schema: Schema) -> Iterator[Statement]:
-    """Indexes, uniques, checks and then foreign keys, which the server checks."""
+    """Indexes, uniques, checks and then foreign keys."""
     if schema.script:
         yield from (s for s in schema.script if s.is_after_rows)
         return
@@ -54,11 +55,44 @@ def after_rows(schema: Schema) -> Iterator[Statement]:
         keys = [k for k in table.foreign_keys if k.is_declared]
         if keys:
             changes = [f"ADD {ddl.foreign_key_clause(k, RULES)}" for k in keys]
-            yield Statement(kind="foreign keys of", name=table.name.name,
-                            sql=_alter(table, changes))  # fmt: skip
+            yield Statement(kind=FOREIGN_KEYS, name=table.name.name, sql=_alter(table, changes))
     for item in schema.objects:
         if item.statement and not item.before_tables and item.kind not in MADE_LAST:
             yield Statement(kind=item.kind, name=item.name, sql=item.statement)
+
+
+def add_foreign_keys(connection: Connection[Any], schema: Schema, statement: Statement) -> None:
+    """
+    Run the statement that adds a table's foreign keys, after a look for rows that break them.
+
+    A server that looks itself copies the whole table for it.
+
+    Raises:
+        TargetError: rows break a key, or the server refuses the statement; names the object.
+    """
+    doing = f"creating {statement.kind} {statement.name}"
+    table = next(t for t in schema.tables if t.name.name == statement.name)
+    with translated(TargetError, doing):
+        for key in (k for k in table.foreign_keys if k.is_declared):
+            if fetch(connection, _orphan(key)):
+                raise TargetError(
+                    f"{doing}: {key.name} has rows without their row in {key.parent}",
+                    "Look at the named key; nothing was changed in the target.",
+                )
+        fetch(connection, "SET SESSION foreign_key_checks = 0")
+        fetch(connection, statement.sql)
+        fetch(connection, "SET SESSION foreign_key_checks = 1")
+
+
+def _orphan(key: ForeignKey) -> str:
+    """Write the SELECT that finds a row whose key is complete and leads nowhere."""
+    pairs = list(zip(map(quote, key.columns), map(quote, key.parent_columns), strict=True))
+    joined = " AND ".join(f"p.{there} = c.{here}" for here, there in pairs)
+    complete = " AND ".join(f"c.{here} IS NOT NULL" for here, _ in pairs)
+    return (
+        f"SELECT 1 FROM {quote(key.child.name)} c LEFT JOIN {quote(key.parent.name)} p ON {joined} "
+        f"WHERE {complete} AND p.{pairs[0][1]} IS NULL LIMIT 1"
+    )
 
 
 def default_collation(schema: Schema) -> str | None:

@@ -13,6 +13,7 @@ from dbsynth.schema import Schema, Statement, Table
 if TYPE_CHECKING:
     from pymysql.connections import Connection
 
+FOREIGN_KEYS = "foreign keys of"  # the kind of the statements that add them to a table
 _NAME = r"`(?P<name>(?:[^`]|``)*)`"
 _FOREIGN_KEY = re.compile(rf"CONSTRAINT {_NAME} FOREIGN KEY ")
 _LATE_KEY = re.compile(rf"(?:UNIQUE )?KEY {_NAME} ")
@@ -44,7 +45,7 @@ def table_script(
         shown = TableText(text.head, tuple(early), without_data(text.tail))
         tables.append(Statement(kind="table", name=table.name.name, sql=shown.sql()))
         indexes += list(_changes("indexes of", table, late))
-        keys += list(_changes("foreign keys of", table, foreign))
+        keys += list(_changes(FOREIGN_KEYS, table, foreign))
     return (*tables, *indexes, *keys)
 
 

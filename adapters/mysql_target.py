@@ -12,6 +12,7 @@ from dbsynth.adapters import mysql_catalog
 from dbsynth.adapters.base import RESERVED, Adoption, Identity
 from dbsynth.adapters.mysql_adopt import adopt
 from dbsynth.adapters.mysql_build import (
+    add_foreign_keys,
     advance_sequences,
     after_rows,
     before_rows,
@@ -22,6 +23,7 @@ from dbsynth.adapters.mysql_build import (
 from dbsynth.adapters.mysql_connection import Server, connect, describe, fetch, quote, translated
 from dbsynth.adapters.mysql_load import Loader
 from dbsynth.adapters.mysql_objects import MADE_LAST
+from dbsynth.adapters.mysql_script import FOREIGN_KEYS
 from dbsynth.adapters.mysql_shadow import Shadow, clean, lock
 from dbsynth.adapters.mysql_source import run_query
 from dbsynth.errors import (
@@ -245,14 +247,17 @@ class MySQLTarget:
 
     def finish(self, schema: Schema) -> None:
         """
-        Create uniques, checks, indexes and then foreign keys, which the server checks.
+        Create uniques, checks, indexes and then foreign keys, which all rows are to keep.
 
         Raises:
             TargetError: rows break a rule, or the server refuses a statement; names the object.
             PermissionDeniedError: the swap takes rights that this user lacks.
         """
         for statement in after_rows(schema):
-            self._run(statement.sql, f"creating {statement.kind} {statement.name}")
+            if statement.kind == FOREIGN_KEYS:
+                add_foreign_keys(self._connection, schema, statement)
+            else:
+                self._run(statement.sql, f"creating {statement.kind} {statement.name}")
         with translated(TargetError, f"setting the sequences of {self._load.name}"):
             advance_sequences(self._connection, schema, self._load.name)
         for table in schema.tables:

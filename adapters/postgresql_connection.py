@@ -43,7 +43,6 @@ _SETTINGS = {
     "synchronize_seqscans": "off",  # unordered rows come in the same order each time
     "jit": "off",  # compiling catalog queries takes ten times as long as running them
     # What a role or database may set for people's sessions must not end a long run.
-    "statement_timeout": "0",
     "lock_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
 }
@@ -56,6 +55,7 @@ _NEWER_SETTINGS = {
 _AT_FAULT = ("08", "25", "26", "40", "53", "57", "58030", "55P03", "XX001", "XX002")
 _LOST = ("08", "57P01", "57P02", "57P03", "57P05")
 _UNCHANGED = "Nothing was changed. Mend the cause and run again."
+_ATTEMPTS = 50  # to turn off a timeout that may end even that statement
 _LOST_REMEDY = "Find in the server's log why the session ended, and run again."
 
 
@@ -86,10 +86,22 @@ def connect(location: Location) -> Connection:
 
 def _prepare(connection: Connection) -> None:
     connection.autocommit = True
+    _forgo_statement_timeout(connection)
     version = connection.info.server_version
     settings = [_SETTINGS, *(s for least, s in _NEWER_SETTINGS.items() if version >= least)]
     for name, value in [item for chosen in settings for item in chosen.items()]:
         connection.execute("SELECT pg_catalog.set_config(%s, %s, false)", (name, value))
+
+
+def _forgo_statement_timeout(connection: Connection) -> None:
+    """On a busy server a timeout of milliseconds ends whatever is asked, now and then this too."""
+    for attempt_no in range(_ATTEMPTS):
+        try:
+            connection.execute(b"SET statement_timeout = 0")  # SELECT would be planned first
+            return
+        except pg_errors.QueryCanceled:
+            if attempt_no == _ATTEMPTS - 1:
+                raise
 
 
 @contextmanager

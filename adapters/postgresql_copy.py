@@ -23,6 +23,7 @@ _BINARY_KINDS = frozenset(
 )  # fmt: skip
 _MOST_BINARY_DIGITS = 38
 _UUID = pa.binary(16)
+_PIECE = 16_384  # rows that are encoded at once
 
 
 def copy_rows(
@@ -31,20 +32,31 @@ def copy_rows(
     columns: Sequence[Column],
     batches: Iterable[pa.RecordBatch],
     rules: DialectRules,
+    *,
+    is_frozen: bool = False,
 ) -> int:
     """
     Load batches whose columns are `columns`, in order, into the table quoted as `target`.
+
+    Args:
+        connection: in a transaction, without open cursors.
+        target: the table.
+        columns: of the table.
+        batches: their rows.
+        rules: of the dialect.
+        is_frozen: rows are stored as visible to all at once, which spares whoever reads them
+            finding that out, and the next vacuum; the transaction must have created the table.
 
     Returns:
         the number of rows sent.
     """
     is_exact = all(_is_binary(c) for c in columns)
     names = quote_columns([c.name for c in columns], rules)
-    typed = (_typed(batch, columns) for batch in batches)
+    typed = (_typed(piece, columns) for batch in batches for piece in _pieces(batch))
     rows = 0
     for is_binary, some in itertools.groupby(typed, lambda b: is_exact and _is_calendar(b)):
         counted = _Counted(some)
-        form = "BINARY" if is_binary else "CSV"
+        form = ("BINARY" if is_binary else "CSV") + (", FREEZE" if is_frozen else "")
         statement = f"COPY {target} ({names}) FROM STDIN WITH (FORMAT {form})"
         pieces = _as_binary(counted, columns) if is_binary else map(to_csv, counted)
         with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
@@ -52,6 +64,12 @@ def copy_rows(
                 copy.write(piece)
         rows += counted.rows
     return rows
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch so that what is sent of it at once stays small."""
+    for start in range(0, batch.num_rows, _PIECE):
+        yield batch.slice(start, _PIECE)
 
 
 @dataclass

@@ -66,16 +66,23 @@ def _written(objects: Iterable[NativeObject]) -> Iterable[Part]:
 
 def finish_sequences(connection: Connection, schema: Schema, rules: DialectRules) -> None:
     """
-    Set every sequence past the rows of all columns that draw from it, and analyze the tables.
+    Set every sequence past the rows of all columns that draw from it.
 
     Raises:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
     for numbering in numberings(schema, rules):
         _run(connection, numbering.statement, f"cannot set {numbering.what} past the rows")
-    for table in schema.tables:
-        name = ddl.quote_table(table.name, rules)
-        _run(connection, f"ANALYZE {name}", f"cannot analyze {table.name}")
+
+
+def analyze(connection: Connection, name: TableName, rules: DialectRules) -> None:
+    """
+    Let the server look at a table's rows.
+
+    Raises:
+        TargetError: the server refuses; names the table.
+    """
+    _run(connection, f"ANALYZE {ddl.quote_table(name, rules)}", f"cannot analyze {name}")
 
 
 def _own_rules(table: Table, rules: DialectRules) -> Iterable[Part]:

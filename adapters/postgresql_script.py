@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from dbsynth.adapters.postgresql_connection import Connection, attempt, described, fetch, translated
 from dbsynth.adapters.postgresql_dump import NOT_CARRIED, SETTING
 from dbsynth.errors import PermissionDeniedError, TargetError
-from dbsynth.schema import Loss, Statement
+from dbsynth.schema import Loss, Statement, TableName
 
 _REMEDY = "Nothing was changed. Mend the cause and run again."
 # Without these the rows have no place or no meaning; everything else can be left out and named.
@@ -18,6 +19,12 @@ _NEEDED = frozenset({
 })  # fmt: skip
 # These would hide rows from verification, or act on what this run still does.
 _LAST = frozenset({"event trigger", "row security"})
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s".(]+)'
+# What concerns the rows of one table only, and comes with nothing else.
+_OWN = re.compile(
+    rf"(?:ALTER TABLE (?:ONLY )?(?P<table>{_NAME}\.{_NAME})\s+ADD CONSTRAINT |"
+    rf"CREATE (?:UNIQUE )?INDEX {_NAME} ON (?P<indexed>{_NAME}\.{_NAME})\s)"
+)
 _DENIED = "(SQLSTATE 42501)"  # how `described` ends where a right is missing
 _PREPARATION = (
     "SET LOCAL check_function_bodies = off",  # functions may name tables that come later
@@ -130,14 +137,37 @@ def run_before_rows(connection: Connection, script: Iterable[Statement]) -> None
     _run(connection, (s for s in script if not s.is_after_rows))
 
 
-def run_after_rows(connection: Connection, script: Iterable[Statement]) -> None:
+def run_of_table(
+    connection: Connection, script: Sequence[Statement], name: TableName
+) -> list[Statement]:
     """
-    Create keys, indexes, triggers, rules, policies; fill materialized views.
+    Create the keys and indexes that a table has by itself, once its rows are there.
+
+    Returns:
+        what was run; nothing where settings say in which order statements make sense.
 
     Raises:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
-    _run(connection, (s for s in script if s.is_after_rows and not _is_last(s)))
+    late = [s for s in script if s.is_after_rows]
+    if any(s.kind == SETTING for s in late):
+        return []
+    own = [s for s in late if s.kind in ("constraint", "index") and _table_of(s) == name]
+    _run(connection, own)
+    return own
+
+
+def run_after_rows(
+    connection: Connection, script: Iterable[Statement], done: Collection[Statement] = ()
+) -> None:
+    """
+    Create keys, indexes, triggers, rules, policies; fill materialized views; but for what is done.
+
+    Raises:
+        PermissionDeniedError, TargetError: the server refuses; names the object.
+    """
+    late = (s for s in script if s.is_after_rows and not _is_last(s))
+    _run(connection, (s for s in late if s not in done))
 
 
 def run_last(connection: Connection, script: Iterable[Statement]) -> None:
@@ -148,6 +178,18 @@ def run_last(connection: Connection, script: Iterable[Statement]) -> None:
         PermissionDeniedError, TargetError: the server refuses; names the object.
     """
     _run(connection, (s for s in script if _is_last(s)))
+
+
+def _table_of(item: Statement) -> TableName | None:
+    """The table whose own key or index a statement makes."""
+    match = _OWN.match(item.sql)
+    if match is None:
+        return None
+    schema, name = (
+        part[1:-1].replace('""', '"') if part.startswith('"') else part
+        for part in re.findall(_NAME, match["table"] or match["indexed"])
+    )
+    return TableName(schema, name)
 
 
 def _is_last(item: Statement) -> bool:

@@ -27,11 +27,17 @@ from dbsynth.adapters.postgresql_connection import (
     translated,
 )
 from dbsynth.adapters.postgresql_copy import copy_rows
-from dbsynth.adapters.postgresql_ddl import finish_sequences
+from dbsynth.adapters.postgresql_ddl import analyze, finish_sequences
 from dbsynth.adapters.postgresql_inplace import InPlace, staging_place
 from dbsynth.adapters.postgresql_judge import shown
 from dbsynth.adapters.postgresql_query import run
-from dbsynth.adapters.postgresql_script import clear, run_after_rows, run_before_rows, run_last
+from dbsynth.adapters.postgresql_script import (
+    clear,
+    run_after_rows,
+    run_before_rows,
+    run_last,
+    run_of_table,
+)
 from dbsynth.adapters.postgresql_types import RULES, rules_for
 from dbsynth.errors import LockedError, PermissionDeniedError, TargetError
 from dbsynth.schema import Schema, Statement, Table, TableName
@@ -54,6 +60,9 @@ class PostgresTarget:
         self._location = location
         self._connection: Connection
         self._rules: DialectRules = RULES
+        self._script: tuple[Statement, ...] = ()  # of the load
+        self._done: set[Statement] = set()  # of it, before all rows were there
+        self._complete: set[TableName] = set()
         self._last: tuple[Statement, ...] = ()  # the script, once all but its end is done
         self._run_id = ""
         self._is_built = False  # keys and indexes, over all rows
@@ -145,6 +154,7 @@ class PostgresTarget:
     def create(self, schema: Schema) -> None:
         """Create schemas, extensions, types, functions, sequences and tables without keys."""
         if self._in_place is None:
+            self._script = schema.script
             run_before_rows(self._connection, schema.script)
 
     def write(self, table: Table, batches: Iterable[pa.RecordBatch]) -> int:
@@ -201,13 +211,23 @@ class PostgresTarget:
             return shown(self._connection, table, rows, conditions, self._rules)
         return nothing
 
+    def complete(self, table: Table) -> None:
+        """Create a table's own keys and indexes, and analyze it."""
+        if self._in_place is None:
+            self._done |= set(run_of_table(self._connection, self._script, table.name))
+            analyze(self._connection, table.name, self._rules)
+            self._complete.add(table.name)
+
     def finish(self, schema: Schema) -> None:
         """Create keys, indexes, checks, views, triggers; set sequences past the rows; analyze."""
         if self._in_place is not None:
             self._in_place.close()
             return
-        run_after_rows(self._connection, schema.script)
+        run_after_rows(self._connection, schema.script, self._done)
         finish_sequences(self._connection, schema, self._rules)
+        for table in schema.tables:
+            if table.name not in self._complete:
+                analyze(self._connection, table.name, self._rules)
         self._last = schema.script
         self._is_built = True
 
@@ -267,9 +287,18 @@ class PostgresTarget:
             yield from stream
 
         with translated(TargetError, f"{table.name} refuses its rows", _REMEDY):
+            is_frozen = self._in_place is None and self._is_plain(target)
             try:
-                return copy_rows(self._connection, target, columns, all_of_them(), self._rules)
+                return copy_rows(
+                    self._connection, target, columns, all_of_them(), self._rules,
+                    is_frozen=is_frozen,
+                )  # fmt: skip
             except pa.ArrowInvalid as exc:
                 raise TargetError(
                     f"{table.name} has rows that its columns' types cannot hold", _REMEDY
                 ) from exc
+
+    def _is_plain(self, target: str) -> bool:
+        """Whether a table has rows of its own: one with partitions has not."""
+        plain = "SELECT relkind = 'r' FROM pg_catalog.pg_class WHERE oid = %s::regclass"
+        return bool(self._connection.execute(plain, (target,)).fetchall()[0][0])

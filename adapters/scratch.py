@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -16,10 +17,12 @@ from dbsynth.errors import SourceError
 class Scratch:
     """One in-memory database; keep it as long as rows come in batches."""
 
-    def __init__(self) -> None:
-        """Open it, on one thread: the rows are few."""
-        self._connection = duckdb.connect(config={"threads": "1"})
-        self._connection.execute("SET TimeZone = 'UTC'")
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        """Open when something is asked, on one thread: the rows are few."""
+        connection = duckdb.connect(config={"threads": "1"})
+        connection.execute("SET TimeZone = 'UTC'")
+        return connection
 
     def __reduce__(self) -> tuple[type[Scratch], tuple[()]]:
         """Travel to another process: nothing is held between two calls, so another one will do."""

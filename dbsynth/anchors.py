@@ -21,6 +21,7 @@ TIGHTER = 0.5  # a distance is learned where it spreads at most so much as the d
 SOME_DAYS = (18_262.0, 20_088.0)  # 2020 to 2024, in days since 1970: if nothing may be learned
 FEW_DAYS = (1.0, 30.0)
 KEPT = 0.05  # share of the rows that have the time of day of the sibling before
+SAME_DAY = 0.02  # share of siblings on the day of the one before, at most, if days are counted
 SHORT = 2 * DAY  # distances that are mostly shorter are learned in seconds
 
 
@@ -60,7 +61,8 @@ def fit_datetime(
     anchor = _anchor(early, anchors)
     gaps = _gaps(values, siblings) if siblings is not None else None
     distances = [d for d in (gaps, _from(values, anchors, anchor)) if d is not None]
-    unit = "day" if at_midnight or not distances or not _is_short(distances[0]) else "second"
+    is_short = bool(distances) and _is_short(distances[0]) and not _is_once_a_day(values, siblings)
+    unit = "second" if is_short and not at_midnight else "day"
     delta = gap = None
     turns: tuple[str, ...] = ()
     paces: tuple[tuple[float, float], ...] = ()
@@ -68,7 +70,7 @@ def fit_datetime(
         spread = distance(early, anchors[anchor], unit)
         delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
     if gaps is not None and siblings is not None:
-        before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
+        before = _before(values, siblings)
         apart = distance(values, before, unit)
         gap = NumberCodec.fit(f"{statistic}.gap", apart, entities, release, FEW_DAYS)
         ahead = siblings.count - siblings.index - 1
@@ -113,9 +115,25 @@ def _from(values: Floats, anchors: Mapping[str, Floats], anchor: str) -> Floats 
     return distance(values, anchors[anchor], "second") if anchor else None
 
 
+def _before(values: Floats, siblings: Siblings) -> Floats:
+    return np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
+
+
 def _gaps(values: Floats, siblings: Siblings) -> Floats:
-    before = np.where(siblings.index > 0, values[np.maximum(siblings.previous, 0)], np.nan)
-    return distance(values, before, "second")
+    return distance(values, _before(values, siblings), "second")
+
+
+def _is_once_a_day(values: Floats, siblings: Siblings | None) -> bool:
+    """
+    Whether siblings hardly ever fall on one day, however near they are: who orders every morning.
+
+    Seconds added up would be at any hour after a few siblings.
+    """
+    if siblings is None:
+        return False
+    days = distance(values, _before(values, siblings), "day")
+    days = days[np.isfinite(days)]
+    return bool(len(days) and np.mean(days == 0) < SAME_DAY)
 
 
 def _keeps(values: Floats, siblings: Siblings, entities: Ints) -> bool:

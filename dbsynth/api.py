@@ -55,7 +55,7 @@ def clone(
         rows: rows of single tables, whatever the scale.
         tables: globs of the tables to clone; none: all.
         exclude: globs of tables to leave out.
-        engine: argn, tree, copula, marginal, sdv:NAME or a plug-in's name; None: by table size.
+        engine: argn, tables, tree, copula, marginal, sdv:NAME or a plug-in's; None: by table size.
         quality: how much to learn; default balanced.
         replace: whether everything that the target holds may go away.
         roles: carry owners and grants, with these roles of other names; None: do not.

@@ -91,7 +91,7 @@ def join_items(
     """Put lists together of consecutive texts, so many for each; `bounds` of arrays, if any."""
     if style == "array":
         mark = ";" if sql.element is not None and sql.element.family == "box" else ","
-        elements = quote_element(texts)
+        elements = quote_element(texts, mark)
         if bounds:
             return _bounded(elements, lengths, bounds, mark)
         return wrap("{", join_lists(elements, lengths, mark), "}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,14 +14,11 @@ from numpy.typing import NDArray
 from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
-from dbsynth.bending import Outline, bend, merge
 from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
-from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
 from dbsynth.cousins import are_asked, gather
 from dbsynth.draft import Scope
-from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
@@ -34,10 +31,10 @@ from dbsynth.progress import Event, Progress, silent
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Stored, Table
-from dbsynth.sketches import OUTLINE
 from dbsynth.state import State, noted
 from dbsynth.structure import Skeleton, draw_part
-from dbsynth.tablemodel import RowsModel, TableModel, edge_name, sketch_name
+from dbsynth.tablemodel import RowsModel, TableModel
+from dbsynth.told import Told
 from dbsynth.trees import hang
 from dbsynth.unfolding import decimals_of, draw_document
 from dbsynth.values import from_floats, moments_to_text, placeholders
@@ -97,7 +94,7 @@ class _Attributes:
         mender = self._mender()
         if self._is_asked:
             self._gather(self._no_rows, np.zeros(0, np.int64))
-        bounds = chunks(self.skeleton.owners, self.skeleton.size)
+        bounds = self.skeleton.bounds
         workers = help_.workers if self._is_worth(bounds, help_.workers) else None
         if workers is not None and help_.sink_of is not None and self._is_free(mender):
             sink = help_.sink_of(name)
@@ -115,10 +112,11 @@ class _Attributes:
             noted(self.state.changes, name, kept_rules, rows, ruled)
             rows = ruled
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
+            self._follow(mended, start, stop)
+            mended = self._ruled_again(mender, mended, above, number)
             mended = replace(mended, changed={*mended.changed, *kept_rules})
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)
-            self._follow(mended, start, stop)
             self._keep(done, rows, drawn, kept, start)
             if not waits:
                 self._sum_up(rows, start + np.flatnonzero(kept))
@@ -182,8 +180,10 @@ class _Attributes:
         """The same, and the rows themselves, if they need not wait for the rows before them."""
         borrowed = self._borrowing().part(start, stop)
         drawn = self._chunk(start, stop, number, borrowed)
-        waits = bool(self.model.pseudonyms)
-        return drawn, None if waits else self._assemble(drawn, borrowed, start, stop)
+        if self.model.pseudonyms:  # wait for those of the rows before
+            return drawn, None
+        rows = self._assemble(drawn, borrowed, start, stop)
+        return dict(self.needed(drawn, rows)[0]), rows
 
     def _borrowing(self) -> Borrowing:
         return Borrowing(
@@ -234,39 +234,34 @@ class _Attributes:
         codes = skeleton.codes.take(np.arange(start, stop))
         siblings = siblings_of(owners, stop - start)  # chunks never tear them apart
         given = Features.join([codes, chosen, above], stop - start)
-        drawn = draw_part(
-            self.state, self.planned, self.table, "content", self.part, given, siblings, owners,
-            number, borrowed.given(),
-        )  # fmt: skip
-        drawn |= self._told_by_owners(drawn, owners)
+        drawn = self._drawn_near(start, stop, number, given, siblings, borrowed)
         if self.model.outline is not None:
             whole = [given, self._siblings_seen(drawn, siblings), codes]
             seen = Features.join(whole, stop - start)
             drawn |= self._outlined(self.model.outline, drawn, seen, number)
         return drawn | self._late(start, stop)
 
-    def _told_by_owners(self, drawn: Values, owners: Ints | None) -> dict[str, Floats | Ints]:
-        """What becomes of numbers and labels so that they keep to what their owners told."""
-        owner = owner_key(self.planned)
-        if owner is None or owners is None:
-            return {}
-        told = self.state.known.sketches.get(owner.parent, {})
-        edge = edge_name(self.planned.name, owner.name)
-        found: dict[str, Floats | Ints] = {}
-        for column in self.part.layout.columns:
-            own = {p: told.get(sketch_name(edge, column.name, p)) for p in (*OUTLINE, "distinct")}
-            *ends, distinct = own.values()
-            if isinstance(column, CategoryColumn) and distinct is not None:
-                labels = drawn[column.name].astype(np.int64)
-                found[column.name] = merge(labels, owners, distinct, (NULL, column.codec.rare))
-            if isinstance(column, NumberColumn) and all(e is not None for e in ends):
-                outline = Outline(*(e for e in ends if e is not None))
-                numbers = drawn[column.name].astype(np.float64)
-                own_labels = {c: drawn[c].astype(np.int64) for c in column.told_by}
-                found[column.name] = bend(
-                    numbers, owners, outline, column.codec, column.kinds, own_labels
-                )
-        return found
+    def _drawn_near(
+        self, start: int, stop: int, number: int, given: Features, siblings: Siblings,
+        borrowed: Borrowed,
+    ) -> dict[str, Floats | Ints]:  # fmt: skip
+        """Draw rows, and let them keep to what their owners told."""
+        skeleton, told = self.skeleton, Told.of(self.state, self.planned, self.part.layout.columns)
+        owners = None if skeleton.owners is None else skeleton.owners[start:stop]
+        is_free = owners is not None and not self.state.tilts
+        times = told.times(skeleton.size) if is_free else 1
+        rows = np.tile(np.arange(stop - start), times)
+        drawn = draw_part(
+            self.state, self.planned, self.table, "content", self.part, given.take(rows),
+            Siblings(siblings.index[rows], siblings.count[rows]),
+            None if owners is None else owners[rows], number,
+            {name: copies.take(rows) for name, copies in borrowed.given().items()},
+            skeleton.laid and skeleton.laid.part(start, stop),
+        )  # fmt: skip
+        if times > 1 and owners is not None:
+            chosen = told.nearest(drawn, owners, siblings, times)
+            drawn = {name: values[chosen] for name, values in drawn.items()}
+        return drawn | told.bent(drawn, owners)
 
     def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:
         if self.skeleton.owners is None:
@@ -343,6 +338,22 @@ class _Attributes:
         }
         return {**drawn, **again}
 
+    def _ruled_again(
+        self, mender: Mender, mended: Mended, above: Mapping[str, Ints], number: int
+    ) -> Mended:
+        """See to rules where what the schema demands has moved what they are about."""
+        if not self.keeping.is_disturbed(mended.changed):
+            return mended
+        ruled, told = self.keeping.again(mended.whole, above, number)
+        noted(self.state.changes, self.planned.name, told, mended.whole, ruled)
+        sound = mender.sound(ruled, mended.whole)  # what the schema demands has the last word
+        places = np.where(sound, np.arange(len(sound)) + len(sound), np.arange(len(sound)))
+        whole = pa.concat_tables([mended.whole, ruled]).take(pa.array(places))
+        for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
+            at = whole.column_names.index(name)
+            whole = whole.set_column(at, whole.schema.field(name), ruled.column(name))
+        return replace(mended, whole=whole, changed={*mended.changed, *told})
+
     def _follow(self, mended: Mended, start: int, stop: int) -> None:
         """Lead keys to the parents that rows have taken over from others."""
         known = self.skeleton.pointers
@@ -356,7 +367,7 @@ class _Attributes:
     ) -> None:
         """Remember of a chunk what children need, and nothing else."""
         index = np.flatnonzero(kept)
-        drawn = {n: v[index] for n, v in drawn.items()}
+        drawn = {n: v if len(index) == len(v) else v[index] for n, v in drawn.items()}
         is_needed, is_asked = self.state.is_needed(self.planned.name), self._is_asked
         if is_needed or is_asked:
             own = [self.part.layout.features(drawn, len(index))]
@@ -437,16 +448,21 @@ class _Attributes:
     def _closed(self, whole: pa.Table, values: dict[str, Any]) -> pa.Table:
         """See to the rules that need all rows: about trees, and what excludes what."""
         before = whole
+        keys = {c for k in self.table.foreign_keys for c in k.columns}
+        fixed = frozenset(self.state.referenced(self.planned.name) | keys)
+        scope = Scope(late=self._set_later("backfill"), fixed=fixed)
         if late := self._set_later("self"):
-            keys = {c for k in self.table.foreign_keys for c in k.columns}
-            fixed = frozenset(self.state.referenced(self.planned.name) | keys)
-            scope = Scope(late=self._set_later("backfill"), only=late, fixed=fixed)
             rng = self.state.rng(self.planned.name, "mend", "whole")
-            whole = self._mender(scope).mend(whole, rng).whole
+            whole = self._mender(replace(scope, only=late)).mend(whole, rng).whole
         ruled, told = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
         noted(self.state.changes, self.planned.name, told, whole, ruled)
         whole = ruled
         # What the schema demands has the last word.
+        mender = self._mender(scope)
+        checked = {c for check in self.table.row_checks for c in check.columns}
+        if told & (checked | mender.watched):
+            rng = self.state.rng(self.planned.name, "mend", "ruled")
+            whole = mender.mend(whole, rng).whole
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
         for column in self.part.layout.columns:

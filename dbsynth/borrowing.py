@@ -16,6 +16,7 @@ from dbsynth.features import Ints
 from dbsynth.permute import key_of
 from dbsynth.plan import TablePlan
 from dbsynth.pseudonyms import ALONE, STICKS, Pseudonyms, Renaming
+from dbsynth.repeating import before_name
 from dbsynth.rows import Layout, Values
 from dbsynth.schema import Table
 from dbsynth.state import State
@@ -129,13 +130,16 @@ class Borrowed:
             wanted &= drawn[name] == found.codec.rare
         elif isinstance(found, PresenceColumn):
             wanted &= drawn[name] == 1
+        again = wanted & (drawn.get(before_name(name), np.zeros(len(wanted))) == 1)
+        wanted &= ~again
         texts = renaming.draw(
             self._groups(renaming.model, columns)[wanted],
             self.whole.state.rng(self.whole.table.name, "pseudonyms", name, self.start),
         )
-        place = pa.array(np.cumsum(wanted) - 1, pa.int64(), mask=~wanted)
+        # A row that repeats a rare label has that of the last row before it that chose one.
+        place = pa.array(np.cumsum(wanted) - 1, pa.int64(), mask=~(wanted | again))
         made = texts.take(place)
-        return made if own is None else pc.if_else(pa.array(wanted), made, own)
+        return made if own is None else pc.if_else(pa.array(wanted | again), made, own)
 
     def _groups(self, model: Pseudonyms, columns: Mapping[str, pa.Array]) -> Ints:
         """What rows share: the number of a row, or of a label; -1 for nothing."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST = 0.8  # share of values that must have a shape for the shape to decide
 _ALL = 0.98
 _NEARLY_UNIQUE = 0.5
+_SOME = 0.2  # share of companies that say of which legal form they are
 _FEW_DOCUMENTS = 50
 _LONG_CODE = 40
 _SHORT_TITLE = 4.5  # characters: Mr., Mrs., Dr.; codes of languages
@@ -221,6 +222,8 @@ def _named(clues: _Clues) -> Treatment | None:
     meaning = clues.meaning
     if meaning == "gender":
         return clues.treat("category", "name says gender") if clues.may_be_category else None
+    if meaning in ("name", "full_name") and _are_companies(clues.profile):
+        return clues.treat("personal", "values end as names of companies do", "company")
     if meaning == "name":
         siblings = [c.name for c in clues.table.columns if c.name != clues.column.name]
         if lexicon.is_company_table(clues.table.name.name):
@@ -238,6 +241,10 @@ def _named(clues: _Clues) -> Treatment | None:
     if meaning in lexicon.SHARED and clues.may_be_category:
         return clues.treat("category", f"{evidence}, {clues.repeats}", meaning)
     return clues.treat("personal", evidence, meaning)
+
+
+def _are_companies(profile: Profile) -> bool:
+    return profile.rows > 0 and profile.share("company") >= _SOME
 
 
 def _is_denied(clues: _Clues) -> bool:
@@ -314,6 +321,9 @@ def _spelled(clues: _Clues) -> Treatment | None:
     if is_code and profile.pattern_share >= _MOST and (has_digits or _is_even(profile)):
         evidence = f"{profile.pattern_share:.0%} of the values share a few patterns"
         return clues.treat("format", evidence)
+    is_whole = profile.share("spaced") <= 1 - _ALL
+    if is_whole and has_digits and profile.length_share >= _ALL:
+        return clues.treat("format", "letters and digits anywhere, of one or two lengths")
     return None
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -15,7 +14,8 @@ import typer
 from dbsynth import __version__
 from dbsynth.config import QUALITIES, Config, Quality, load, near
 from dbsynth.console import Watcher, put, put_json, report_error, say
-from dbsynth.errors import UsageError, VerifyFailedError
+from dbsynth.errors import DbsynthError, UsageError, VerifyFailedError
+from dbsynth.interrupts import Interrupts
 from dbsynth.wishes import read_options
 from dbsynth.workers import let_go
 
@@ -32,7 +32,7 @@ class Session:
     """What `main` needs to know of the command when it fails."""
 
     is_verbose: bool = False
-    is_terminated: bool = False
+    interrupts: Interrupts = field(default_factory=Interrupts)
 
 
 def _set_verbose(context: typer.Context, is_verbose: bool) -> bool:
@@ -73,7 +73,9 @@ Exclude = Annotated[
 ]
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", help="argn, tree, copula, marginal, sdv:NAME. Default: by size."),
+    typer.Option(
+        "--engine", help="argn, tables, tree, copula, marginal, sdv:NAME. Default: by size."
+    ),
 ]
 QualityName = Annotated[
     str | None, typer.Option("--quality", help="fast, balanced (default) or max.")
@@ -577,7 +579,7 @@ def doctor(
 def main() -> NoReturn:
     """Run the command line and leave with the documented exit code."""
     session = Session()
-    _unwind_on_sigterm(session)
+    session.interrupts.listen()
     try:
         code = app(prog_name="dbsynth", standalone_mode=False, obj=session) or 0
     except (KeyboardInterrupt, typer.Abort):
@@ -587,28 +589,23 @@ def main() -> NoReturn:
         say("hint: Run `dbsynth --help`, or `dbsynth COMMAND --help`.")
         code = exc.exit_code
     except Exception as exc:  # noqa: BLE001 - the last door: nothing unredacted may leave
-        code = report_error(exc, is_verbose=session.is_verbose)
+        if session.interrupts.first and not isinstance(exc, DbsynthError):
+            code = SIGINT_CODE  # what a library made of it
+        else:
+            code = report_error(exc, is_verbose=session.is_verbose)
     if code == SIGINT_CODE:  # typer turns KeyboardInterrupt into it
-        code = SIGTERM_CODE if session.is_terminated else SIGINT_CODE
-        word = "terminated" if session.is_terminated else "interrupted"
-        say(f"error: {word}; the target was left as it was")
-        sys.stdout.flush()
-        # If ^C came while a library was in `exec`, Python would end by killing itself with SIGINT
-        # whatever sys.exit says; all contexts are left already, so nothing is skipped.
-        let_go()
-        os._exit(code)
+        _leave(is_terminated=session.interrupts.first == signal.SIGTERM)
     sys.exit(code)
 
 
-def _unwind_on_sigterm(session: Session) -> None:
-    """Let SIGTERM unwind as ^C does: drivers cancel what runs, contexts roll the target back."""
-
-    def stop(_number: int, _frame: FrameType | None) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # roll back in peace
-        session.is_terminated = True
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+def _leave(*, is_terminated: bool) -> NoReturn:
+    word = "terminated" if is_terminated else "interrupted"
+    say(f"error: {word}; the target was left as it was")
+    sys.stdout.flush()
+    # If ^C came while a library was in `exec`, Python would end by killing itself with SIGINT
+    # whatever sys.exit says; all contexts are left already, so nothing is skipped.
+    let_go()
+    os._exit(SIGTERM_CODE if is_terminated else SIGINT_CODE)
 
 
 def _rows(words: list[str]) -> dict[str, int]:

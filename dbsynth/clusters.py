@@ -16,14 +16,42 @@ SAMPLED = 20_000
 
 
 def fit_clusters(
-    statistic: str, features: Features, entities: Ints, release: Release, seed: int
+    statistic: str,
+    features: Features,
+    weights: NDArray[np.float32],
+    entities: Ints,
+    release: Release,
+    seed: int,
 ) -> Clusters | None:
     """
     Learn kinds of rows; None if there are too few rows or nothing to tell them apart.
 
+    Args:
+        statistic: its name.
+        features: (n, ...).
+        weights: (width,) how much each coordinate counts.
+        entities: (n,).
+        release: the protection in force.
+        seed: decides where to start.
+
     Source: Lloyd's algorithm with k-means++ seeding (Arthur and Vassilvitskii, SODA 2007).
     """
-    spread = spread_out(features)
+    centres = centres_of(statistic, spread_out(features) * weights, entities, release, seed)
+    return None if centres is None else Clusters(centres, weights)
+
+
+def fit_kinds(
+    statistic: str, spread: NDArray[np.float32], entities: Ints, release: Release, seed: int
+) -> Ints | None:
+    """Sort (n, width) rows into kinds that enough entities have; None as for `fit_clusters`."""
+    centres = centres_of(statistic, spread, entities, release, seed)
+    return None if centres is None else _nearest(spread, centres)
+
+
+def centres_of(
+    statistic: str, spread: NDArray[np.float32], entities: Ints, release: Release, seed: int
+) -> NDArray[np.float32] | None:
+    """The (kinds, width) means of kinds that enough entities have."""
     kinds = min(MAX_KINDS, len(spread) // ROWS_PER_KIND)
     if kinds < 2 or not release.is_enough(entities) or spread.std(axis=0).max(initial=0) == 0:
         return None
@@ -39,7 +67,7 @@ def fit_clusters(
         centres = np.where(rows[:, None] > 0, total / np.maximum(rows, 1)[:, None], centres)
     support = release.support(_nearest(spread, centres), entities, len(centres))
     released = centres[support >= release.threshold(statistic)]
-    return Clusters(released.astype(np.float32)) if len(released) >= 2 else None
+    return released.astype(np.float32) if len(released) >= 2 else None
 
 
 def _nearest(spread: NDArray[np.float32], centres: NDArray[np.float32]) -> Ints:

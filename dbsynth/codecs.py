@@ -102,13 +102,18 @@ class NumberCodec:
 
     def rank(self, values: Floats) -> NDArray[np.float32]:
         """Where values stand, from -1 (lowest) to 1 (highest); NULL is 0."""
-        grid = self.grid
+        grid, steps = self._ranked
         if len(grid) < 2:
             return np.sign(np.where(is_plain(values), 0.0, np.nan_to_num(values))).astype(
                 np.float32
             )
-        place = np.interp(values, grid, np.linspace(-1, 1, len(grid)))
+        place = np.interp(values, grid, steps)
         return np.nan_to_num(place).astype(np.float32)
+
+    @cached_property
+    def _ranked(self) -> tuple[Floats, Floats]:
+        """The grid, and the rank of each of its points."""
+        return self.grid, np.linspace(-1, 1, len(self.grid))
 
     @property
     def grid(self) -> Floats:

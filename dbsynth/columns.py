@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -39,9 +39,11 @@ class ColumnFit:
     release: Release
     shown: Mapping[str, Floats] = field(default_factory=dict)  # numbers that copies of them show
     first_day: float | None = None  # of the rows below, if these are invented
+    in_time: str = ""  # the column by which rows are series
+    is_laid_out: bool = False  # its values are not drawn
 
     def learned(self) -> list[Column]:
-        """The columns of which the network draws something, the sorting one first."""
+        """The columns of which something is drawn: the sorting one first, then labels."""
         kinds = self.planned.columns
         found = [
             c
@@ -50,7 +52,8 @@ class ColumnFit:
             or (kinds[c.name].kind != "foreign key" and self._has_nulls(c))
             or kinds[c.name].copies is not None
         ]
-        return sorted(found, key=lambda c: c.name != self.planned.order_by)
+        order = self.in_time or self.planned.order_by
+        return sorted(found, key=lambda c: (c.name != order, kinds[c.name].kind != "category"))
 
     def values(self, name: str) -> pa.Array:
         """A column of the sampled rows."""
@@ -81,7 +84,7 @@ class ColumnFit:
         if kind != "datetime":
             return PresenceColumn(column.name)
         is_text = pa.types.is_string(data.type)
-        return fit_datetime(
+        fitted = fit_datetime(
             statistic,
             column.name,
             to_floats(text_to_moments(data) if is_text else data),
@@ -93,6 +96,7 @@ class ColumnFit:
             is_date=column.type.kind == "date",
             fallback=self._some_days(column),
         )
+        return replace(fitted, is_given=self.is_laid_out and column.name == self.in_time)
 
     def _some_days(self, column: Column) -> tuple[float, float]:
         """Days since 1970 between which dates lie that cannot be learned."""

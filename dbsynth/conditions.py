@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from dbsynth.cousins import cousins
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.plan import CHOSEN, Plan, TablePlan
-from dbsynth.rows import Layout, Values, position
+from dbsynth.rows import PACE_CODES, Layout, Values, position
 from dbsynth.running import Summary
 from dbsynth.sample import owner_key
 from dbsynth.schema import TableName
@@ -189,6 +189,15 @@ def sibling_state(layout: Layout, values: Values, siblings: Siblings) -> Feature
         [rows.take(siblings.previous), plain(state), position(siblings.index, siblings.count)],
         len(state),
     )
+
+
+def alone(layout: Layout, condition: Features) -> tuple[int, int]:
+    """How many codes and floats of a condition come before those about siblings."""
+    own, state = layout.shape, Summary.of(layout).width
+    has_pace = condition.cards[-1] == PACE_CODES
+    codes = len(own.cards) + 2 + 2 * has_pace
+    floats = own.floats.shape[1] + state + 3 + 3 * has_pace
+    return len(condition.cards) - codes, condition.floats.shape[1] - floats
 
 
 def plain(floats: NDArray[np.float32]) -> Features:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.draft import Draft, Scope, Unit
+from dbsynth.draft import Draft, Proposal, Scope, Unit
 from dbsynth.expressions import UntranslatableError
 from dbsynth.features import Ints
 from dbsynth.localsql import LocalSql, is_folded, place
@@ -18,11 +19,14 @@ from dbsynth.plan import TablePlan
 from dbsynth.schema import Table, Unique
 from dbsynth.tablemodel import TableModel
 from dbsynth.treatments import Treatment
+from dbsynth.vacant import vacant
 from dbsynth.variants import Variants
 
 Codes = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
 
+# Attempts in which values are looked for that are left beside a key's rest, each unit in its turn.
+_VACANT = (12, 14, 17, 35, 39)
 TRIES = 100  # other values for a row that repeats a key, before it is left out
 _EASE = {"datetime": 0, "number": 1, "format": 2, "text": 2, "personal": 2, "key": 2, "category": 3}
 _FOLDED = "rtrim(replace(lower(strip_accents({})), 'ß', 'ss'))"  # no collation tells more apart
@@ -42,6 +46,7 @@ class Rule:
     covered: str  # which rows it is about
     units: tuple[Unit, ...]  # what may change, the easiest first
     may_be_null: bool  # a NULL in it makes a row unlike every other
+    is_plain: bool = True  # about the values of columns, in all rows
 
 
 @dataclass
@@ -124,7 +129,7 @@ class Distinct:
                 if len(mine) == 0 or unit is None:
                     continue
                 at = waiting[mine]
-                proposal = self.variants.propose(unit, draft, at, attempt, rng)
+                proposal = self._proposal(rule, unit, draft, at, attempt, rng)
                 if unit.is_nullable and rule.may_be_null and attempt >= TRIES - 2:
                     proposal = draft.without(unit, len(at))
                 imagined = draft.imagine(at, proposal)
@@ -139,6 +144,19 @@ class Distinct:
         kept = np.ones(len(everything), bool)
         kept[waiting] = False
         return kept
+
+    def _proposal(
+        self, rule: Rule, unit: Unit, draft: Draft, at: Ints, attempt: int, rng: np.random.Generator
+    ) -> Proposal:
+        """Other values: near ones, and where these are taken again and again, what is vacant."""
+        proposal = self.variants.propose(unit, draft, at, attempt, rng)
+        if attempt not in _VACANT or unit.is_key or not rule.is_plain:
+            return proposal
+        column = unit.columns[0]
+        found = vacant(draft.rows, rule.columns, column, at, rng)
+        if found is None:
+            return proposal
+        return Proposal({column: pc.coalesce(found, proposal.values[column])})
 
     def _better(self, broken: Flags, imagined: pa.Table, allowed: Flags) -> Ints:
         """Rows that break fewer rules than before."""
@@ -265,6 +283,7 @@ def _rule(
         covered=" AND ".join(covered) or "true",
         units=tuple(dict.fromkeys(units[c] for c in movable)),
         may_be_null=not unique.nulls_not_distinct,
+        is_plain=not expressions and predicate is None,
     )
 
 

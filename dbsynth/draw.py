@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dbsynth.again import Again
 from dbsynth.codecs import NULL
 from dbsynth.conditions import LONG, Siblings, knot, plain
 from dbsynth.copying import Given, gate_name
-from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn
+from dbsynth.encode import (
+    CategoryColumn,
+    DatetimeColumn,
+    Head,
+    ModelledColumn,
+    NumberColumn,
+)
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.foregone import Foregone
 from dbsynth.keys import Strata
-from dbsynth.model.base import Choosing, Preparing, Session, Telling
+from dbsynth.lateness import Order, Places, order_of
+from dbsynth.model.base import Choosing, Columns, Preparing, Session, Telling
+from dbsynth.ordering import token_places
 from dbsynth.rows import (
     Slot,
     blank,
@@ -32,14 +43,16 @@ from dbsynth.rows import (
     within,
 )
 from dbsynth.running import Summary
-from dbsynth.steering import FAINT, Course, drawn, keeping, steer
+from dbsynth.steering import FAINT, Course, drawn, keeping, keeps, steer
+from dbsynth.surroundings import Sides, Summed, Taken
 from dbsynth.tablemodel import RowsModel
+from dbsynth.ties import Laid, ordered
 from dbsynth.values import DAY
 
 SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
 PIECE = 8_192  # rows of a step that are drawn at once: more do not stay close to the processor
 BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
-MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 65_536, 256, 16_384
+MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 131_072, 256, 32_768
 
 
 def chunks(owners: Ints | None, rows: int) -> list[tuple[int, int]]:
@@ -80,58 +93,177 @@ class Drawing:
     required: frozenset[str]  # columns that may not be NULL
     copies: Mapping[str, Given]  # what columns are where they are copies
     rng: np.random.Generator
+    laid: Laid | None = None  # when rows of series are
+    lines: Ints | None = field(default=None, init=False)  # where rows are stored, if elsewhere
 
     def draw(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
         """Draw every column; returns (n,) working values by column name."""
         layout = self.part.layout
         rows = len(self.siblings.index)
-        self.values = {c.name: blank(c, rows) for c in layout.columns}
-        shape = layout.shape
-        self.features = Features.empty(rows, shape.cards, shape.floats.shape[1])
+        self.values = {c.name: self._begun(c, rows) for c in layout.columns}
+        self.waves: dict[int, Floats] = {}
+        self.features = layout.shape.room(rows, by_column=True)  # in the order of steps
         self.groups = np.cumsum(self.siblings.index == 0) - 1
-        self.tally = Summary.of(layout).start(int(self.groups[-1]) + 1 if rows else 0)
+        self.again = Again(layout.columns, self.values, self.groups)
         self.slots = layout.slots
         self.prepared = self._prepared()
+        self.nothing = self._no_siblings()
+        asked = self.order.state
+        self.tally = self._summary.start(int(self.groups[-1]) + 1 if rows else 0, asked)
+        is_summed = self.has_siblings and (asked is None or bool(asked.any()))
+        self.lines = self._in_steps()
+        self.done = 0  # slots that are drawn for all rows
+        if self.laid is not None:
+            self._begin_series(self.laid)
         for step in self._batches():  # rows of one are in the order of their siblings
             start, last = self.siblings.index[step[0]], self.siblings.index[step[-1]]
             self._draw_rows(step, int(start))
-            if self.has_siblings:
-                seen = self.features.take(step)
+            self.again.remember(step)
+            if is_summed:
+                where, whole = self._step(step), self.features
+                seen = Features(whole.codes[where], whole.floats[where], whole.cards)
                 self.tally.add(self.groups[step], seen, is_once=bool(start == last))
+        if not all(self.order.early):
+            for start in range(0, rows, PIECE):
+                self._draw_late(np.arange(start, min(start + PIECE, rows)))
         return self.values
 
+    def _begun(self, column: ModelledColumn, rows: int) -> Floats | Ints:
+        is_given = isinstance(column, DatetimeColumn) and column.is_given
+        moments = self.laid.moments if is_given and self.laid else None
+        return blank(column, rows) if moments is None else moments.copy()
+
+    @cached_property
+    def order(self) -> Order:
+        """Which slots can wait for all siblings."""
+        model, layout = self.part.model, self.part.layout
+        if not isinstance(model, Preparing) or self.laid is not None:
+            return Order.plain(layout.slots)
+        heads = sum(len(s.heads) for s in layout.slots)
+        given = len(self.condition.cards), self.condition.floats.shape[1]
+        gates = self.again.gates
+        repeated = {n for name, gate in gates.items() for n in (name, gate.name, *gate.alike)}
+        listening = [model.listens(h) for h in range(heads)]
+        return order_of(layout, listening, given, self.nothing, repeated, self._needed)
+
+    @property
+    def _needed(self) -> dict[str, tuple[str, ...]]:
+        """The columns that have to be there before a column, besides anchors."""
+        found: dict[str, tuple[str, ...]] = {n: (gate_name(n),) for n in self.copies}
+        for column in self.part.layout.columns:
+            if isinstance(column, NumberColumn) and column.foregone is not None:
+                before = found.get(column.name, ())
+                found[column.name] = (*before, *dict.fromkeys(column.foregone.label))
+        return found
+
+    @cached_property
+    def _summary(self) -> Summary:
+        return Summary.of(self.part.layout)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where each slot's features are."""
+        return Places.of(self.part.layout)
+
+    def _begin_series(self, laid: Laid) -> None:
+        """Draw when rows are, if that is not laid out, and find out who stands beside whom."""
+        self.token_places = token_places(self.part.layout)
+        first = sum(s.column == 0 for s in self.slots)
+        for rows in self._batches() if laid.moments is None else ():
+            self._draw_until(first, rows, 0)
+        self.done = first if laid.moments is None else 0
+        self.beside = laid.beside(self.values[laid.column].astype(np.float64))
+
     def _batches(self) -> Iterator[Ints]:
-        return _steps(self.siblings)
+        return _steps(self.siblings, self._ordered)
+
+    @cached_property
+    def _ordered(self) -> Ints:
+        """(n,) rows in the order of steps."""
+        return np.argsort(self.siblings.index, kind="stable")
+
+    def _in_steps(self) -> Ints | None:
+        """(n,) where rows are stored: those of a step together; None: where they are."""
+        lines = np.empty(len(self.siblings.index), np.int64)
+        lines[self._ordered] = np.arange(len(lines))
+        return lines
 
     def _draw_rows(self, rows: Ints, start: int) -> None:
         """Draw some rows of the step that begins at sibling `start`; may be called again."""
-        first = self.siblings.first[rows]
+        self._draw_until(None, rows, start)
+
+    def _draw_until(self, last: int | None, rows: Ints, start: int) -> None:
+        """Draw the slots before the last one of some rows; None: all."""
         index = self.siblings.index[rows]
+        first = rows - index
         # In a block of several siblings all of them see the last one before the block.
         before = np.where(index > 0, first + start - 1, -1)
         session = self._session(rows, before, start)
         phase = "first" if index.max() == 0 else "later"
+        self._draw_slots(session, rows, phase, is_late=False, last=last)
+
+    def _draw_late(self, rows: Ints) -> None:
+        """Draw what could wait, of some consecutive rows of which all else is known."""
+        before = np.where(self.siblings.index[rows] > 0, rows - 1, -1)
+        session = self._session(rows, before, 0)
+        self._draw_slots(session, rows, "any", is_late=True)
+
+    def _draw_slots(
+        self, session: Session, rows: Ints, phase: str, *, is_late: bool, last: int | None = None
+    ) -> None:
+        """Draw some rows' slots, before the `last` one, that are early, or those that are late."""
         self.strata = Strata(self.rng, len(rows))
-        parts: list[Features] = []
         head = 0
-        for number, slot in enumerate(self.slots):
+        for number, slot in enumerate(self.slots[:last]):
+            is_early, is_kept = self.order.early[number], self.order.kept[number]
+            if is_early == is_late:
+                head += len(slot.heads)
+                if is_early and is_kept:  # then it is a session that asks column by column
+                    known: Any = Taken(self._slot_features(number), self._lines(rows))
+                    session.see(number, known)
+                continue
             seen = None
             for candidate in slot.heads:
-                if candidate.phase in ("any", phase):
+                if candidate.phase in ("any", phase) and number >= self.done:
                     seen = self._draw_head(session, head, slot, candidate, rows)
                 head += 1
-            parts.append(self._seen(slot, rows) if seen is None else seen)
-            session.see(number, parts[-1])
-        whole = Features.join(parts, len(rows))
-        self.features.codes[rows], self.features.floats[rows] = whole.codes, whole.floats
+            seen = self._seen(slot, rows) if seen is None else seen
+            session.see(number, seen)
+            if is_kept and not is_late:
+                self._store(number, rows, seen)
+
+    def _slot_features(self, slot: int) -> Features:
+        """What of all rows is stored about a slot."""
+        codes, floats = self.places.codes[slot], self.places.floats[slot]
+        whole = self.features
+        return Features(whole.codes[:, codes], whole.floats[:, floats], whole.cards[codes])
+
+    def _lines(self, rows: Ints) -> Ints:
+        """Where (n,) rows are stored; -1 stays -1."""
+        if self.lines is None:
+            return rows
+        return np.where(rows < 0, -1, self.lines[np.maximum(rows, 0)])
+
+    def _step(self, rows: Ints) -> Ints | slice:
+        """Where the rows of a step are stored: one after another, but for those drawn again."""
+        if self.lines is None:
+            return rows
+        first = int(self.lines[rows[0]])
+        return slice(first, first + len(rows))
+
+    def _store(self, slot: int, rows: Ints, seen: Features) -> None:
+        own, where = self._slot_features(slot), self._step(rows)
+        own.codes[where], own.floats[where] = seen.codes, seen.floats
 
     def _prepared(self) -> Any:
         """What the condition says of each owner, where all siblings have the same; else None."""
         model, given = self.part.model, self.condition
         if not self.has_siblings or not isinstance(model, Preparing) or not len(given):
             return None
-        first = self.siblings.first
-        is_shared = all(np.array_equal(x, x[first]) for x in (given.codes, given.floats))
+        later = self.siblings.index[1:] > 0
+        is_shared = all(
+            not ((x[1:] != x[:-1]).any(axis=1) & later).any() for x in (given.codes, given.floats)
+        )
         return (
             model.prepare(given.take(np.flatnonzero(self.siblings.index == 0)))
             if is_shared
@@ -140,26 +272,42 @@ class Drawing:
 
     def _session(self, rows: Ints, before: Ints, start: int) -> Session:
         model = self.part.model
-        if self.prepared is not None and isinstance(model, Preparing):
-            rest = Features.join(self._beside(rows, before, start), len(rows))
-            return model.resume(self.prepared, self.groups[rows], rest)
-        return model.begin(self._condition(rows, before, start))
+        if not isinstance(model, Preparing) or not self.has_siblings:
+            return model.begin(self._condition(rows, before, start))
+        sides = self._beside(rows, before, start)
+        if self.prepared is not None:
+            return model.resume(self.prepared, self.groups[rows], Sides.of(self.nothing, sides))
+        shapes = self.condition.first(0), *self.nothing
+        every = (lambda: Taken(self.condition, rows), *sides)
+        return model.resume(None, rows, Sides.of(shapes, every))
 
     def _condition(self, rows: Ints, before: Ints, start: int) -> Features:
         parts = [self.condition.take(rows)]
         if self.has_siblings:
-            parts += self._beside(rows, before, start)
+            index, count = self.siblings.index[rows], self.siblings.count[rows]
+            parts += [
+                self.features.take(self._lines(before)),
+                plain(self.tally.state(self.groups[rows], start)),
+                position(index, count),
+                self._pace(rows, before, index),
+            ]
         return Features.join(parts, len(rows))
 
-    def _beside(self, rows: Ints, before: Ints, start: int) -> list[Features]:
-        """What (n,) rows know of their siblings."""
+    def _beside(self, rows: Ints, before: Ints, start: int) -> tuple[Callable[[], Columns], ...]:
+        """How to find out what (n,) rows know of their siblings."""
         index = self.siblings.index[rows]
-        return [
-            self.features.take(before),
-            plain(self.tally.state(self.groups[rows], start)),
-            position(index, self.siblings.count[rows]),
-            self._pace(rows, before, index),
-        ]
+        return (
+            lambda: Taken(self.features, self._lines(before)),
+            lambda: Summed(self.tally, self.groups[rows], start),
+            lambda: position(index, self.siblings.count[rows]),
+            lambda: self._pace(rows, before, index),
+        )
+
+    def _no_siblings(self) -> tuple[Features, ...]:
+        """What no rows know of their siblings: tells cardinalities and widths."""
+        none = np.zeros(0, np.int64)
+        state = plain(np.zeros((0, self._summary.width), np.float32))
+        return self.features.first(0), state, position(none, none), self._pace(none, none, none)
 
     def _pace(self, rows: Ints, before: Ints, index: Ints) -> Features:
         """How much time is left until the last sibling, where that is known."""
@@ -169,7 +317,7 @@ class Drawing:
         earlier = self.values[order.name][np.maximum(before, 0)].astype(np.float64)
         start = np.where(before >= 0, earlier, self._given_anchor(order, rows))
         # In a block all rows see what was left, and to how many, when the block began.
-        return pace(start, *self._next_knot(order, rows, int(index.min())))
+        return pace(start, *self._next_knot(order, rows, int(index.min()) if len(index) else 0))
 
     def _next_knot(self, order: DatetimeColumn, rows: Ints, index: int) -> tuple[Floats, Ints]:
         """The day of the next knot of (n,) rows, or of the last sibling; how far ahead that is."""
@@ -178,7 +326,7 @@ class Drawing:
         day, ahead = ends, count - index - 1
         if self.knots is None or index == 0:
             return day, ahead
-        first = self.values[order.name][self.siblings.first[rows]].astype(np.float64)
+        first = self.values[order.name][rows - self.siblings.index[rows]].astype(np.float64)
         for number in range(self.knots.shape[1], 0, -1):
             at, share = knot(count, number), self.knots[rows, number - 1]
             is_next = (at > index) & np.isfinite(share) & (count >= LONG)
@@ -205,9 +353,16 @@ class Drawing:
             for some in turns:
                 self._put(column, slot, head, rows[some], tokens[some], inside[some])
             seen = None
-        if column.name not in self.copies:
+        if isinstance(column, NumberColumn) and column.foregone is not None:
+            self._settle(column, column.foregone, rows)
+            seen = None
+        if column.name in self.copies:
+            self._copy(column.name, rows)
+        elif column.name in self.again.gates:
+            index = self.siblings.index[rows]
+            self.again.repeat(column.name, np.split(rows, np.flatnonzero(np.diff(index)) + 1))
+        else:
             return seen
-        self._copy(column.name, rows)
         return None
 
     def _put(
@@ -248,6 +403,18 @@ class Drawing:
         shown = np.where(known, np.where(known, moments, 0.0) % DAY, np.nan)
         return column.clock_features(shown, np.where(known, own, NULL), np.where(known, ranks, 0.0))
 
+    def _settle(self, column: NumberColumn, foregone: Foregone, rows: Ints) -> None:
+        """Put what follows from labels in the place of what was drawn."""
+        self.values[column.name][rows] = foregone.over(
+            self.values[column.name][rows].astype(np.float64),
+            lambda name: self.values[name][rows].astype(np.int64),
+            self._codes_above(rows),
+            self.rng.random(len(rows)),
+        )
+
+    def _codes_above(self, rows: Ints) -> NDArray[np.integer[Any]]:
+        return self.condition.codes[rows]
+
     def _copy(self, name: str, rows: Ints) -> None:
         """Put what stands above some rows in the place of what was drawn."""
         given, gate = self.copies[name].take(rows), self.values.get(gate_name(name))
@@ -266,18 +433,42 @@ class Drawing:
     def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
         """Draw the tokens of one head for some rows."""
         banned = self._banned(self.part.layout.columns[slot.column], slot)
+        if self._asks_before(slot) and (self.siblings.index[rows] == 0).any():
+            banned = (*banned, 1)
         if slot.part == "time" and (self.siblings.index[rows] == 0).any():
             banned = (*banned, *self._time_before(slot))
+        if self.laid and self.laid.ties[number] and isinstance(session, Telling):
+            return self._tied(session, number, rows, banned)
         course = self._course(slot, head, rows)
         column = self.part.layout.columns[slot.column]
         if course is None or not isinstance(session, Telling):
             return session.draw(number, self.strata.draw(), banned)
         assert isinstance(column, DatetimeColumn)
         if isinstance(session, Choosing):
-            wanted = keeping(column, course)
-            return session.draw_among(number, self.strata.draw(), banned, wanted, FAINT)
+            tokens = session.draw(number, self.strata.draw(), banned)
+            # Drawing what is not wanted once more is the same as drawing among what is.
+            asked = np.flatnonzero(~keeps(column, course, tokens))
+            wanted = keeping(column, course.take(asked))
+            is_out = ~wanted[np.arange(len(asked)), tokens[asked]]
+            again, uniforms = asked[is_out], self.rng.random(int(is_out.sum()))
+            tokens[again] = session.draw_among(
+                number, again, uniforms, banned, wanted[is_out], FAINT
+            )
+            return tokens
         shares = steer(column, session.shares(number, banned), course)
         return drawn(shares, self.strata.draw())
+
+    def _tied(self, session: Telling, number: int, rows: Ints, banned: tuple[int, ...]) -> Ints:
+        """Draw the tokens of rows of series, each near that of the row before."""
+        assert self.laid is not None
+        if number not in self.waves:
+            self.waves[number] = self.beside.uniforms(self.laid.ties[number], self.rng)
+        shares = session.shares(number, banned)
+        return ordered(shares, self.token_places[number], self.waves[number][rows])
+
+    def _asks_before(self, slot: Slot) -> bool:
+        """Whether a slot says that a column has what the sibling before has."""
+        return self.part.layout.columns[slot.column] in self.again.gates.values()
 
     def _time_before(self, slot: Slot) -> tuple[int, ...]:
         """The token that asks for the time of the sibling before, where there may be one."""
@@ -290,11 +481,14 @@ class Drawing:
         column, index = self.part.layout.columns[slot.column], self.siblings.index[rows]
         if not isinstance(column, DatetimeColumn) or not column.paces or self.ends is None:
             return None
-        if head.phase != "later" or np.ptp(index) > 0:
+        if head.phase == "any" or slot.part == "time" or np.ptp(index) > 0:
             return None
+        ahead = self.siblings.count[rows] - index - 1
+        if head.phase == "first":
+            return Course(self._anchor(column, rows), self.ends[rows], ahead, is_first=True)
         earlier = self.values[column.name][np.maximum(rows - 1, 0)].astype(np.float64)
         # Until the last sibling, whose day is told; knots are told about.
-        return Course(earlier, self.ends[rows], self.siblings.count[rows] - index - 1)
+        return Course(earlier, self.ends[rows], ahead)
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""
@@ -340,11 +534,10 @@ def _codes(tokens: Ints, cards: int, ranks: Floats | None = None) -> Features:
     return Features(codes, empty if ranks is None else ranks.astype(np.float32)[:, None], (cards,))
 
 
-def _steps(siblings: Siblings) -> Iterator[Ints]:
+def _steps(siblings: Siblings, order: Ints) -> Iterator[Ints]:
     """Rows of one step each: all first siblings, all second ones, …, then growing blocks."""
     if len(siblings.index) == 0:
         return
-    order = np.argsort(siblings.index, kind="stable")
     ordered = siblings.index[order]
     start, most = 0, int(ordered[-1])
     while start <= most:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from dbsynth import numerals
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.foregone import Foregone
 from dbsynth.kinds import Kinds
 from dbsynth.schema import SqlType
 from dbsynth.values import DAY, text_to_moments, to_floats
@@ -59,9 +60,15 @@ class CategoryColumn:
 
 @dataclass(frozen=True, slots=True)
 class PresenceColumn:
-    """Whether there is a value (1) or NULL (0), or a copied one (1) or an own; made elsewhere."""
+    """
+    Whether there is a value (1) or NULL (0), or a copied one (1) or an own; made elsewhere.
+
+    What is copied from a sibling is that of the one before, or of the last that has the same labels
+    in some columns (`alike`).
+    """
 
     name: str
+    alike: tuple[str, ...] = ()
 
     def values(self, column: pa.Array) -> Ints:
         """Turn Arrow values into 1 where there is one."""
@@ -83,6 +90,7 @@ class NumberColumn:
     is_strict: bool = False  # siblings may not share a value
     family: str = ""  # of a number in disguise, see `numerals`
     kinds: Kinds | None = None  # how it lies in each kind of rows, where owners tell of it
+    foregone: Foregone | None = None  # what follows from labels of the row and above
 
     @property
     def told_by(self) -> tuple[str, ...]:
@@ -124,6 +132,7 @@ class DatetimeColumn:
     turns: tuple[str, ...] = ()  # of the calendar, by which siblings follow: after the gap's tokens
     keeps_time: bool = False  # a last token of the time of day: that of the sibling before
     paces: tuple[tuple[float, float], ...] = ()  # least and most time a row until the last sibling
+    is_given: bool = False  # laid out before rows are drawn, see `series`
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow dates and times, or texts of them, into seconds, NaN for NULL."""
@@ -197,7 +206,7 @@ _TEXTS: Mapping[str, tuple[Callable[[Any], str], Callable[[str], Any]]] = {
 }
 
 
-_CODECS = {c.__name__: c for c in (NumberCodec, CategoryCodec, Kinds)}
+_CODECS = {c.__name__: c for c in (NumberCodec, CategoryCodec, Kinds, Foregone)}
 
 
 _COLUMNS = {c.__name__: c for c in (CategoryColumn, PresenceColumn, NumberColumn, DatetimeColumn)}

@@ -104,8 +104,15 @@ def without_extremes(column: pa.Array, dialect: str) -> pa.Array:
 
 def has_infinities(column: pa.Array) -> bool:
     """Whether a column of dates or timestamps holds an infinite one."""
-    raw, top = _raw(column)
-    return raw is not None and bool(np.any(np.abs(raw) >= top))
+    kind = column.type
+    if pa.types.is_date32(kind):
+        numbers, top = column.cast(pa.int32()), DAYS
+    elif pa.types.is_timestamp(kind) and kind.unit == "us":
+        numbers, top = column.cast(pa.int64()), MICROS
+    else:
+        return False
+    ends = pc.min_max(numbers).as_py()
+    return ends["min"] is not None and bool(ends["min"] <= -top or ends["max"] >= top)
 
 
 def spell_moments(column: pa.Array) -> pa.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,17 +39,27 @@ class Features:
         safe = np.maximum(index, 0)
         missing = index < 0
         codes, floats = self.codes[safe], self.floats[safe]
-        codes[missing] = 0
-        floats[missing] = 0
+        if missing.any():
+            codes[missing] = 0
+            floats[missing] = 0
         return Features(codes, floats, self.cards)
 
-    def room(self, rows: int) -> Features:
+    def code(self, number: int) -> NDArray[np.integer[Any]]:
+        """One column of codes."""
+        return self.codes[:, number]
+
+    def float(self, number: int) -> NDArray[np.float32]:
+        """One column of floats."""
+        return self.floats[:, number]
+
+    def room(self, rows: int, *, by_column: bool = False) -> Features:
         """Room for so many rows of these columns, in as few bytes as their codes need."""
         most = max(self.cards, default=1) - 1
+        order: Literal["C", "F"] = "F" if by_column else "C"
         kind = np.uint8 if most < 2**8 else np.int16 if most < 2**15 else np.int32
         return Features(
-            np.zeros((rows, len(self.cards)), kind),
-            np.zeros((rows, self.floats.shape[1]), np.float32),
+            np.zeros((rows, len(self.cards)), kind, order),
+            np.zeros((rows, self.floats.shape[1]), np.float32, order),
             self.cards,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,11 +12,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.clusters import fit_clusters
+from dbsynth.clusters import fit_kinds as fit_row_kinds
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.columns import ColumnFit
 from dbsynth.conditions import (
     Known,
     Siblings,
+    alone,
     ancestor_dates,
     ancestors,
     anchor_values,
@@ -35,8 +37,7 @@ from dbsynth.encode import (
     NumberColumn,
     PresenceColumn,
 )
-from dbsynth.features import Features, Floats, Ints
-from dbsynth.kinds import fit_kinds
+from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.leading import fit_leading
 from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
@@ -48,14 +49,26 @@ from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Progress, silent
 from dbsynth.relatives import Relatives
 from dbsynth.release import Release
+from dbsynth.repeating import before_name, habit, repeated, reuse, tokens_of
 from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, Shelf, chosen_keys, foreign_key, owner_key, read_sample
-from dbsynth.schema import Column, Table
+from dbsynth.schema import Column, Table, TableName
+from dbsynth.sequences import Sequence, sequence
 from dbsynth.shredding import fit_document
-from dbsynth.sketches import Sketch, last_days, outlines
-from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel, edge_name, sketch_name
+from dbsynth.sketches import Sketch, is_number, last_days, outlines
+from dbsynth.tablemodel import (
+    KIND,
+    Clusters,
+    Model,
+    RowsModel,
+    TableModel,
+    edge_name,
+    spread_out,
+)
+from dbsynth.telling import Telling
 from dbsynth.training import Trainer
-from dbsynth.values import DAY
+from dbsynth.traits import CHOOSING, agreement, traits
+from dbsynth.values import DAY, to_floats
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
@@ -82,15 +95,19 @@ def fit(
     sample = read_sample(plan, source, progress, shelf=shelf)
     release = Release(plan.seed, plan.is_protected)
     known = Known()
-    tables = {}
+    tables: dict[TableName, TableModel] = {}
+    sequences: dict[TableName, Sequence | None] = {}
     trainer = trainer or Trainer()
     trainer.expect(plan, sample.rows, progress)
     names = list(plan.tables)
     for number, planned in enumerate(plan.tables.values(), 1):
-        one = _TableFit(plan, planned, sample, release, known, trainer)
+        found = sequences[planned.name] = sequence(plan, planned, sample, release)
+        one = _TableFit(plan, planned, sample, release, known, trainer, found)
         tables[planned.name] = one.model()
         known.forget(plan, names[number:])
-    return Model(plan, {name: trainer.trained(model) for name, model in tables.items()})
+    trained = {name: trainer.trained(model) for name, model in tables.items()}
+    tied = {name: found.tied(trained[name]) for name, found in sequences.items() if found}
+    return Model(plan, trained | tied)
 
 
 OUTLINE_ENGINE = "tree"  # of how children spread, whatever draws the rows themselves
@@ -111,6 +128,7 @@ class _TableFit:
     release: Release
     known: Known
     trainer: Trainer
+    sequence: Sequence | None = None  # of whose rows they are
 
     @property
     def table(self) -> Table:
@@ -135,6 +153,8 @@ class _TableFit:
             self.release,
             self._relatives.shown(),
             self._relatives.first_day(),
+            self.sequence.series.column if self.sequence else "",
+            self.sequence is not None and self.sequence.series.is_regular,
         )
 
     @property
@@ -161,8 +181,8 @@ class _TableFit:
             return replace(self, release=Release(self.plan.seed, is_protected=False))._copied()
         owners, siblings = self._owners()
         structure = self._structure(owners, siblings)
-        content, outline = self._content(owners, siblings, structure)
-        pseudonyms = self._relatives.pseudonyms(content.layout) if self._may_learn else {}
+        content, outline, kinds = self._content(owners, siblings, structure)
+        pseudonyms = self._relatives.pseudonyms(content.layout, siblings) if self._may_learn else {}
         content = replace(content, layout=content.layout.with_rare(pseudonyms))
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
         return TableModel(
@@ -171,7 +191,7 @@ class _TableFit:
             content=content,
             outline=outline,
             pseudonyms=pseudonyms,
-            clusters=self._cluster(),
+            clusters=self._cluster(kinds),
             makers=fit_makers(
                 self.table,
                 self.planned,
@@ -184,6 +204,7 @@ class _TableFit:
             counts=counts,
             ownerless=self._ownerless(owners),
             agreements=self._agreements(),
+            reuse=self._reuse(owners, siblings) if self._may_learn else {},
             leading=self._leading() if self._may_learn else {},
         )
 
@@ -249,18 +270,65 @@ class _TableFit:
     # ---- structure: the keys other than the owner's ------------------------------------------
 
     def _structure(self, owners: Ints | None, siblings: Siblings) -> RowsModel | None:
-        chosen = self._choices()
+        chosen, untold = self._choices(siblings)
         if not chosen:
             return None
         layout = Layout(tuple(column for column, _ in chosen))
         values: Values = {column.name: data for column, data in chosen}
-        condition = self._condition(owners, siblings, layout, values)
-        return self._train("structure", layout, values, condition, siblings, {})
+        above = ancestors(self.plan, self.planned, owners, self.known)
+        condition = self._condition(above, owners, siblings, layout, values)
+        return self._train("structure", layout, values, condition, siblings, {}, untold)
 
-    def _choices(self) -> list[tuple[CategoryColumn, Ints]]:
-        """What is drawn before the attributes: labels first, then the kinds of parents."""
-        told = [self._label_choice(p) for p in polymorphs(self.table)]
-        return told + [self._choice(k) for k in chosen_keys(self.planned, self.table)]
+    def _choices(
+        self, siblings: Siblings
+    ) -> tuple[list[tuple[CategoryColumn | PresenceColumn, Ints]], dict[str, Flags]]:
+        """
+        What is drawn before the attributes: labels first, then the kinds of parents.
+
+        Returns:
+            columns and their values; the rows from which nothing is learned, by column.
+        """
+        told: list[tuple[CategoryColumn | PresenceColumn, Ints]] = []
+        told += [self._label_choice(p) for p in polymorphs(self.table)]
+        untold: dict[str, Flags] = {}
+        for key in chosen_keys(self.planned, self.table):
+            if polymorph_of(self.table, key.name) is None:
+                pointers = pa.array(self.sample.parents[self.planned.name, key.name])
+                told += self._gate(key.name, pointers, siblings, untold)
+            told.append(self._choice(key))
+        return told, untold
+
+    def _gates(
+        self, name: str, labels: Values, siblings: Siblings, untold: dict[str, Flags]
+    ) -> list[tuple[PresenceColumn, Ints]]:
+        """The same for an attribute; it may repeat that of a sibling with the same labels."""
+        values, kind = self._columns.values(name), self.planned.columns[name].kind
+        found = self._gate(name, values, siblings, untold)
+        if found or not self._may_learn or siblings.count.max(initial=0) < 2:
+            return found
+        if kind != "category" and not is_number(values.type):
+            return []
+        own = tokens_of(values) if kind == "category" else to_floats(values)
+        tokens = {n: t.astype(np.int64) for n, t in labels.items()}
+        seen = habit(own, tokens, siblings.first, self.entities, self.release)
+        if seen is None:
+            return []
+        gate = before_name(name)
+        untold[name], untold[gate] = seen.same, seen.alone
+        return [(PresenceColumn(gate, seen.alike), seen.same.astype(np.int64))]
+
+    def _gate(
+        self, name: str, values: pa.Array, siblings: Siblings, untold: dict[str, Flags]
+    ) -> list[tuple[PresenceColumn, Ints]]:
+        """What tells whether a column repeats the sibling before; nothing where none does."""
+        if not self._may_learn:
+            return []
+        found = repeated(values, siblings.index, self.entities, self.release)
+        if found is None:
+            return []
+        gate = before_name(name)
+        untold[name], untold[gate] = found
+        return [(PresenceColumn(gate), found[0].astype(np.int64))]
 
     def _label_choice(self, polymorph: Polymorph) -> tuple[CategoryColumn, Ints]:
         """What rows say of a polymorphic reference; the plan has its labels, released."""
@@ -296,7 +364,7 @@ class _TableFit:
 
     def _content(
         self, owners: Ints | None, siblings: Siblings, structure: RowsModel | None
-    ) -> tuple[RowsModel, RowsModel | None]:
+    ) -> tuple[RowsModel, RowsModel | None, Ints | None]:
         dates = ancestor_dates(self.plan, self.planned, owners, self.known)
         columns: list[ModelledColumn] = []
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
@@ -310,6 +378,11 @@ class _TableFit:
                     gate = gate_name(column.name)
                     columns.append(PresenceColumn(gate))
                     values[gate], untold[gate] = same.astype(np.int64), ~here
+            elif column.name != self.planned.order_by and self._plain(column):
+                labels = {c.name: values[c.name] for c in columns if isinstance(c, CategoryColumn)}
+                for before, flags in self._gates(column.name, labels, siblings, untold):
+                    columns.append(before)
+                    values[before.name] = flags
             fitted = self._columns.fit(column, siblings, dates | _moments(columns, values))
             columns.append(fitted)
             values[column.name] = fitted.values(self._columns.values(column.name))
@@ -319,6 +392,11 @@ class _TableFit:
             if key.role in ("self", "backfill") and not is_told:
                 columns.append(PresenceColumn(key.name))
                 values[key.name] = self._presence(key)
+        kinds = self._hidden_kinds(columns, values)
+        if kinds is not None:
+            codec = CategoryCodec(tuple(range(int(kinds.max()) + 1)))
+            columns.append(CategoryColumn(KIND, codec))
+            values[KIND] = kinds + 1
         # How long rows go on says much about how many there are.
         for sketch in self._last_days(_moments(columns, values)):
             columns.append(sketch.column)
@@ -327,43 +405,38 @@ class _TableFit:
             fanout = counts.astype(np.float64)
             columns.append(self._count_column(name, fanout))
             values[name] = fanout
-        layout = Layout(tuple(self._with_kinds(columns, values)))
-        chosen = self._chosen(structure)
-        condition = Features.join(
-            [chosen, self._condition(owners, siblings, layout, values)], len(self.rows)
+        chosen = self._chosen(siblings, structure)
+        above = ancestors(self.plan, self.planned, owners, self.known)
+        given = Features.join([chosen, above], len(self.rows))
+        telling = Telling(
+            self.planned, self.known, given, siblings.first, self.entities, self.release
         )
+        layout = Layout(tuple(telling.of_numbers(columns, values)))
+        condition = self._condition(given, owners, siblings, layout, values)
         anchors = anchor_values(self.plan, self.planned, owners, values, self.known)
         left = self._pace(owners, siblings, layout, values, anchors)
         whole = Features.join([condition, left], len(self.rows))
         trained = self._train("content", layout, values, whole, siblings, anchors, untold)
         own = layout.features(values, len(self.rows))
-        own = Features.join([self._codes(structure), own], len(own))
+        own = Features.join([self._codes(siblings, structure), own], len(own))
         outline, told = self._outline(Features.join([condition, own], len(own)))
         self._remember(layout, values, Features.join([own, told], len(own)))
-        return trained, outline
+        return trained, outline, kinds
 
-    def _with_kinds(
-        self, columns: Sequence[ModelledColumn], values: Values
-    ) -> Iterator[ModelledColumn]:
-        """Let numbers that owners tell of know how they lie in each kind of rows."""
-        owner = owner_key(self.planned)
-        edge = edge_name(self.planned.name, owner.name) if owner else ""
-        told = self.known.told.get(owner.parent, frozenset()) if owner else frozenset()
-        labels = {
-            c.name: values[c.name].astype(np.int64)
-            for c in columns
-            if isinstance(c, CategoryColumn) and c.name in self.planned.columns
-        }
-        for column in columns:
-            is_told = sketch_name(edge, column.name, "spread") in told
-            if not is_told or not isinstance(column, NumberColumn):
-                yield column
-                continue
-            name, own = f"{self.planned.name}.{column.name}", values[column.name]
-            kinds = fit_kinds(
-                name, own.astype(np.float64), column.codec, labels, self.entities, self.release
-            )
-            yield replace(column, kinds=kinds)
+    def _hidden_kinds(self, columns: list[ModelledColumn], values: Values) -> Ints | None:
+        """Kinds of these rows by what other tables choose them for; None where nothing tells."""
+        if not self._is_chosen or not self._may_learn:
+            return None
+        found = traits(self.plan, self.planned, self.sample)
+        if found is None:
+            return None
+        own = spread_out(Layout(tuple(columns)).features(values, len(self.rows)))
+        seed = stable_seed(self.plan.seed, self.planned.name, "traits")
+        own *= agreement(self.plan, self.planned, self.sample, own)
+        spread = np.concatenate([own, found], axis=1).astype(np.float32)
+        return fit_row_kinds(
+            f"{self.planned.name}.{KIND}", spread, self.entities, self.release, seed
+        )
 
     def _last_days(self, dates: Mapping[str, Floats]) -> list[Sketch]:
         return last_days(self.plan, self.planned, self.sample, self.entities, self.release, dates)
@@ -380,20 +453,20 @@ class _TableFit:
         trained = self._train("outline", layout, values, condition, alone, {})
         return trained, layout.features(values, len(self.rows))
 
-    def _codes(self, structure: RowsModel | None) -> Features:
+    def _codes(self, siblings: Siblings, structure: RowsModel | None) -> Features:
         """The features of the keys that were chosen."""
         if structure is None:
             return Features.empty(len(self.rows))
-        values: Values = {column.name: data for column, data in self._choices()}
+        values: Values = {column.name: data for column, data in self._choices(siblings)[0]}
         return structure.layout.features(values, len(self.rows))
 
-    def _chosen(self, structure: RowsModel | None) -> Features:
+    def _chosen(self, siblings: Siblings, structure: RowsModel | None) -> Features:
         """The keys that were chosen, and the rows that they lead to."""
         if structure is None:
             return Features.empty(len(self.rows))
         pointers = self.known.pointers[self.planned.name]
         parents = chosen_parents(self.planned, pointers, self.known)
-        return Features.join([self._codes(structure), parents], len(self.rows))
+        return Features.join([self._codes(siblings, structure), parents], len(self.rows))
 
     def _count_column(self, name: str, counts: Floats) -> NumberColumn:
         return NumberColumn(name, NumberCodec.fit(name, counts, self.entities, self.release))
@@ -425,13 +498,18 @@ class _TableFit:
     # ---- training ----------------------------------------------------------------------------
 
     def _condition(
-        self, owners: Ints | None, siblings: Siblings, layout: Layout, values: Values
+        self,
+        given: Features,
+        owners: Ints | None,
+        siblings: Siblings,
+        layout: Layout,
+        values: Values,
     ) -> Features:
+        """What rows hang on: what is given, and siblings where there is an owner."""
         if owners is None:
-            return Features.empty(len(self.rows))
-        above = ancestors(self.plan, self.planned, owners, self.known)
+            return Features.join([given], len(self.rows))
         state = sibling_state(layout, values, siblings)
-        return Features.join([above, state], len(self.rows))
+        return Features.join([given, state], len(self.rows))
 
     def _pace(
         self,
@@ -468,7 +546,7 @@ class _TableFit:
         anchors: Mapping[str, Floats],
         untold: Mapping[str, Flags] | None = None,
     ) -> RowsModel:
-        slots = layout.slots
+        slots, owner = layout.slots, owner_key(self.planned)
         name = f"{self.planned.name}"
         targets = layout.targets(values, anchors, siblings.previous)
         targets = unsaid(layout, targets, untold or {})
@@ -487,7 +565,10 @@ class _TableFit:
             seed=stable_seed(self.plan.seed, name, part),
             quality=self.plan.quality,
             smoothing=OUTLINE_SMOOTHING if part == "outline" else SMOOTHING,
+            alone=None if owner is None or part == "outline" else alone(layout, condition),
         )
+        if part == "content" and self.sequence is not None:
+            self.sequence.task = task
         engine = OUTLINE_ENGINE if part == "outline" else self.engine
         engine = engine if task.heads and len(self.rows) else "marginal"
         return self.trainer.train(layout, engine, task)
@@ -505,23 +586,46 @@ class _TableFit:
         self.known.dates[name] = dates
         self.known.pointers.setdefault(name, {})
 
-    def _cluster(self) -> Clusters | None:
-        """Kinds of these rows, if another table chooses among them."""
+    @property
+    def _is_chosen(self) -> bool:
+        """Whether another table chooses among these rows."""
+        keys = (k for t in self.plan.tables.values() for k in t.keys)
+        return any(k.parent == self.planned.name and k.role in CHOOSING for k in keys)
+
+    def _cluster(self, told: Ints | None = None) -> Clusters | None:
+        """Kinds of these rows, if another table chooses among them and they are not `told`."""
         name = self.planned.name
-        wanted = any(
-            k.parent == name and k.role in ("token", "polymorphic")
-            for t in self.plan.tables.values()
-            for k in t.keys
-        )
-        if not wanted:
+        if not self._is_chosen:
+            return None
+        if told is not None:
+            self.known.codes[name] = told
             return None
         features = self.known.features[name]
         seed = stable_seed(self.plan.seed, name, "kinds")
-        clusters = fit_clusters(str(name), features, self.entities, self.release, seed)
+        weights = agreement(self.plan, self.planned, self.sample, spread_out(features))
+        clusters = fit_clusters(str(name), features, weights, self.entities, self.release, seed)
         self.known.codes[name] = (
             clusters.assign(features) if clusters else np.zeros(len(self.rows), np.int64)
         )
         return clusters
+
+    def _reuse(self, owners: Ints | None, siblings: Siblings) -> dict[str, float]:
+        """How often rows choose a parent again that their owner has already, by key."""
+        found: dict[str, float] = {}
+        keys = [k for k in chosen_keys(self.planned, self.table) if k.role == "token"]
+        gates = {column.name: data for column, data in self._choices(siblings)[0]} if keys else {}
+        for key in keys:
+            if owners is None:
+                break
+            pointers = self.sample.parents[self.planned.name, key.name]
+            codes = self.known.codes[key.parent]
+            kinds = climb(pointers, codes)
+            nothing = np.zeros(len(pointers), np.int64)
+            again = gates.get(before_name(key.name), nothing)
+            seed = stable_seed(self.plan.seed, self.planned.name, key.name, "reuse")
+            share = reuse(owners, pointers, kinds, again, seed)
+            found |= {key.name: share} if share else {}
+        return found
 
     def _agreements(self) -> dict[str, float]:
         """How often a key that closes a cycle leads to a row that points back."""
@@ -557,7 +661,7 @@ def _drawn(layout: Layout) -> set[str]:
     return {c.name for c in layout.columns if not isinstance(c, PresenceColumn)}
 
 
-def _moments(columns: Sequence[ModelledColumn], values: Values) -> dict[str, Floats]:
+def _moments(columns: list[ModelledColumn], values: Values) -> dict[str, Floats]:
     """The dates among some columns, in seconds."""
     return {
         c.name: values[c.name].astype(np.float64) for c in columns if isinstance(c, DatetimeColumn)

@@ -102,6 +102,7 @@ def _table(
         yield from _copied(state, planned, table, model, progress)
     else:
         skeleton = build_skeleton(state, planned, table, model, help_.workers)
+        state.forget_fanouts(planned)
         yield from draw_attributes(state, planned, table, model, skeleton, progress, help_)
 
 

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-import networkx as nx
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from dbsynth.schema import ForeignKey, Schema, TableName
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 KeyId = tuple[TableName, str]  # child table, key name
 
 
-def key_graph(schema: Schema, without: Collection[KeyId] = ()) -> nx.MultiDiGraph[TableName]:
-    """Parents point to children, one edge a key; self-references and cut keys are left out."""
-    graph: nx.MultiDiGraph[TableName] = nx.MultiDiGraph()
-    graph.add_nodes_from(t.name for t in schema.tables)
-    for key in schema.foreign_keys:
-        known = key.parent in schema.by_name
-        if known and not key.is_self and (key.child, key.name) not in without:
-            graph.add_edge(key.parent, key.child, key=key.name)
-    return graph
+def parents_of(schema: Schema, without: Collection[KeyId] = ()) -> dict[TableName, set[TableName]]:
+    """The parents of each table; self-references and cut keys are left out."""
+    found: dict[TableName, set[TableName]] = {t.name: set() for t in schema.tables}
+    for key in _edges(schema, without):
+        found[key.child].add(key.parent)
+    return found
 
 
 def cut_keys(schema: Schema) -> tuple[KeyId, ...]:
@@ -30,16 +29,11 @@ def cut_keys(schema: Schema) -> tuple[KeyId, ...]:
     late, before one that neither; never one without a column of its own if another will do.
     """
     cut: list[KeyId] = []
-    while True:
-        graph = key_graph(schema, cut)
-        cyclic = [c for c in nx.strongly_connected_components(graph) if len(c) > 1]
-        if not cyclic:
-            return tuple(cut)
-        component = graph.subgraph(min(cyclic, key=min))
-        cycle = nx.find_cycle(component, source=min(component.nodes))
-        keys = [_key(schema, child, name) for _, child, name in cycle]
+    while _generations(parents_of(schema, cut)) is None:
+        keys = [_key(schema, child, name) for child, name in _cycle(schema, cut)]
         best = min(keys, key=lambda k: (_cost(schema, k), k.child, k.name))
         cut.append((best.child, best.name))
+    return tuple(cut)
 
 
 def waves(schema: Schema, cut: Collection[KeyId]) -> dict[TableName, int]:
@@ -49,12 +43,44 @@ def waves(schema: Schema, cut: Collection[KeyId]) -> dict[TableName, int]:
     Raises:
         ValueError: the keys that are left form a cycle.
     """
-    graph: nx.DiGraph[TableName] = nx.DiGraph(key_graph(schema, cut))
-    try:
-        numbered = list(enumerate(nx.topological_generations(graph)))
-    except nx.NetworkXUnfeasible as exc:
-        raise ValueError("the keys form a cycle") from exc
-    return {name: number for number, names in numbered for name in sorted(names)}
+    found = _generations(parents_of(schema, cut))
+    if found is None:
+        raise ValueError("the keys form a cycle")
+    return found
+
+
+def _generations(parents: Mapping[TableName, set[TableName]]) -> dict[TableName, int] | None:
+    """Number the tables by the longest way from one without parents; None: there is a cycle."""
+    found: dict[TableName, int] = {}
+    left, number = dict(parents), 0
+    while left:
+        ready = sorted(name for name, above in left.items() if above <= found.keys())
+        if not ready:
+            return None
+        found |= dict.fromkeys(ready, number)
+        left = {name: above for name, above in left.items() if name not in found}
+        number += 1
+    return found
+
+
+def _cycle(schema: Schema, without: Collection[KeyId]) -> list[KeyId]:
+    """The keys of a cycle."""
+    import networkx as nx  # takes long to load, and most schemas have no cycle
+
+    graph: nx.MultiDiGraph[TableName] = nx.MultiDiGraph()
+    graph.add_nodes_from(t.name for t in schema.tables)
+    for key in _edges(schema, without):
+        graph.add_edge(key.parent, key.child, key=key.name)
+    cyclic = [c for c in nx.strongly_connected_components(graph) if len(c) > 1]
+    component = graph.subgraph(min(cyclic, key=min))
+    cycle = nx.find_cycle(component, source=min(component.nodes))
+    return [(child, name) for _, child, name in cycle]
+
+
+def _edges(schema: Schema, without: Collection[KeyId]) -> list[ForeignKey]:
+    """The keys between different tables that are there, without those that are cut."""
+    known = [k for k in schema.foreign_keys if k.parent in schema.by_name and not k.is_self]
+    return [k for k in known if (k.child, k.name) not in without]
 
 
 def _key(schema: Schema, child: TableName, name: str) -> ForeignKey:

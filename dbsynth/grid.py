@@ -41,6 +41,11 @@ class Offer:
         return bool(self.may_lack.any())
 
     @cached_property
+    def viable(self) -> Ints:
+        """The parents that rows may have."""
+        return np.flatnonzero(self.is_viable)
+
+    @cached_property
     def by_codes(self) -> dict[tuple[int, ...], int]:
         """The parent row of each complete key."""
         rows = np.flatnonzero((self.codes >= 0).all(axis=1))

@@ -78,7 +78,7 @@ class GroupKeeper:
         groups = group_codes(rows, step.partition)
         place, values = ranks(rows.column(step.by)), ranks(rows.column(step.column))
         here = np.flatnonzero(~np.isnan(values) & ~np.isnan(place))
-        order = here[np.lexsort((step.sign * values[here], place[here], groups[here]))]
+        order = here[_in_line(step.sign * values[here], place[here], groups[here])]
         tied = _is_tied(groups[order], place[order])
         is_free = step.by not in self.fixed | self.derived
         if tied.any() and is_free and _is_spaced(rows.column(step.by)):
@@ -87,7 +87,7 @@ class GroupKeeper:
             return found
         if leader := self._leader(step):
             return found | {step.column: self._chosen_again(step, leader, rows)}
-        source = here[np.lexsort((step.sign * values[here], groups[here]))]
+        source = here[_in_line(step.sign * values[here], groups[here])]
         taken = np.arange(len(rows))
         taken[order] = source
         return found | {step.column: rows.column(step.column).take(pa.array(taken))}
@@ -103,7 +103,8 @@ class GroupKeeper:
         heads, first, place = np.unique(
             group_codes(rows, [leader]), return_index=True, return_inverse=True
         )
-        alike = group_codes(rows, others)[first] if others else np.zeros(len(heads), np.int64)
+        own = group_codes(rows, others) if others else np.zeros(len(rows), np.int64)
+        alike = _commonest(place.reshape(-1), own, len(heads))
         leading, values = (ranks(rows.column(c))[first] for c in (leader, step.column))
         order = np.lexsort((leading, alike))
         order = order[~np.isnan(values[order])]
@@ -140,7 +141,9 @@ class GroupKeeper:
         length = np.nan_to_num(end - start)[order].clip(0)
         if not _is_lapping(start[order], length, groups[order]):
             return {}
-        begun, ended = packed(start[order], length, groups[order], unit)
+        whole = np.ceil(length / unit) * unit
+        begun, ended = packed(start[order], whole, groups[order], unit)
+        ended = np.where(length < whole, begun + np.minimum(length, ended - begun), ended)
         start[order] = begun
         end[order] = np.where(np.isnan(end[order]), np.nan, ended)
         return {step.column: _floats_as(start, first), step.other: _floats_as(end, last)}
@@ -238,7 +241,7 @@ def group_codes(rows: pa.Table, names: Iterable[str]) -> Ints:
     for name in names:
         encoded = rows.column(name).combine_chunks().dictionary_encode()
         columns.append(np.asarray(pc.fill_null(encoded.indices, -1)).astype(np.int64))
-    codes = combined(np.stack(columns, axis=1))
+    codes = columns[0] if len(columns) == 1 else combined(np.stack(columns, axis=1))
     return np.where(_is_whole(rows, names), codes, len(rows) + np.arange(len(rows)))
 
 
@@ -278,9 +281,9 @@ def _renumbered(rows: pa.Table, by: str, steps: list[GroupStep]) -> pa.Array | p
     for ranking in orders or [tuple(range(len(steps)))]:
         keys = [place, *(values[i] for i in reversed(ranking))]
         lines = [place] if not is_one else [place, groups[0]]
-        order = np.lexsort((*keys, groups[0])) if is_one else np.lexsort(keys)
+        order = _in_line(*keys, groups[0]) if is_one else _in_line(*keys)
         taken = np.empty(len(rows), np.int64)
-        taken[order] = np.lexsort(lines)
+        taken[order] = _in_line(*lines)
         broken = sum(_disorder(g, place[taken], v) for g, v in zip(groups, values, strict=True))
         if broken < best[1]:
             best = column.take(pa.array(taken)), broken
@@ -289,10 +292,33 @@ def _renumbered(rows: pa.Table, by: str, steps: list[GroupStep]) -> pa.Array | p
 
 def _disorder(groups: Ints, place: Floats, values: Floats) -> int:
     """How many rows come after a sibling that should come after them."""
-    order = np.lexsort((place, groups))
-    same = groups[order][1:] == groups[order][:-1]
+    order = _in_line(place, groups)
+    lined = groups[order]
+    same = lined[1:] == lined[:-1]
     ordered = values[order]
     return int((same & (ordered[1:] < ordered[:-1])).sum())
+
+
+def _in_line(*keys: Ints | Floats) -> Ints:
+    """What `np.lexsort` gives of (n,) keys without NaN; only groups out of line are sorted."""
+    order = np.arange(len(keys[0]))
+    if len(order) < 2:
+        return order
+    groups, *others = reversed(keys)
+    if (groups[1:] < groups[:-1]).any():
+        found: Ints = np.lexsort(keys)
+        return found
+    is_next = groups[1:] == groups[:-1]
+    tied, falls = is_next.copy(), np.zeros(len(is_next), np.bool_)
+    for key in others:
+        falls |= tied & (key[1:] < key[:-1])
+        tied &= key[1:] == key[:-1]
+    number = np.concatenate([[0], np.cumsum(~is_next)])
+    is_out = np.zeros(int(number[-1]) + 1, np.bool_)
+    is_out[number[1:][falls]] = True
+    moved = np.flatnonzero(is_out[number])
+    order[moved] = moved[np.lexsort([key[moved] for key in keys])]
+    return order
 
 
 def _falls(groups: Ints, values: Floats) -> bool:
@@ -336,6 +362,15 @@ def _unit(kind: pa.DataType, values: Floats) -> float:
 def _floats_as(values: Floats, column: pa.ChunkedArray) -> pa.Array:
     kind = column.type
     return from_floats(values, kind, kind.scale if pa.types.is_decimal(kind) else 10)
+
+
+def _commonest(groups: Ints, codes: Ints, count: int) -> Ints:
+    """The code that most rows of each of `count` groups have."""
+    pairs, counted = np.unique(np.stack([groups, codes]), axis=1, return_counts=True)
+    found = np.zeros(count, np.int64)
+    order = np.argsort(counted, kind="stable")  # the most frequent one is put last, and stays
+    found[pairs[0, order]] = pairs[1, order]
+    return found
 
 
 def in_order(values: Floats) -> Ints:

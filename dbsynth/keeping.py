@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -98,7 +98,7 @@ class Keeping:
         return frozenset(c for k in keys for c in k.columns)
 
     @cached_property
-    def _free(self) -> frozenset[str]:
+    def free(self) -> frozenset[str]:
         """Keys whose values say nothing, in a table whose rows do not refer to each other."""
         is_tree = any(k.is_self for k in self.table.foreign_keys)
         leading = {c for k in self.table.foreign_keys for c in k.columns}
@@ -149,10 +149,20 @@ class Keeping:
         keeper = RowKeeper.of(rules, wide, fixed, self._loose, self._known)
         steps = [s for s in (keeper.steps if keeper else ()) if s.act in ("set", "follow")]
         told = {s.column for s in steps if set(s.of) <= fixed}
-        donors = Donors.of(rules, wide, fixed | told)
+        donors = Donors.of(rules, wide, fixed | told, keeper.followers if keeper else None)
         derived = {s.column for s in steps}
         loose = self._loosely(wide, fixed | told | derived | self._late(*late))
-        return Rows(above, keeper, donors, loose) if keeper or donors or loose else None
+        last = self._last(rules, wide, fixed | told, keeper)
+        return Rows(above, keeper, donors, loose, last) if keeper or donors or loose else None
+
+    def _last(
+        self, rules: list[Rule], wide: Table, fixed: frozenset[str], keeper: RowKeeper | None
+    ) -> Donors | None:
+        """Who see to rows after siblings, where one disturbs the other again and again."""
+        grouped = frozenset(c for step in self._steps for c in step.columns)
+        labels = {c.name for c in wide.columns if c.type.kind in ("string", "enum", "boolean")}
+        known = keeper.followers if keeper else None
+        return Donors.of(rules, wide, fixed | grouped, known, grouped & labels) if grouped else None
 
     def _loosely(self, wide: Table, fixed: frozenset[str]) -> Loosely | None:
         """Rules with exceptions."""
@@ -216,7 +226,7 @@ class Keeping:
 
     def _group(self, steps: list[GroupStep]) -> GroupKeeper | None:
         mixed = {s.by for s in self._steps if not self._is_local(s)}
-        free = self._free if self._is_late(steps) else self._free - mixed
+        free = self.free if self._is_late(steps) else self.free - mixed
         fixed, follows = self._fixed_in(steps), self._follows
         keeper = self._near.keeper if steps and self._near else None
         derived = frozenset(s.column for s in (keeper.steps if keeper else ()) if s.act == "set")
@@ -233,15 +243,17 @@ class Keeping:
         return found
 
     def _fixed_in(self, steps: list[GroupStep]) -> frozenset[str]:
-        """States that never come again cannot repeat what is unique among siblings."""
+        """Neither states that never come again nor numbers can repeat what is unique."""
         leading = {c for k in self.table.foreign_keys for c in k.columns}
-        safe = {
-            s.column
-            for s in steps
-            if s.act == "states" and s.column not in leading and is_one_way(s.pairs)
-            and all(set(u) <= {s.column, *s.partition} for u in self._uniques if s.column in u)
-        }  # fmt: skip
-        return self.fixed - safe
+        safe = set()
+        for step in steps:
+            within = {step.column, *step.partition}
+            sets = [set(u) for u in self._uniques if step.column in u]
+            if step.act == "states" and is_one_way(step.pairs):
+                safe |= {step.column} if all(u <= within for u in sets) else set()
+            if step.act == "number":
+                safe |= {step.column} if all(u >= within for u in sets) else set()
+        return self.fixed - (safe - leading)
 
     def _is_late(self, steps: list[GroupStep]) -> bool:
         return bool(steps) and not self._is_local(steps[0])
@@ -256,7 +268,7 @@ class Keeping:
     def _is_shared(self, step: GroupStep) -> bool:
         """Whether rows are also numbered by the same key along another partition."""
         others = {s.partition for s in self._steps if s.act == "sort" and s.by == step.by}
-        return step.by in self._free and len(others) > 1
+        return step.by in self.free and len(others) > 1
 
     @property
     def is_asked(self) -> bool:
@@ -292,6 +304,36 @@ class Keeping:
         rows, changed = self._rounds(rows, first, rng, (self._near, self._local), changed)
         self._lead_on(rows, first, changed)
         return rows, changed
+
+    def is_disturbed(self, columns: Collection[str]) -> bool:
+        """Whether rules are about columns that others have changed."""
+        return bool(self._named & set(columns))
+
+    def again(
+        self, rows: pa.Table, first: Mapping[str, Ints], number: int
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Do the same as `keep` for rows that kept the rules, before others changed them."""
+        rng = self.state.rng(self.table.name, "rules again", number)
+        keepers = self._near, self._local
+        rows, changed = self._rounds(rows, first, rng, keepers, frozenset())
+        self._lead_on(rows, first, changed)
+        return rows, changed
+
+    @cached_property
+    def _named_near(self) -> frozenset[str]:
+        """What decides whether single rows keep their rules."""
+        return self._deciding(r.text for r in self.state.plan.rules if " OVER (" not in r.text)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return self._deciding(r.text for r in self._rules)
+
+    def _deciding(self, texts: Iterable[str]) -> frozenset[str]:
+        """The columns that rules name; where they name those of rows above, keys as well."""
+        named = {c for text in texts for c in names_of(text)}
+        if any("." in c for c in named):
+            named |= {c for k in self.table.foreign_keys for c in k.columns}
+        return frozenset(named)
 
     def close(
         self, rows: pa.Table, pointers: Mapping[str, Ints]
@@ -334,13 +376,12 @@ class Keeping:
     @cached_property
     def _open(self) -> frozenset[str]:
         """Numbers that were drawn, and that nothing else decides, or compares."""
-        named = {c for r in self._rules for c in names_of(r.text)}
         checked = {c for check in self.table.row_checks for c in check.columns}
         return frozenset(
             name
             for name, treatment in self.planned.columns.items()
             if treatment.kind == "number" and treatment.copies is None
-            and name not in named | checked | self.fixed
+            and name not in self._named | checked | self.fixed
         )  # fmt: skip
 
     def _lead_on(self, rows: pa.Table, first: Mapping[str, Ints], changed: frozenset[str]) -> None:
@@ -362,14 +403,19 @@ class Keeping:
         changed: frozenset[str],
     ) -> tuple[pa.Table, frozenset[str]]:
         near, group = keepers
-        for _ in range(_ROUNDS):
-            if near is not None:
+        told: frozenset[str] = frozenset()
+        for number in range(_ROUNDS):
+            if near is not None and (not number or told & self._named_near):
                 rows, more = near.keep(rows, self.state, first, rng)
                 changed |= more
             rows, told = group.keep(rows, rng) if group else (rows, frozenset())
             changed |= told
             if not told:
                 break
+        else:
+            if near is not None:
+                rows, more = near.settle(rows, self.state, first, rng)
+                changed |= more
         return rows, changed
 
     def _by_level(

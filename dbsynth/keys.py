@@ -20,6 +20,13 @@ def stratified(rng: np.random.Generator, rows: int) -> Floats:
     return (rng.permutation(rows) + rng.random(rows)) / max(rows, 1)
 
 
+def evenly(choices: Ints, size: int, rng: np.random.Generator) -> Ints:
+    """Draw (size,) of some choices, all of them before any comes again."""
+    rounds = [rng.permutation(choices) for _ in range(-(-size // len(choices)))]
+    found: Ints = np.concatenate([np.zeros(0, np.int64), *rounds])[:size]
+    return found
+
+
 class Strata:
     """
     Several sets of stratified uniforms for the same (n,) rows.
@@ -80,9 +87,10 @@ def to_total(counts: Ints, total: int, rng: np.random.Generator, limit: int | No
     counts = counts.copy()
     surplus = int(counts.sum()) - total
     if surplus > 0:
-        units = np.repeat(np.arange(len(counts)), counts)
-        taken = rng.choice(len(units), surplus, replace=False)
-        return counts - np.bincount(units[taken], minlength=len(counts))
+        ends = counts.cumsum()  # of the rows that have the 0th, 1st … unit
+        taken = rng.choice(int(ends[-1]), surplus, replace=False)
+        rows = np.searchsorted(ends, taken, "right")
+        return counts - np.bincount(rows, minlength=len(counts))
     if surplus < 0 and limit is not None:
         free = np.flatnonzero(counts < limit)
         counts[rng.permutation(free)[:-surplus]] += 1

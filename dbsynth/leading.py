@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from dbsynth.arrow import arrow_type
 from dbsynth.features import Ints
+from dbsynth.keys import combined
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.release import Release
 from dbsynth.rulewords import dependencies
@@ -19,14 +20,14 @@ from dbsynth.schema import Table
 LEARNED = ("category", "number", "datetime")  # treatments whose values may come through
 MOST_PAIRS = 20_000  # of one dependency
 
-Leading = Mapping[str, pa.Table]  # "left -> right": the pairs, in columns of these names
+Leading = Mapping[str, pa.Table]  # "left, left -> right": the pairs, in columns of these names
 
 
 def fit_leading(
     plan: Plan, planned: TablePlan, rows: pa.Table, entities: Ints, release: Release
 ) -> dict[str, pa.Table]:
     """
-    Release the pairs of labels of every dependency of one column on another.
+    Release the pairs of labels, or combinations, of every dependency.
 
     Args:
         plan: for its rules.
@@ -44,12 +45,12 @@ def fit_leading(
     found = {}
     for left, right in dependencies(told):
         names = [*left, right]
-        if len(left) != 1 or not all(_is_learned(planned, n) for n in names):
+        if not all(_is_learned(planned, n) or _is_copied(plan, planned, n) for n in names):
             continue
-        statistic = f"{planned.name}.{left[0]} -> {right}"
-        pairs = _pairs(statistic, rows.select(names), entities, release)
+        name = f"{', '.join(left)} -> {right}"
+        pairs = _pairs(f"{planned.name}.{name}", rows.select(names), entities, release)
         if len(pairs):
-            found[f"{left[0]} -> {right}"] = pairs.cast(_kinds(table, names))
+            found[name] = pairs.cast(_kinds(table, names))
     return found
 
 
@@ -57,9 +58,9 @@ def known_of(leading: Leading) -> dict[tuple[tuple[str, ...], str], dict[Any, An
     """What follows from each label, as those who keep rules remember it."""
     found: dict[tuple[tuple[str, ...], str], dict[Any, Any]] = {}
     for pairs in leading.values():
-        left, right = pairs.column_names
-        heads = ((a,) for a in pairs.column(left).to_pylist())
-        found[(left,), right] = dict(zip(heads, pairs.column(right).to_pylist(), strict=True))
+        *left, right = pairs.column_names
+        heads = zip(*(pairs.column(c).to_pylist() for c in left), strict=True)
+        found[tuple(left), right] = dict(zip(heads, pairs.column(right).to_pylist(), strict=True))
     return found
 
 
@@ -68,25 +69,32 @@ def _is_learned(planned: TablePlan, name: str) -> bool:
     return treatment is not None and treatment.kind in LEARNED
 
 
+def _is_copied(plan: Plan, planned: TablePlan, name: str) -> bool:
+    """Whether a column is a key to rows that are the same in the copy."""
+    leading = [k for k in planned.keys if k.columns == (name,)]
+    return bool(leading) and all(plan.tables[k.parent].mode == "copy" for k in leading)
+
+
 def _kinds(table: Table, names: list[str]) -> pa.Schema:
     return pa.schema([(n, arrow_type(table.column(n).type)) for n in names])
 
 
 def _pairs(statistic: str, rows: pa.Table, entities: Ints, release: Release) -> pa.Table:
     """The pairs that enough entities have, the most frequent of each left side."""
-    known = np.flatnonzero(np.logical_and(*(np.asarray(pc.is_valid(c)) for c in rows.columns)))
+    known = np.flatnonzero(np.all([np.asarray(pc.is_valid(c)) for c in rows.columns], axis=0))
     codes = [
         np.asarray(c.combine_chunks().dictionary_encode().indices.fill_null(0), np.int64)[known]
         for c in rows.columns
     ]
     if not len(known):
         return rows.slice(0, 0)
+    heads = combined(np.stack(codes[:-1], axis=1))
     pairs, first, inverse, counted = np.unique(
-        codes[0] * (codes[1].max() + 1) + codes[1],
+        heads * (codes[-1].max() + 1) + codes[-1],
         return_index=True, return_inverse=True, return_counts=True,
     )  # fmt: skip
     support = release.support(inverse.astype(np.int64), entities[known], len(pairs))
     kept = np.flatnonzero(support >= release.threshold(statistic))
     kept = kept[np.argsort(-counted[kept], kind="stable")][:MOST_PAIRS]
-    _, own = np.unique(codes[0][first[kept]], return_index=True)
+    _, own = np.unique(heads[first[kept]], return_index=True)
     return rows.take(pa.array(known[first[kept[np.sort(own)]]]))

@@ -31,7 +31,7 @@ PEOPLE = frozenset({
 # Learned like any category where the same few values come again and again.
 SHARED = frozenset({
     "city", "state", "postal_code", "country", "country_code", "company", "job", "salutation",
-    "language", "product",
+    "language", "product", "user_agent",
 })  # fmt: skip
 
 PLACES = frozenset({"street_address", "address", "city", "state", "postal_code", "country"})

@@ -170,9 +170,12 @@ def quote_json(texts: pa.Array) -> pa.Array:
     return _wrap('"', escaped, '"')
 
 
-def quote_element(texts: pa.Array) -> pa.Array:
-    """Write texts as elements of a PostgreSQL array; null becomes NULL."""
-    return pc.fill_null(_wrap('"', _escape(texts), '"'), "NULL")
+def quote_element(texts: pa.Array, mark: str = ",") -> pa.Array:
+    """Write texts as elements of an array, as PostgreSQL prints them; null becomes NULL."""
+    special = rf'^$|^(?i:null)$|["\\{{}}{mark}]|[ \t\n\r\v\f]'
+    is_plain = pc.invert(pc.match_substring_regex(texts, special))
+    written = pc.if_else(is_plain, texts, _wrap('"', _escape(texts), '"'))
+    return pc.fill_null(written, "NULL")
 
 
 def quote_field(texts: pa.Array) -> pa.Array:
@@ -200,7 +203,9 @@ def join_present(pieces: Sequence[pa.Array], rows: int, mark: str = ", ") -> pa.
     """Join (rows,) pieces row by row, nulls left out."""
     if not pieces:
         return repeated("", rows)
-    return pc.binary_join_element_wise(*pieces, mark, null_handling="skip")
+    # Arrow's own null_handling="skip" loses rows of which every piece is null.
+    marked = [pc.fill_null(_wrap(mark, piece, ""), "") for piece in pieces]
+    return pc.utf8_slice_codeunits(pc.binary_join_element_wise(*marked, ""), len(mark))
 
 
 def join_lists(texts: pa.Array, lengths: Ints, mark: str = ",") -> pa.Array:

@@ -53,9 +53,11 @@ class LocalSql:
         from sqlglot import exp
 
         tree = parse(expression, self.dialect)
-        for kind in (exp.Select, exp.Command, exp.Dot, exp.Window, exp.Placeholder, exp.Parameter):
-            if tree.find(kind) is not None:
-                raise UntranslatableError(f"{kind.__name__} has no certain counterpart")
+        kinds = (exp.Select, exp.Command, exp.Dot, exp.Window, exp.Placeholder, exp.Parameter)
+        for node in tree.find_all(*kinds):
+            if node.find_ancestor(exp.DataType) is None:  # types have schemas, too
+                kind = type(node).__name__
+                raise UntranslatableError(f"{kind} has no certain counterpart")
         tree = self._rewritten(tree)
         self._refuse(tree)
         return self._placed(tree)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.checks import Repair
@@ -83,3 +84,19 @@ class Mender:
         if len(rows) and (~sound).mean() <= _MOST_LEFT_OUT:
             kept = kept & sound
         return Mended(draft.rows, kept, draft.changed, draft.keys, draft.places)
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The columns that decide what must not repeat."""
+        return frozenset(c for rule in self.distinct.rules for c in rule.columns)
+
+    def sound(self, rows: pa.Table, before: pa.Table) -> NDArray[np.bool_]:
+        """(n,) whether each row keeps the checks, and what must not repeat as it was before."""
+        kept = np.ones(len(rows), bool) if self.repair is None else self.repair.holds(rows)
+        for name in self.watched:
+            now, then = (t.column(name).combine_chunks() for t in (rows, before))
+            if not now.equals(then):
+                same = pc.fill_null(pc.equal(now, then), False)
+                same = pc.or_(same, pc.and_(pc.is_null(now), pc.is_null(then)))
+                kept &= np.asarray(same)
+        return kept

@@ -13,7 +13,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -25,10 +25,16 @@ from numpy.typing import NDArray
 import dbsynth
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, RowModel
+from dbsynth.model.gaps import Gap
 
 ENVIRONMENT = "DBSYNTH_CACHE"
 MOST_BYTES = 1 << 30
-ENGINES = ("argn", "copula", "tree")  # whose version is this package's; others' are not known
+ENGINES = (
+    "argn",
+    "copula",
+    "tables",
+    "tree",
+)  # whose version is this package's; others' are not known
 _SUFFIX = ".model.safetensors"
 _NUMERIC = ("torch", "numpy", "scikit-learn")
 
@@ -58,21 +64,22 @@ class ModelCache:
         """Keep at most so many bytes of models in a folder."""
         self._folder, self._most = folder or default_folder(), most_bytes
 
-    def get(self, engine: str, name: str) -> RowModel | None:
-        """Load a model, if it is there and whole."""
+    def get(self, engine: str, name: str) -> tuple[RowModel, Gap | None] | None:
+        """Load a model and how well it knows rows, if it is there and whole."""
         from safetensors import SafetensorError, safe_open
 
         path = self._folder / f"{name}{_SUFFIX}"
         try:
             with safe_open(path, framework="numpy") as file:
-                data = json.loads((file.metadata() or {})["model"])
+                told = file.metadata() or {}
+                data, gap = json.loads(told["model"]), json.loads(told["gap"])
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             os.utime(path)
-            return find_engine(engine).load(data, tensors)
+            return find_engine(engine).load(data, tensors), Gap(**gap) if gap else None
         except (OSError, SafetensorError, LookupError, ValueError, TypeError, RuntimeError):
             return None
 
-    def put(self, name: str, model: RowModel) -> None:
+    def put(self, name: str, model: RowModel, gap: Gap | None = None) -> None:
         """Keep a model, and let go of others that were not used for long."""
         from safetensors import SafetensorError
         from safetensors.numpy import save_file
@@ -81,9 +88,10 @@ class ModelCache:
         temporary = path.with_name(f".{os.getpid()}.{path.name}")
         data, tensors = model.saved()
         whole = {k: np.ascontiguousarray(v) for k, v in tensors.items()}
+        told = {"model": json.dumps(data), "gap": json.dumps(asdict(gap) if gap else None)}
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            save_file(whole, temporary, metadata={"model": json.dumps(data)})
+            save_file(whole, temporary, metadata=told)
             temporary.replace(path)
             self._shrink()
         except (OSError, SafetensorError, ValueError, TypeError):

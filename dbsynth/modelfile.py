@@ -36,6 +36,7 @@ from dbsynth.model import find_engine
 from dbsynth.plan import TablePlan
 from dbsynth.pseudonyms import Pseudonyms
 from dbsynth.rows import Layout
+from dbsynth.series import Series
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel
 
 FORMAT_VERSION = 1
@@ -161,6 +162,7 @@ def _read(path: Path) -> dict[str, bytes]:
 def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]) -> dict[str, Any]:
     if table.clusters is not None:
         weights[f"{prefix}.clusters"] = table.clusters.centres
+        weights[f"{prefix}.clusters.weights"] = table.clusters.weights
     return {
         "structure": _part_data(table.structure, f"{prefix}.structure", weights),
         "content": _part_data(table.content, f"{prefix}.content", weights),
@@ -172,7 +174,9 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "counts": {n: c.tolist() for n, c in table.counts.items()},
         "ownerless": table.ownerless,
         "agreements": dict(table.agreements),
+        "reuse": dict(table.reuse),
         "leading": list(table.leading),
+        "series": table.series.to_json() if table.series else None,
     }
 
 
@@ -194,7 +198,9 @@ def _table_model(
     weights: Mapping[str, NDArray[Any]],
     members: Mapping[str, bytes],
 ) -> TableModel:
-    clusters = Clusters(weights[f"{prefix}.clusters"]) if data["has_clusters"] else None
+    clusters = None
+    if data["has_clusters"]:
+        clusters = Clusters(*(weights[f"{prefix}.clusters{w}"] for w in ("", ".weights")))
     packed = members.get(f"rows/{prefix}.parquet")
     return TableModel(
         name=planned.name,
@@ -208,10 +214,12 @@ def _table_model(
         counts={n: np.array(c, np.int64) for n, c in data["counts"].items()},
         ownerless=data["ownerless"],
         agreements=data["agreements"],
+        reuse=data.get("reuse", {}),  # unknown to older files
         leading={
             name: _rows(members[f"leading/{prefix}.{place}.parquet"])
             for place, name in enumerate(data["leading"])
         },
+        series=Series.from_json(data["series"]) if data.get("series") else None,
         rows=_rows(packed) if packed is not None else None,
     )
 

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from dbsynth import lexicon
 from dbsynth.classify import has_personal_data
 from dbsynth.features import Ints
 from dbsynth.graph import KeyId
@@ -63,8 +64,11 @@ class Facts:
         return tables_of_labels(self.schema)
 
     def is_person(self, name: TableName) -> bool:
-        """Whether a table describes people."""
-        return has_personal_data(self.treatments[name])
+        """Whether a table describes people, or the companies that somebody deals with."""
+        told = self.treatments[name]
+        is_client = lexicon.is_person_table(name.name, told)
+        is_company = any(t.semantic == "company" for t in told.values())
+        return has_personal_data(told) or (is_client and is_company)
 
     def is_identity(self, name: TableName) -> bool:
         """Whether a table's rows are people in their own right, not things that name somebody."""

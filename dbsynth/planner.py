@@ -30,6 +30,7 @@ from dbsynth.treatments import Treatment, Treatments
 
 AGREEMENT = 0.999  # share of rows in which two ways to one table must meet
 DEFAULT_ENGINE = "argn"
+FAST_ENGINE = "tables"
 SMALL_ENGINE, SMALL_ROWS = "tree", 4_000  # for tables of fewer rows
 
 
@@ -92,8 +93,9 @@ def build_plan(
     notes = tuple(
         f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut)
     )
+    default = FAST_ENGINE if quality == "fast" else DEFAULT_ENGINE
     return Plan(
-        schema=schema, tables=tables, seed=seed, engine=engine or DEFAULT_ENGINE, quality=quality,
+        schema=schema, tables=tables, seed=seed, engine=engine or default, quality=quality,
         is_protected=is_protected, notes=notes,
     )  # fmt: skip
 

@@ -33,6 +33,9 @@ _SHAPES = {
     "date": r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$",
     "full_name": r"^[\p{Lu}][\p{L}'’.-]*([ ,]+(van|von|de|der|da|di|del|la|le|den|ten|al|bin|"
     r"[\p{Lu}][\p{L}'’.-]*)){1,4}$",
+    "company": r"(?i)[\s,](inc|llc|llp|ltd|limited|plc|corp|corporation|company|co|gmbh|ag|kg|kgaa|"
+    r"ohg|ug|e\.?v|sa|s\.?a\.?s|sarl|s\.?a\.?r\.?l|bv|b\.v|nv|n\.v|srl|s\.?r\.?l|spa|s\.p\.a|oy|ab|"
+    r"aps|group|holding|holdings|& sons|and sons|et fils|ltda|sl|s\.l|pty)\.?$",
     "spaced": r"\S\s+\S",
     "document": r"(?s)^\s*(\{.*\}|\[.*\])\s*$",
     "object": r"(?s)^\s*\{.*\}\s*$",
@@ -98,6 +101,15 @@ class Profile:
         if self.rows == 0:
             return 0.0
         return float(pc.mean(pc.count_substring_regex(self.text, r"\d")).as_py())
+
+    @cached_property
+    def length_share(self) -> float:
+        """The share of values that have one of the two most frequent lengths, up to 64."""
+        if self.rows == 0:
+            return 0.0
+        lengths = pc.utf8_length(self.text)
+        counts = lengths.filter(pc.less_equal(lengths, 64)).value_counts().field("counts")
+        return float(sum(sorted(counts.to_pylist(), reverse=True)[:2])) / self.rows
 
     def is_repetitive(self, labels: int = 2_000) -> bool:
         """Whether few values come again and again: at most half distinct, at most `labels`."""

@@ -218,4 +218,4 @@ def _numbered(model: TextModel, texts: pa.Array, first_row: int) -> pa.Array:
                 "Widen the column, lower --scale, or set another treatment for it.",
             )
         texts = pc.utf8_slice_codeunits(texts, 0, room)
-    return pc.binary_join_element_wise(texts, digits, " ")
+    return pc.binary_join_element_wise(texts, digits, "-" if model.kind == "word" else " ")

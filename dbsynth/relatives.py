@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.conditions import Siblings
 from dbsynth.copying import Flags, reached, take_over
 from dbsynth.encode import CategoryColumn
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan, TablePlan, climbs
 from dbsynth.pseudonyms import Group, Pseudonyms, fit_pseudonyms, may_rename
 from dbsynth.release import Release
+from dbsynth.repeating import gated
 from dbsynth.rows import Layout
 from dbsynth.sample import Sample
 from dbsynth.schema import Column, Table
@@ -89,13 +91,15 @@ class Relatives:
             return None
         return self.release.bounds(f"{child.name}.{column}", moments[here], entities)[0] / DAY
 
-    def pseudonyms(self, layout: Layout) -> dict[str, Pseudonyms]:
+    def pseudonyms(self, layout: Layout, siblings: Siblings) -> dict[str, Pseudonyms]:
         """
         Learn how labels repeat that too few entities have.
 
         Args:
             layout: of the table's content; categories whose labels are released are in it.
+            siblings: who stands before whom, where rows may repeat the one before.
         """
+        gates = gated(layout.columns)
         kept = {c.name: c for c in layout.columns if isinstance(c, CategoryColumn)}
         dialect = self.plan.schema.dialect
         columns = [
@@ -110,7 +114,10 @@ class Relatives:
         for column in sorted(columns, key=lambda c: int(labels[c.name].max(initial=0))):
             name = column.name
             if may_rename(self.table, column, self.planned, dialect):
-                made = self._named(column, labels[name], kept.get(name), beside)
+                own = labels[name]
+                if name in gates:  # what is repeated is not chosen
+                    own = np.where((siblings.index > 0) & (own == np.roll(own, 1)), -1, own)
+                made = self._named(column, own, kept.get(name), beside)
                 found |= {name: made} if made is not None else {}
             if name in kept or name in found:
                 beside[(), name] = labels[name]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbsynth.errors import UsageError
 from dbsynth.findings import Finding, Findings
+from dbsynth.model.gaps import Gap
 from dbsynth.plan import FORMAT_VERSION, TableMode
 from dbsynth.rulecheck import Checked, summary, to_data
 from dbsynth.schema import ForeignKey, Loss, TableName
@@ -41,6 +42,7 @@ class TableRun:
     target_rows: int
     seconds: float = 0.0
     columns: Mapping[str, str] = field(default_factory=dict)  # column -> leaks.describe(treatment)
+    gap: Gap | None = None  # of the model of its attributes, if it was trained in this run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class Run:
                     "target_rows": t.target_rows,
                     "seconds": round(t.seconds, 3),
                     "columns": dict(t.columns),
+                    "log_loss": None if t.gap is None else _rounded(t.gap),
                 }
                 for t in self.tables
             ],
@@ -153,6 +156,10 @@ def manifest(run: Run) -> dict[str, str]:
     }
 
 
+def _rounded(gap: Gap) -> dict[str, float]:
+    return {side: round(loss, 4) for side, loss in asdict(gap).items()}
+
+
 def _share_data(share: Reached) -> dict[str, Any]:
     return {
         "table": str(share.table),
@@ -200,13 +207,18 @@ def render_text(run: Run, console: Console) -> None:
         f"run {run.run_id}, {run.started}, dbsynth {run.version}, engine {run.engine}, "
         f"seed {run.seed}, scale {run.scale:g}, plan {run.plan_fingerprint}",
     )
-    grid = make_grid(["table", "what", "source rows", "target rows", "seconds"], numbers=(2, 3, 4))
+    heads = ["table", "what", "source rows", "target rows", "seconds"]
+    if any(t.gap for t in run.tables):
+        heads += ["log loss", "held out"]
+    grid = make_grid(heads, numbers=range(2, len(heads)))
     for table in run.tables:
         name = str(table.name)
         if table.target != table.name:
             name += f" as {table.target}"
         rows = f"{table.source_rows:,}", f"{table.target_rows:,}"
-        grid.add_row(*cells([name, table.mode, *rows, f"{table.seconds:.1f}"]))
+        losses = asdict(table.gap).values() if table.gap else ()
+        told = [f"{table.seconds:.1f}", *(f"{loss:.2f}" for loss in losses), "", ""]
+        grid.add_row(*cells([name, table.mode, *rows, *told][: len(heads)]))
     console.print(grid)
     if run.shares:
         print_line(console, "\nShares:")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +12,13 @@ import pyarrow.compute as pc
 
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.features import Floats, Ints
+from dbsynth.followers import Followers, Pair
 from dbsynth.rowrules import Step, steps
 from dbsynth.rulebook import Rule
 from dbsynth.schema import Table
 from dbsynth.values import from_floats
 
-_MOST_FOLLOWERS = 100_000  # labels whose follower is remembered; beyond, rows stay as drawn
+_TIGHTER = 0.5  # distances are kept where they spread at most so much as moments do
 _TAIL = r"(?P<tail>@.*|[/\\.>:|-][^/\\.>:|@-]*)$"  # what may stand behind a text's beginning
 
 
@@ -31,7 +31,7 @@ class RowKeeper:
     loose: frozenset[str] = frozenset()  # see `steps`
     fixed: frozenset[str] = frozenset()  # see `steps`
     scratch: Scratch = field(default_factory=Scratch)
-    followers: dict[tuple[tuple[str, ...], str], dict[Any, Any]] = field(default_factory=dict)
+    followers: Followers = field(default_factory=Followers)
 
     @classmethod
     def of(
@@ -40,7 +40,7 @@ class RowKeeper:
         table: Table,
         fixed: frozenset[str],
         loose: frozenset[str] = frozenset(),
-        known: Mapping[tuple[tuple[str, ...], str], dict[Any, Any]] | None = None,
+        known: Mapping[Pair, dict[Any, Any]] | None = None,
     ) -> RowKeeper | None:
         """
         Prepare a table's rules as `steps` does; None if there is nothing to do.
@@ -48,7 +48,7 @@ class RowKeeper:
         `known` has what follows from which labels in the source, as far as that is released.
         """
         found = steps(rules, table, fixed, loose)
-        followers = {pair: dict(told) for pair, told in (known or {}).items()}
+        followers = Followers({pair: dict(told) for pair, told in (known or {}).items()})
         return cls(table, found, loose, fixed, followers=followers) if found else None
 
     def keep(self, rows: pa.Table) -> tuple[pa.Table, frozenset[str]]:
@@ -88,7 +88,7 @@ class RowKeeper:
     def _set(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
         """Calculate the values that are there and can be."""
         (found,) = self.scratch.compute(rows, [step.value])
-        wanted = None if found is None else _as(found, before.type, self._decimals(step.column))
+        wanted = None if found is None else as_kind(found, before.type, self._decimals(step.column))
         if wanted is None:
             return None
         usable = pc.and_(pc.is_valid(before), pc.is_valid(wanted))
@@ -125,7 +125,7 @@ class RowKeeper:
         lows = [s.of[0] for s in self.steps if s.act == "raise" and s.column == column]
         if not lows or not pa.types.is_timestamp(values.type):
             return values
-        start = _as(rows.column(lows[0]).combine_chunks(), values.type, None)
+        start = as_kind(rows.column(lows[0]).combine_chunks(), values.type, None)
         if start is None:
             return values
         here, there = (start.take(pa.array(x)) for x in (lacking, others))
@@ -134,7 +134,7 @@ class RowKeeper:
 
     def _raise(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
         bound = rows.column(step.of[0]).combine_chunks()
-        low = _as(_whole(bound, before.type, up=True), before.type, None)
+        low = as_kind(_whole(bound, before.type, up=True), before.type, None)
         if low is None:
             return None
         is_below = pc.fill_null(pc.less(before, low), fill_value=False)
@@ -142,7 +142,7 @@ class RowKeeper:
 
     def _lower(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
         bound = rows.column(step.of[0]).combine_chunks()
-        high = _as(_whole(bound, before.type, up=False), before.type, None)
+        high = as_kind(_whole(bound, before.type, up=False), before.type, None)
         if high is None:
             return None
         is_above = pc.fill_null(pc.greater(before, high), fill_value=False)
@@ -184,61 +184,26 @@ class RowKeeper:
         The one that it has most often, for networks know what goes together; the first one of a
         single parent, of which they know nothing, so that each value stays as frequent as it is.
         """
-        wanted = self._followers(step, rows, before)
+        wanted = self._followers(step, rows)
         if wanted is None:
             return None
         return pc.if_else(pc.and_(pc.is_valid(before), pc.is_valid(wanted)), wanted, before)
 
-    def _followers(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
+    def _followers(self, step: Step, rows: pa.Table) -> pa.Array | None:
         """(n,) what follows from each row's labels; learns from rows that show new ones."""
-        known = self.followers.setdefault((step.of, step.column), {})
-        names = [f"a{i}" for i in range(len(step.of))]
-        left = pa.table({n: rows.column(c) for n, c in zip(names, step.of, strict=True)})
-        counted = left.append_column("b", before).drop_null()
-        if step.is_shared or self.loose.isdisjoint(step.of):
-            counted = counted.group_by(counted.column_names, use_threads=False)
-            counted = counted.aggregate([([], "count_all")])
-            order = np.argsort(-np.asarray(counted["count_all"]), kind="stable")
-            counted = counted.take(pa.array(order))
-        taken, new = set(known.values()) if step.is_mutual else set(), set()
-        heads = zip(*(counted[n].to_pylist() for n in names), strict=True)
-        for a, b in zip(heads, counted["b"].to_pylist(), strict=True):
-            if a not in known and b not in taken and len(known) < _MOST_FOLLOWERS:
-                known[a] = b
-                new.add(a)
-                taken |= {b} if step.is_mutual else set()
-        if not known:
-            return None
-        if step.is_shared:
-            self._share(known, new, counted)
-        place = _places(left, list(known))
-        return pa.array(list(known.values()), before.type).take(place)
-
-    def _share(self, known: dict[Any, Any], new: set[Any], counted: pa.Table) -> None:
-        """See to it that something leads to every value: what has it in most of its own rows."""
-        leaders = Counter(known.values())
-        heads = list(zip(*(counted[n].to_pylist() for n in counted.column_names[:-2]), strict=True))
-        values, sizes = counted["b"].to_pylist(), counted["count_all"].to_pylist()
-        if set(values) <= set(leaders):
-            return
-        whole: Counter[Any] = Counter()
-        for a, size in zip(heads, sizes, strict=True):
-            whole[a] += size
-        pairs = sorted(
-            range(len(heads)), key=lambda i: (-sizes[i] / whole[heads[i]], whole[heads[i]])
-        )
-        for i in pairs:
-            a, b = heads[i], values[i]
-            if b not in leaders and a in new and leaders[known[a]] > 1:
-                leaders[known[a]] -= 1
-                leaders[b] += 1
-                known[a] = b
+        pair = step.of, step.column
+        self.followers.learn(
+            rows, pair,
+            by_size=self.loose.isdisjoint(step.of), is_mutual=step.is_mutual,
+            is_shared=step.is_shared,
+        )  # fmt: skip
+        return self.followers.wanted(rows, pair)
 
     def _lead(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
         """Take the label of a row that has the same, where another follows from its own."""
         right = rows.column(step.of[0]).combine_chunks()
         follow = Step("follow", step.of[0], (step.column,), is_shared=True)
-        wanted = self._followers(follow, rows, right)
+        wanted = self._followers(follow, rows)
         if wanted is None:
             return None
         codes = np.asarray(pc.fill_null(right.dictionary_encode().indices, -1), np.int64)
@@ -263,7 +228,7 @@ class RowKeeper:
             return found
         right = rows.column(step.of[0]).combine_chunks()
         now = rows.set_column(rows.column_names.index(step.column), step.column, found[step.column])
-        wanted = self._followers(Step("follow", step.of[0], (step.column,)), now, right)
+        wanted = self._followers(Step("follow", step.of[0], (step.column,)), now)
         if wanted is None:
             return found
         answer = pc.equal(right, wanted)
@@ -281,7 +246,7 @@ class RowKeeper:
 
     def _led(self, step: Step, rows: pa.Table) -> pa.Array | None:
         """Where a label is left without a follower of its own, give it up for the one that has."""
-        known = self.followers.get((step.of, step.column), {})
+        known = self.followers.known.get((step.of, step.column), {})
         before = rows.column(step.of[0]).combine_chunks()
         if not known or step.of[0] in self.fixed:
             return None
@@ -297,7 +262,11 @@ class RowKeeper:
 
 
 def _spaced(values: pa.Array, low: pa.Array, is_below: pa.Array) -> pa.Array:
-    """Moments as far behind their bounds as those of other rows; bounds themselves for others."""
+    """
+    Moments as far behind their bounds as those of other rows; bounds themselves for others.
+
+    Where distances say less than moments do (from birth to a visit), other rows' moments.
+    """
     wrong = np.flatnonzero(np.asarray(is_below))
     if not len(wrong) or not (pa.types.is_date(low.type) or pa.types.is_timestamp(low.type)):
         return low
@@ -308,9 +277,25 @@ def _spaced(values: pa.Array, low: pa.Array, is_below: pa.Array) -> pa.Array:
     width = pa.int32() if pa.types.is_date32(low.type) else pa.int64()
     ends, starts = (np.asarray(pc.fill_null(x.cast(width), 0), np.int64) for x in (values, low))
     moved = starts.copy()
-    others = good[np.arange(len(wrong)) * 7 % len(good)]
-    moved[wrong] += ends[others] - starts[others]
+    apart = ends[good] - starts[good]
+    if _spread(apart) <= _TIGHTER * _spread(ends[good]) or len(good) < 2:
+        moved[wrong] += apart[np.arange(len(wrong)) * 7 % len(good)]
+    else:
+        moved[wrong] = _from_on(np.sort(ends[good]), starts[wrong])
     return pc.if_else(is_below, pa.array(moved).cast(width).cast(low.type), low)
+
+
+def _from_on(known: Ints, starts: Ints) -> Ints:
+    """For each of (n,) moments one of those that are known and come no sooner, else itself."""
+    first = np.searchsorted(known, starts)
+    left = len(known) - first
+    place = first + np.arange(len(starts)) * 7919 % np.maximum(left, 1)
+    return np.where(left > 0, known[np.minimum(place, len(known) - 1)], starts)
+
+
+def _spread(values: Ints) -> float:
+    low, high = np.quantile(values, [0.1, 0.9])
+    return float(high - low)
 
 
 def _whole(bound: pa.Array, kind: pa.DataType, *, up: bool) -> pa.Array:
@@ -326,24 +311,7 @@ def _whole(bound: pa.Array, kind: pa.DataType, *, up: bool) -> pa.Array:
     return bound
 
 
-def _places(left: pa.Table, known: list[tuple[Any, ...]]) -> pa.Array:
-    """The number of each row's combination among those that are known; NULL for none."""
-    kinds = [c.type for c in left.columns]
-    sets = [pa.array(list(dict.fromkeys(k[i] for k in known)), t) for i, t in enumerate(kinds)]
-    if len(sets) == 1:
-        return pc.index_in(left.column(0), value_set=sets[0]).combine_chunks()
-    columns = [pa.array([k[i] for k in known], c.type) for i, c in enumerate(left.columns)]
-    mine, theirs = np.zeros(len(left), np.int64), np.zeros(len(known), np.int64)
-    for values, own, column in zip(sets, left.columns, columns, strict=True):
-        here, there = (pc.fill_null(pc.index_in(x, value_set=values), -1) for x in (own, column))
-        size = len(values)
-        here = np.asarray(here.combine_chunks(), np.int64)
-        mine = np.where((here < 0) | (mine < 0), -1, mine * size + here)
-        theirs = theirs * size + np.asarray(there, np.int64)
-    return pc.index_in(pa.array(mine), value_set=pa.array(theirs))
-
-
-def _as(values: pa.Array, kind: pa.DataType, decimals: int | None) -> pa.Array | None:
+def as_kind(values: pa.Array, kind: pa.DataType, decimals: int | None) -> pa.Array | None:
     """Turn values into a column's type; None where that is not certain."""
     if values.type.equals(kind):
         return values

@@ -146,6 +146,9 @@ def _slots(index: int, column: ModelledColumn) -> list[Slot]:
         return [Slot(index, "value", heads)]
     if not isinstance(column, DatetimeColumn):
         return [Slot(index, "value", (Head(token_count(column)),))]
+    if column.is_given:
+        parts: tuple[Part, ...] = ("day", "time") if has_time_slot(column) else ("day",)
+        return [Slot(index, part, ()) for part in parts]
     first = (column.delta or column.day).tokens
     if column.gap is None:
         slots = [Slot(index, "day", (Head(first),))]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache, partial
 from typing import Any
 
 from dbsynth.ask import Queryable, one_row, own_rows
 from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
 from dbsynth.rulebook import Rule
-from dbsynth.rulesql import RuleError, count_breaks
+from dbsynth.rulesql import RuleError, RuleQuery, count_breaks, count_together
 from dbsynth.schema import Schema, TableName
 
+_MUTE = "the target cannot evaluate it"
 _TIMES, _SPARE = 2.0, 0.01  # how many more exceptions than in the source a copy may have
 
 
@@ -48,26 +50,58 @@ def check_rules(
         target: whom to ask; a statement that fails must not end its transaction.
         names: the target's table for each of the source's.
     """
-    return tuple(
-        _checked(rule, names.get(rule.table, rule.table), schema, target)
-        for rule in rules
-        if rule.status != "rejected"
-    )
+    wanted = [rule for rule in rules if rule.status != "rejected"]
+    spell = cache(partial(own_rows, target))
+    asked: dict[int, RuleQuery] = {}
+    checked: dict[int, Checked] = {}
+    for number, rule in enumerate(wanted):
+        name = names.get(rule.table, rule.table)
+        if name not in schema.by_name:
+            checked[number] = Checked(rule, name, 0, None, why="its table is not there")
+            continue
+        try:
+            about = schema.table(name)
+            asked[number] = count_breaks(rule.text, about, schema, target.dialect, spell)
+        except RuleError as exc:
+            checked[number] = Checked(rule, name, 0, None, why=str(exc))
+        except (SourceError, TargetError):
+            checked[number] = Checked(rule, name, 0, None, why=_MUTE)
+    counts = _counted(asked, target)
+    for number, query in asked.items():
+        rule = wanted[number]
+        rows, broken = counts.get(number, (0, None))
+        name, why = names.get(rule.table, rule.table), _MUTE if broken is None else ""
+        checked[number] = Checked(rule, name, rows, broken, query.columns, why)
+    return tuple(checked[number] for number in range(len(wanted)))
 
 
-def _checked(rule: Rule, name: TableName, schema: Schema, target: Queryable) -> Checked:
-    if name not in schema.by_name:
-        return Checked(rule, name, 0, None, why="its table is not there")
+def _counted(asked: Mapping[int, RuleQuery], target: Queryable) -> dict[int, tuple[int, int]]:
+    """Rows, and how many of them are broken, of each query that the target can answer."""
+    scans: dict[tuple[object, ...], list[int]] = {}
+    for number, query in asked.items():
+        scans.setdefault(query.scan, []).append(number)
+    found: dict[int, tuple[int, int]] = {}
+    for together in scans.values():
+        some = _answers([asked[n] for n in together], target)
+        if some is None:  # one of them is at fault
+            alone = [_answers([asked[n]], target) for n in together]
+            some = [a[0] if a else None for a in alone]
+        found |= {n: a for n, a in zip(together, some, strict=True) if a is not None}
+    return found
+
+
+def _answers(
+    queries: Sequence[RuleQuery], target: Queryable
+) -> Sequence[tuple[int, int] | None] | None:
+    """Rows and broken ones of queries that one scan answers; None if it cannot."""
     try:
-        query = count_breaks(
-            rule.text, schema.table(name), schema, target.dialect, lambda t: own_rows(target, t)
-        )
-        row = one_row(target, query.sql)
-    except RuleError as exc:
-        return Checked(rule, name, 0, None, why=str(exc))
+        if len(queries) == 1:
+            row = one_row(target, queries[0].sql)
+            return [(int(row["n_rows"]), int(row["broken"]))]
+        row = one_row(target, count_together(queries))
     except (SourceError, TargetError):
-        return Checked(rule, name, 0, None, why="the target cannot evaluate it")
-    return Checked(rule, name, int(row["n_rows"]), int(row["broken"]), query.columns)
+        return None
+    return [(int(row[f"n_rows{i}"]), int(row[f"broken{i}"])) for i in range(len(queries))]
 
 
 def findings_of(checked: Iterable[Checked]) -> Findings:

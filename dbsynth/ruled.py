@@ -24,6 +24,7 @@ class Rows:
     keeper: RowKeeper | None
     donors: Donors | None
     loosely: Loosely | None
+    last: Donors | None = None  # who leave alone what siblings have settled
 
     def keep(
         self,
@@ -34,13 +35,7 @@ class Rows:
         whole: pa.Table | None = None,
     ) -> tuple[pa.Table, frozenset[str]]:
         """Change (n,) rows; `whole`: all rows of the table, where they hang on each other."""
-        names = rows.column_names
-        nobody = np.zeros(0, np.int64)
-        wide = self.above.beside(
-            rows, state.plan, first,
-            lambda table, key: state.known.pointers.get(table, {}).get(key, nobody),
-            lambda table, column: _column(state, self.above, table, column, whole),
-        )  # fmt: skip
+        names, wide = rows.column_names, self._wide(rows, state, first, whole)
         changed: frozenset[str] = frozenset()
         if self.keeper is not None:
             wide, more = self.keeper.keep(wide)
@@ -52,6 +47,29 @@ class Rows:
             wide, more = self.loosely.keep(wide, rng, self.donors)
             changed |= more
         return wide.select(names), changed
+
+    def settle(
+        self, rows: pa.Table, state: State, first: Mapping[str, Ints], rng: np.random.Generator
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Change (n,) rows that siblings have left broken, but nothing that siblings agree on."""
+        if self.last is None:
+            return rows, frozenset()
+        wide, changed = self.last.keep(self._wide(rows, state, first), rng)
+        return wide.select(rows.column_names), changed
+
+    def _wide(
+        self,
+        rows: pa.Table,
+        state: State,
+        first: Mapping[str, Ints],
+        whole: pa.Table | None = None,
+    ) -> pa.Table:
+        nobody = np.zeros(0, np.int64)
+        return self.above.beside(
+            rows, state.plan, first,
+            lambda table, key: state.known.pointers.get(table, {}).get(key, nobody),
+            lambda table, column: _column(state, self.above, table, column, whole),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ break, or a dependency `a, b -> c`.  Besides the row's columns it may name
   name; parents of parents behind another dot;
 * aggregates over its children: `sum(order_lines.amount)`, `count(order_lines)`, also with
   `FILTER (WHERE …)`; `count(flights.origin_id.*)` where several keys lead here;
+  `arg_max(events.state, events.no)`, the state of the child whose no is the largest;
 * window functions over the table's own rows: `lag(day) OVER (PARTITION BY order_id ORDER BY n)`;
 * the values of another table: `code IN (SELECT code FROM currencies)`;
 * `days_between(a, b)`, `seconds_between(a, b)`, `months_after(date, number)` (the month's last day
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
@@ -50,6 +51,28 @@ class RuleQuery:
 
     sql: str  # a SELECT of one row: n_rows that the rule is about, and how many are `broken`
     columns: tuple[str, ...]  # of the rule's own table that it names
+    condition: str = ""  # of a rule about rows
+    source: str = ""  # what stands behind FROM for it
+    joins: tuple[str, ...] = ()  # and what is joined to that
+    is_climbing: bool = False  # nothing but rows above are joined, of which each row has one
+
+    @property
+    def scan(self) -> tuple[object, ...]:
+        """Equal for queries that one scan can answer: a window sorts what others only read."""
+        joins = () if self.is_climbing else self.joins
+        return self.source or self.sql, joins, " OVER " in self.condition
+
+
+def count_together(queries: Sequence[RuleQuery]) -> str:
+    """Write the SELECT that answers queries of one scan: n_rows0, broken0, n_rows1 and so on."""
+    conditions = ", ".join(f"{q.condition} AS ok{i}" for i, q in enumerate(queries))
+    counts = ", ".join(
+        f"count(ok{i}) AS n_rows{i}, count(CASE WHEN NOT ok{i} THEN 1 END) AS broken{i}"
+        for i in range(len(queries))
+    )
+    joins = dict.fromkeys(join for q in queries for join in q.joins)
+    source = " ".join([queries[0].source, *joins])
+    return f"SELECT {counts}\nFROM (SELECT {conditions} FROM {source}) held"
 
 
 def count_breaks(text: str, table: Table, schema: Schema, dialect: str, spell: Spell) -> RuleQuery:
@@ -164,6 +187,7 @@ class _Bound:
     joins: list[str] = field(default_factory=list)
     aliases: dict[tuple[str, ...], tuple[str, Table]] = field(default_factory=dict)
     own: list[str] = field(default_factory=list)
+    has_children: bool = False  # aggregates of them are joined
 
     def query(self, text: str) -> RuleQuery:
         condition = self.bound(text)
@@ -171,11 +195,19 @@ class _Bound:
             f"SELECT count(ok) AS n_rows, count(CASE WHEN NOT ok THEN 1 END) AS broken\n"
             f"FROM (SELECT {condition} AS ok FROM {self.source()}) held",
             tuple(dict.fromkeys(self.own)),
+            condition,
+            self._itself,
+            tuple(self.joins),
+            is_climbing=not self.has_children,
         )
 
     def source(self) -> str:
         """What stands behind FROM; to be asked when everything is bound."""
-        return " ".join([f"{self.spell(self.table.name)} AS t", *self.joins])
+        return " ".join([self._itself, *self.joins])
+
+    @property
+    def _itself(self) -> str:
+        return f"{self.spell(self.table.name)} AS t"
 
     def bound(self, text: str) -> str:
         """Bind an expression and write it in the dialect."""
@@ -219,7 +251,8 @@ class _Bound:
         for node in list(root.find_all(exp.AggFunc)):
             if isinstance(node, exp.Lag | exp.Lead | exp.First | exp.Last) or _in_window(node):
                 continue
-            if not isinstance(node, exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg):
+            known = exp.Count | exp.Sum | exp.Min | exp.Max | exp.Avg | exp.ArgMax
+            if not isinstance(node, known):
                 raise RuleError(f"{node.key} over children is not known here")
             outer = node.parent if isinstance(node.parent, exp.Filter) else node
             value = self._aggregate(node, outer)
@@ -244,20 +277,32 @@ class _Bound:
         if outer is not node:
             where = _write(outer.expression.this, self.dialect)
             value = f"CASE WHEN {where} THEN {value} END"
-        alias = f"s{len(self.joins)}"
-        quoted = [identifier(self.dialect, c) for c in key.columns]
-        listed = ", ".join(f"c.{c} AS k{i}" for i, c in enumerate(quoted))
-        grouped = ", ".join(f"c.{c}" for c in quoted)
+        alias, self.has_children = f"s{len(self.joins)}", True
         joined = " AND ".join(
             f"{alias}.k{i} = t.{identifier(self.dialect, c)}"
             for i, c in enumerate(key.parent_columns)
         )
-        self.joins.append(
-            f"LEFT JOIN (SELECT {listed}, {node.key}({value}) AS v FROM {self.spell(child.name)} "
-            f"AS c GROUP BY {grouped}) {alias} ON {joined}"
-        )
+        grouped = self._grouped(node, value, child, key)
+        self.joins.append(f"LEFT JOIN ({grouped}) {alias} ON {joined}")
         kind = kinds[0] if kinds and not isinstance(node, exp.Count) else "integer"
         return _marked(exp.column("v", alias), kind)
+
+    def _grouped(self, node: exp.Expr, value: str, child: Table, key: ForeignKey) -> str:
+        """The SELECT of an aggregate v of children c by the columns of their key."""
+        from sqlglot import exp
+
+        columns = [f"c.{identifier(self.dialect, c)}" for c in key.columns]
+        listed = ", ".join(f"{c} AS k{i}" for i, c in enumerate(columns))
+        whole, source = ", ".join(columns), f"{self.spell(child.name)} AS c"
+        if not isinstance(node, exp.ArgMax):
+            return f"SELECT {listed}, {node.key}({value}) AS v FROM {source} GROUP BY {whole}"
+        if node.expression is None:
+            raise RuleError("arg_max takes a value and what it is the last by")
+        by, names = _write(node.expression, self.dialect), (f"k{i}" for i in range(len(columns)))
+        place = f"row_number() OVER (PARTITION BY {whole} ORDER BY {by} DESC, {value} DESC)"
+        there = f"({value}) IS NOT NULL AND ({by}) IS NOT NULL"
+        inner = f"SELECT {listed}, {value} AS v, {place} AS n FROM {source} WHERE {there}"
+        return f"SELECT {', '.join(names)}, v FROM ({inner}) placed WHERE n = 1"
 
     def child(self, outer: exp.Expr) -> tuple[Table, ForeignKey]:
         """The child table that an aggregate is about, and the key along which."""
@@ -303,12 +348,15 @@ class _Bound:
         if path not in self.aliases:
             before, below = self._parent(path[:-1])
             key = self.key(below, path[-1])
-            alias = f"p{len(self.joins)}"
+            # Equal in all rules of a table, so that they can share a scan.
+            alias = f"{before if path[:-1] else 'p'}_{below.foreign_keys.index(key)}"
             joined = " AND ".join(
                 f"{alias}.{identifier(self.dialect, b)} = {before}.{identifier(self.dialect, a)}"
                 for a, b in zip(key.columns, key.parent_columns, strict=True)
             )
-            self.joins.append(f"LEFT JOIN {self.spell(key.parent)} AS {alias} ON {joined}")
+            join = f"LEFT JOIN {self.spell(key.parent)} AS {alias} ON {joined}"
+            if join not in self.joins:  # other words may name the same key
+                self.joins.append(join)
             self.aliases[path] = alias, self.schema.table(key.parent)
         return self.aliases[path]
 
@@ -446,6 +494,8 @@ def _write(tree: exp.Expr, dialect: str) -> str:
     from sqlglot import exp
 
     root = exp.Paren(this=tree.copy())
+    if dialect == "sqlite":
+        _as_moments(root)
     for node in reversed(list(root.find_all(exp.EQ, exp.StartsWith, exp.Anonymous, exp.Column))):
         if isinstance(node, exp.EQ) and _is_calculated(node):
             node.replace(_about_equal(node))
@@ -454,6 +504,18 @@ def _write(tree: exp.Expr, dialect: str) -> str:
         elif isinstance(node, exp.Anonymous):
             node.replace(exp.Var(this=_span(node, dialect)))
     return str(root.this.sql(dialect=DIALECTS[dialect]))
+
+
+def _as_moments(root: exp.Expr) -> None:
+    """Give days that are compared with moments a time, for SQLite compares their texts."""
+    from sqlglot import exp
+
+    for node in list(root.find_all(exp.LTE, exp.GTE, exp.LT, exp.GT, exp.EQ, exp.NEQ)):
+        sides = [s for s in (node.this, node.expression) if isinstance(s, exp.Column)]
+        kinds = {s.args.get("kind_of") for s in sides}
+        for side in sides if kinds & {"timestamp", "timestamptz"} else ():
+            if side.args.get("kind_of") == "date":
+                side.replace(exp.Var(this=f"datetime({side.sql(dialect='sqlite')})"))
 
 
 def _is_calculated(node: exp.Expr) -> bool:

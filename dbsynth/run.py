@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -43,6 +43,7 @@ from dbsynth.planfile import fingerprint, from_yaml, planned_tables, to_yaml
 from dbsynth.planner import build_plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.references import combine
+from dbsynth.relay import Relay
 from dbsynth.release import Release
 from dbsynth.report import Run, TableRun, landing_lines, manifest, missed
 from dbsynth.revise import measured, orphan_notes, revise
@@ -50,7 +51,7 @@ from dbsynth.rulebook import Rule
 from dbsynth.rulebook import combine as combine_rules
 from dbsynth.rulecheck import Checked, check_rules, findings_of
 from dbsynth.sample import Shelf, read_profile
-from dbsynth.schema import ForeignKey, Schema, TableName
+from dbsynth.schema import Backfill, Batch, ForeignKey, Schema, Stored, TableName
 from dbsynth.selection import restrict, select
 from dbsynth.targets import Reached, bind
 from dbsynth.targets import Target as ShareTarget
@@ -61,7 +62,7 @@ from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
 from dbsynth.wishes import Wish
 from dbsynth.workers import Processes, cores
-from dbsynth.write import Written, sink_of, write
+from dbsynth.write import Written, sink_of, size_of, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def clone(
     origin, place = _resolve(source, options), _resolve(target, options)
     clock = _Clock(progress)
     with ExitStack() as load:
-        workers = _workers(options, load)
+        workers = _workers(options, load, (*_LEARNING, *_DRAWING))
         with _reading(origin, options) as reader:
             writer = load.enter_context(open_target(place))
             _refuse_same(reader, writer)
@@ -176,7 +177,7 @@ def fit(source: str, options: Options | None = None, *, progress: Progress = sil
     """Learn from a source; the model holds released statistics only and needs no source."""
     options = options or Options()
     with ExitStack() as stack:
-        trainer = _trainer(options, _workers(options, stack))
+        trainer = _trainer(options, _workers(options, stack, _LEARNING))
         reader = stack.enter_context(_reading(_resolve(source, options), options))
         shelf: Shelf = {}
         made = _plan(reader, options, progress, shelf)
@@ -198,7 +199,7 @@ def generate(
     clock = _Clock(progress)
     targets = bind(options.wishes, model.plan)
     with ExitStack() as load:
-        workers = _workers(options, load)
+        workers = _workers(options, load, _DRAWING)
         writer = load.enter_context(open_target(place))
         standing = _stand(writer, place, options)
         landing = _land(model.plan, writer, standing, options, clock)
@@ -477,7 +478,7 @@ def _fit(source: Source, made: Plan, progress: Progress, shelf: Shelf, trainer: 
     return learn(made, source, progress=progress, shelf=shelf, trainer=trainer)
 
 
-def _workers(options: Options, stack: ExitStack) -> Workers | None:
+def _workers(options: Options, stack: ExitStack, loaded: tuple[str, ...]) -> Workers | None:
     """
     See to it that others work beside, if there are to be any; they end with the stack.
 
@@ -495,7 +496,7 @@ def _workers(options: Options, stack: ExitStack) -> Workers | None:
             f"there is no executor {options.executor!r}", "Use local, ray or ray://HOST:PORT."
         )
     jobs = options.jobs or cores()
-    return stack.enter_context(Processes(jobs)) if jobs > 1 else None
+    return stack.enter_context(Processes(jobs, loaded)) if jobs > 1 else None
 
 
 def _trainer(options: Options, workers: Workers | None) -> Trainer:
@@ -517,6 +518,11 @@ def _seen(made: Plan, shelf: Shelf) -> dict[TableName, pa.Table]:
             found[name] = rows.select(textual_columns(made.schema.table(name)))
     shelf.clear()
     return found
+
+
+# What processes that learn, or draw, have to load.
+_LEARNING = ("dbsynth.training", "dbsynth.model.learning")
+_DRAWING = ("dbsynth.attributes", "dbsynth.model.argn")
 
 
 class _Clock:
@@ -563,26 +569,30 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
     options, clock = job.options, job.clock
     rows, tally = _rows(model.plan, options.rows), Tally(aims_of(job.targets, model))
     changes: Changes = {}
-    drawn = tally.watch(
-        draw(
-            model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims, changes=changes,
-            progress=clock, workers=job.workers,
-            sink_of=partial(sink_of, model.plan, landing, target),
-        )
-    )  # fmt: skip
+
+    def drawn(progress: Progress) -> Iterator[Batch | Backfill | Stored]:
+        sinks = partial(sink_of, model.plan, landing, target)
+        return tally.watch(
+            draw(
+                model, scale=options.scale, seed=job.seed, rows=rows, aims=tally.aims,
+                changes=changes, progress=progress, workers=job.workers, sink_of=sinks,
+            )
+        )  # fmt: skip
+
     expected = {
         name: rows.get(name, round(table.target_rows * options.scale))
         for name, table in model.plan.tables.items()
     }
-    written = write(
-        model.plan, drawn, target, landing=landing, progress=clock, expected_rows=expected
-    )
+    with Relay(drawn, size_of, clock) as items:
+        written = write(
+            model.plan, items, target, landing=landing, progress=clock, expected_rows=expected
+        )
     checked = _check_rules(model.plan, target, written)
     findings = _verify(model.plan, target, written, checked, job) + _hollow(written, expected)
     shares = tally.reached()
     findings += missed(shares, written.adoption.names)
     done = replace(
-        _run(model.plan, written, findings, shares, job),
+        _run(model, written, findings, shares, job),
         rules=checked, rule_changes=_shares_changed(changes, written),
     )  # fmt: skip
     target.record(manifest(done))
@@ -677,9 +687,10 @@ def _hollow(written: Written, expected: Mapping[TableName, int]) -> Findings:
 
 
 def _run(
-    made: Plan, written: Written, findings: Findings, shares: tuple[Reached, ...], job: _Job
+    model: Model, written: Written, findings: Findings, shares: tuple[Reached, ...], job: _Job
 ) -> Run:
-    names = written.adoption.names
+    made, names = model.plan, written.adoption.names
+    contents = {n: t.content for n, t in model.tables.items() if t.content is not None}
     tables = tuple(
         TableRun(
             name=name,
@@ -689,6 +700,7 @@ def _run(
             target_rows=written.rows[names[name]],
             seconds=job.clock.tables.get(str(name), 0.0),
             columns={c: describe(t) for c, t in table.columns.items()},
+            gap=contents[name].gap if name in contents else None,
         )
         for name, table in made.tables.items()
     )

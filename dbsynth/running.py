@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from dbsynth.rows import Layout
 State = NDArray[np.float32]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Summary:
     """
     What is summed up over siblings: every float, and every label of small categories.
@@ -47,12 +47,38 @@ class Summary:
         low, high = (_running(sign * rows.floats.astype(np.float64), index) for sign in (-1, 1))
         return self._shown(total, -low, high, index)
 
-    def start(self, groups: int) -> Tally:
-        """Begin to sum up the siblings of so many owners, of whom no row is known."""
-        nothing = np.zeros((groups, self.floats), np.float32)
-        counts = np.zeros((groups, sum(k for _, k in self.labels)), np.float32)
-        extremes = nothing + np.float32(np.inf), nothing - np.float32(np.inf)
-        return Tally(self, nothing, nothing.copy(), *extremes, counts)
+    def start(self, groups: int, asked: NDArray[np.bool_] | None = None) -> Tally:
+        """
+        Begin to sum up the siblings of so many owners, of whom no row is known.
+
+        Args:
+            groups: so many.
+            asked: (width,) which columns of the state will be asked for; None: all.
+        """
+        every = np.ones(self.width, np.bool_) if asked is None else asked
+        *kinds, shares, is_there = np.split(every, self._ends)
+        level, square, low, high = (np.flatnonzero(k) for k in kinds)
+        return Tally(
+            self,
+            _rows(np.union1d(level, square), groups, 0.0), _rows(square, groups, 0.0),
+            _rows(low, groups, np.inf), _rows(high, groups, -np.inf),
+            _rows(np.flatnonzero(shares | is_there), groups, 0.0),
+        )  # fmt: skip
+
+    @property
+    def width(self) -> int:
+        """How many columns a state has."""
+        return 4 * self.floats + 2 * sum(k for _, k in self.labels)
+
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        """(code, label) of all labels that are counted, in order."""
+        return [(code, label) for code, count in self.labels for label in range(count)]
+
+    @property
+    def _ends(self) -> list[int]:
+        ends = [(i + 1) * self.floats for i in range(4)]
+        return [*ends, ends[-1] + sum(k for _, k in self.labels)]
 
     def _summands(self, rows: Features) -> Floats:
         values = rows.floats.astype(np.float64)
@@ -73,58 +99,71 @@ class Summary:
         return np.concatenate(parts, axis=1).astype(np.float32)
 
 
+Sums = dict[int, NDArray[np.float32]]  # column -> (groups,)
+
+
 @dataclass(slots=True)
 class Tally:
     """The state of siblings in the making, an owner at a time; changes in place."""
 
     summary: Summary
-    level: State  # (groups, floats) sums
-    square: State  # (groups, floats) sums of squares
-    low: State  # (groups, floats)
-    high: State
-    counts: State  # (groups, labels of all codes)
+    level: Sums  # of floats
+    square: Sums
+    low: Sums
+    high: Sums
+    counts: Sums  # of labels, those of all codes one after another
 
     def add(self, groups: Ints, rows: Features, *, is_once: bool = False) -> None:
         """Sum up rows that have been drawn; (n,) groups, each at most once or not."""
-        floats = rows.floats
-        places = [rows.codes[:, code] + start for (code, _), start in self._labels()]
-        if is_once:
-            self.level[groups] += floats
-            self.square[groups] += floats**2
-            self.low[groups] = np.minimum(self.low[groups], floats)
-            self.high[groups] = np.maximum(self.high[groups], floats)
-            for place in places:
-                self.counts[groups, place] += 1
-            return
-        np.add.at(self.level, groups, floats)
-        np.add.at(self.square, groups, floats**2)
-        np.minimum.at(self.low, groups, floats)
-        np.maximum.at(self.high, groups, floats)
-        for place in places:
-            np.add.at(self.counts, (groups, place), 1)
+        for column, sums in self.level.items():
+            _add(sums, groups, rows.floats[:, column], is_once)
+        for column, sums in self.square.items():
+            _add(sums, groups, rows.floats[:, column] ** 2, is_once)
+        for extremes, least in ((self.low, np.minimum), (self.high, np.maximum)):
+            for column, sums in extremes.items():
+                if is_once:
+                    sums[groups] = least(sums[groups], rows.floats[:, column])
+                else:
+                    least.at(sums, groups, rows.floats[:, column])
+        labels = self.summary.places
+        for number, sums in self.counts.items():
+            code, label = labels[number]
+            here = groups[rows.codes[:, code] == label]
+            _add(sums, here, np.float32(1), is_once)
+
+    def column(self, number: int, groups: Ints, seen: int) -> State:
+        """One column of the state of the next rows of (n,) groups, of which so many came."""
+        floats, labels = self.summary.floats, len(self.summary.places)
+        if seen == 0:
+            return np.zeros(len(groups), np.float32)
+        share = np.float32(1 / seen)
+        if number >= 4 * floats:
+            number -= 4 * floats
+            found = self.counts[number % labels][groups]
+            return found * share if number < labels else (found > 0).astype(np.float32)
+        part, number = divmod(number, floats)
+        if part > 1:
+            return (self.low, self.high)[part - 2][number][groups]
+        level = self.level[number][groups] * share
+        if part == 0:
+            return level
+        return np.sqrt(np.maximum(self.square[number][groups] * share - level**2, 0.0))
 
     def state(self, groups: Ints, seen: int) -> State:
         """The state of the next rows of (n,) groups, of each of which so many were added."""
-        floats, labels = self.summary.floats, self.counts.shape[1]
-        shown = np.zeros((len(groups), 4 * floats + 2 * labels), np.float32)
-        if seen == 0:
-            return shown
-        share = np.float32(1 / seen)
-        level, spread, low, high = (shown[:, i * floats : (i + 1) * floats] for i in range(4))
-        np.multiply(self.level[groups], share, out=level)
-        np.multiply(self.square[groups], share, out=spread)
-        spread -= level**2
-        np.sqrt(np.maximum(spread, 0.0, out=spread), out=spread)
-        low[:], high[:] = self.low[groups], self.high[groups]
-        shares = shown[:, 4 * floats : 4 * floats + labels]
-        np.multiply(self.counts[groups], share, out=shares)
-        shown[:, 4 * floats + labels :] = shares > 0
-        return shown
+        columns = [self.column(number, groups, seen) for number in range(self.summary.width)]
+        return np.stack(columns, axis=1) if columns else np.zeros((len(groups), 0), np.float32)
 
-    def _labels(self) -> Iterator[tuple[tuple[int, int], int]]:
-        """Each code that is counted, and where its labels begin."""
-        ends = accumulate((k for _, k in self.summary.labels), initial=0)
-        return zip(self.summary.labels, ends, strict=False)
+
+def _rows(columns: NDArray[np.integer[Any]], groups: int, start: float) -> Sums:
+    return {int(c): np.full(groups, start, np.float32) for c in columns}
+
+
+def _add(sums: State, groups: Ints, values: State | np.float32, is_once: bool) -> None:
+    if is_once:
+        sums[groups] += values
+    else:
+        np.add.at(sums, groups, values)
 
 
 def _running(values: Floats, index: Ints) -> Floats:

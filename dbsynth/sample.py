@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dbsynth.adapters.base import LARGE
 from dbsynth.arrow import arrow_schema
 from dbsynth.features import Ints
+from dbsynth.grouprules import group_steps
 from dbsynth.matching import row_pointers
 from dbsynth.model.base import stable_seed
 from dbsynth.picking import key_hashes, pick, read_by_keys
@@ -29,6 +30,8 @@ SAMPLE_ROWS = 200_000  # rows per table that fit learns from, about
 # The same of large tables: there each row costs the server a page.  `--quality max` pays for more.
 LARGE_SAMPLE_ROWS = 50_000
 HELD_OUT_SHARE = 0.1
+FEW_ROOTS = 1_000  # so many are read, and chosen from by number: chance might leave none of them
+LEAST_ROOTS = 8  # that are read, as long as what they own is no more than `SAMPLE_ROWS` rows
 
 # Rows that were read, by table and share: the same share is not read twice.
 Shelf = dict[tuple[TableName, float], pa.Table]
@@ -97,7 +100,7 @@ def read_sample(
         if found is None:
             found = _read_table(plan, source, table, planned, share, rows)
         shelf[name, share] = found
-        rows[name] = found
+        rows[name] = _mixed(plan, planned, found, rows)
         progress(Event("read", str(name), number, len(names), f"{len(rows[name]):,} rows"))
     parents = {}
     for name in names:
@@ -138,6 +141,7 @@ def foreign_key(table: Table, name: str) -> ForeignKey:
 def _shares(plan: Plan, limit: int) -> dict[TableName, float]:
     """Which share of each root's entities fits into the budget."""
     shares: dict[TableName, float] = {}
+    largest: dict[TableName, int] = {}
     for planned in plan.tables.values():
         # Whatever the limit, so that rules and models look at the same rows: they are read once.
         is_large = planned.source_rows > LARGE and plan.quality != "max"
@@ -145,7 +149,18 @@ def _shares(plan: Plan, limit: int) -> dict[TableName, float]:
         share = min(1.0, most / max(1, planned.source_rows))
         share = 1.0 if planned.mode == "copy" else share
         shares[planned.root] = min(share, shares.get(planned.root, 1.0))
-    return shares
+        largest[planned.root] = max(planned.source_rows, largest.get(planned.root, 1))
+    return {
+        root: max(share, _least(plan.tables[root].source_rows, largest[root]))
+        for root, share in shares.items()
+    }
+
+
+def _least(roots: int, rows: int) -> float:
+    """The share of a few roots that is read, though what they own is more than the budget."""
+    if not 0 < roots <= FEW_ROOTS:
+        return 0.0
+    return max(1 / roots, min(1.0, LEAST_ROOTS / roots, SAMPLE_ROWS / rows))
 
 
 def _read_table(
@@ -165,12 +180,20 @@ def _read_table(
         return _collect(table, source.read(table, columns, order_by=order))
     if owner is None:
         seed = stable_seed(plan.seed, table.name, "sample")
+        if planned.source_rows <= FEW_ROOTS:
+            return _some(_collect(table, source.read(table, columns, order_by=order)), share, seed)
         return pick(
             source, table, columns, share=share, rows=planned.source_rows, seed=seed, order_by=order
         )
     key = foreign_key(table, owner.name)
     chosen = rows[key.parent].select(list(key.parent_columns)).drop_null()
     return read_by_keys(source, table, columns, key.columns, chosen, order)
+
+
+def _some(rows: pa.Table, share: float, seed: int) -> pa.Table:
+    """A share of (n,) rows, chosen at random, in order."""
+    chosen = np.random.default_rng(seed).permutation(len(rows))[: round(share * len(rows))]
+    return rows.take(pa.array(np.sort(chosen)))
 
 
 def _order(table: Table, planned: TablePlan) -> tuple[str, ...]:
@@ -181,6 +204,38 @@ def _order(table: Table, planned: TablePlan) -> tuple[str, ...]:
         c.name for c in table.written_columns if _sortable(c.type.kind)
     )
     return tuple(dict.fromkeys([*wanted, *rest]))
+
+
+def _mixed(
+    plan: Plan, planned: TablePlan, rows: pa.Table, above: Mapping[TableName, pa.Table]
+) -> pa.Table:
+    """
+    Put (n,) rows that are in the order of a value in no order among siblings.
+
+    A model would follow them step by step, a bit further down or up each time, and be anywhere
+    after many; what they are together is easier learned, and the copy's are sorted when made.
+    """
+    owner = owner_key(planned)
+    if owner is None or not _is_sorted(plan, planned, owner):
+        return rows
+    key = foreign_key(plan.schema.table(planned.name), owner.name)
+    pointers = row_pointers(rows, key, above[owner.parent])
+    group = np.cumsum(np.diff(pointers, prepend=pointers[:1]) != 0)
+    seed = stable_seed(plan.seed, planned.name, "siblings")
+    chance = np.random.default_rng(seed).random(len(rows))
+    return rows.take(pa.array(np.lexsort((chance, group))))
+
+
+def _is_sorted(plan: Plan, planned: TablePlan, owner: KeyPlan) -> bool:
+    """Whether siblings are told apart by a key that says nothing but how they are sorted."""
+    steps = group_steps(plan.rules, plan.schema.table(planned.name), plan.schema)
+    among = [s for s in steps if set(s.partition) == set(owner.columns) and s.act != "mark"]
+    keys = {n for n, c in planned.columns.items() if c.kind == "key"} - set(owner.columns)
+    return (
+        not planned.order_by
+        and bool(among)
+        and all(s.act == "sort" and s.by in keys for s in among)
+    )
 
 
 def _sortable(kind: str) -> bool:

@@ -89,7 +89,7 @@ class _Settling:
         """What rows take, with required columns of keys that have no parent filled as well."""
         codes = self.grid.taken(self.pointers, self.size)
         for offer in self.grid.offers.values():
-            parents = np.flatnonzero(offer.is_viable)
+            parents = offer.viable
             for place, values in zip(offer.places, offer.codes.T, strict=True):
                 lacking = np.flatnonzero((codes[:, place] < 0) & (not self.grid.may_lack[place]))
                 if len(lacking) and len(parents) and offer.is_optional:
@@ -179,7 +179,8 @@ class _Search:
     ) -> _Search:  # fmt: skip
         """Prepare; `codes` are those of the rows that are sound."""
         first, last = movable
-        names = list(grid.offers)
+        # Keys of many columns first: where they lead, those of few of these columns have to follow.
+        names = sorted(grid.offers, key=lambda n: -len(grid.offers[n].places))
         levels = [[n for n in names if n in first], [n for n in names if n in (*first, *last)]]
         used = [set(map(tuple, codes[:, list(u)].tolist())) for u in grid.uniques]
         return cls(grid, levels, rng, used)
@@ -255,9 +256,9 @@ class _Search:
         """Fill required columns of keys without a parent, then judge; None if it is not sound."""
         for offer in self.grid.offers.values():
             for place, values in zip(offer.places, offer.codes.T, strict=True):
-                parents = np.flatnonzero(offer.is_viable)
+                parents = offer.viable
                 if codes[place] < 0 and not self.grid.may_lack[place] and len(parents):
-                    codes[place] = values[self.rng.choice(parents)]
+                    codes[place] = values[parents[self.rng.integers(len(parents))]]
         for offer in self.grid.offers.values():
             own = codes[list(offer.places)]
             if (own >= 0).all():

@@ -74,7 +74,7 @@ class _Children:
             if treatment.kind == "number"
             and treatment.copies is None
             and name != self.planned.order_by
-            and _is_number(self.column(name).type)
+            and is_number(self.column(name).type)
         }
         dull = _twins(found) | {n for n, v in found.items() if not _tells_apart(v, self.pointers)}
         return {n: v for n, v in found.items() if n not in dull}
@@ -246,10 +246,10 @@ def _tells_apart(values: Floats, groups: Ints) -> bool:
         return False
     own = np.unique(groups[known], return_inverse=True)[1]
     place = (np.cumsum(counted) - counted / 2)[ranks] / len(ranks)
-    return max(_f_ratio(place, own), _f_ratio(np.abs(place - 0.5), own)) >= DIFFERENT
+    return max(f_ratio(place, own), f_ratio(np.abs(place - 0.5), own)) >= DIFFERENT
 
 
-def _f_ratio(values: Floats, groups: Ints) -> float:
+def f_ratio(values: Floats, groups: Ints) -> float:
     """The variance between groups in terms of that within them."""
     number = np.bincount(groups)
     if len(number) < 2 or len(values) <= len(number):
@@ -260,7 +260,8 @@ def _f_ratio(values: Floats, groups: Ints) -> float:
     return between / within if within else np.inf
 
 
-def _is_number(kind: pa.DataType) -> bool:
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column's type is one of plain numbers."""
     return bool(
         pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
     )

@@ -23,7 +23,7 @@ from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.schema import ForeignKey, Table, TableName
-from dbsynth.tablemodel import Model, TableModel, edge_name
+from dbsynth.tablemodel import KIND, Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
 from dbsynth.totals import Totals
 
@@ -93,7 +93,8 @@ class State:
             added = self.totals.children(way.table, way.column)
             if added and added <= set(self.sizes) and way.table in self.keys:
                 kept = self.keys[way.table]
-                rows, changed = self.totals.settled(self.plan.schema.table(way.table), kept)
+                table = self.plan.schema.table(way.table)
+                rows, changed = self.totals.settled(table, kept, self.sizes)
                 kept |= {c: rows.column(c) for c in changed if c in kept}
 
     @property
@@ -152,6 +153,11 @@ class State:
                     kept.pop(name, None)
             if name in known.gathered and not are_asked(self.plan, name, names):
                 known.gathered.pop(name)
+
+    def forget_fanouts(self, planned: TablePlan) -> None:
+        """Let go of how many rows of a table each parent has, once that is settled."""
+        for key in planned.keys:
+            self.fanouts.pop(edge_name(planned.name, key.name), None)
 
     def _seen_from(self, name: TableName) -> set[TableName]:
         """The tables whose rows networks see when they draw a table's: parents, and all above."""
@@ -229,9 +235,11 @@ class State:
         for key in self.plan.tables[name].keys:
             if key.role == "backfill" and key.name in values:
                 self.presence[name, key.name] = values[key.name].astype(np.int64)
-        features = self.known.features.get(name)
+        features, kinds = self.known.features.get(name), values.get(KIND)
         self.known.codes[name] = (
-            model.clusters.assign(features)
+            np.maximum(kinds.astype(np.int64) - 1, 0)
+            if kinds is not None
+            else model.clusters.assign(features)
             if model.clusters is not None and features is not None
             else np.broadcast_to(np.int64(0), size)
         )

@@ -15,14 +15,17 @@ from dbsynth.encode import CategoryColumn
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
-from dbsynth.keys import ANYWHERE, choose_parents, draw_in_place, to_total
+from dbsynth.keys import ANYWHERE, choose_parents, draw_in_place, evenly, to_total
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, labels_of, polymorphs
+from dbsynth.repeating import before_name, choose_together, origins, sharing
 from dbsynth.sample import chosen_keys, foreign_key, owner_key
 from dbsynth.schema import Table, TableName
+from dbsynth.series import Series
 from dbsynth.settle import settle
 from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
+from dbsynth.ties import Laid, pieces
 from dbsynth.tilt import drawing, fitting
 from dbsynth.workers import Workers, ahead, is_worth_it
 
@@ -39,6 +42,14 @@ class Skeleton:
     joints: tuple[Joint, ...]
     grid: Grid  # the key columns that are known by now
     taken: Ints | None  # (n, columns of the grid) what is in them; None: what the owner offers
+    laid: Laid | None = None  # when rows are, if they are series
+
+    @property
+    def bounds(self) -> list[tuple[int, int]]:
+        """Where the rows are cut into chunks."""
+        if self.laid is not None and self.laid.moments is None:
+            return pieces(self.laid.parents)
+        return chunks(self.owners, self.size)
 
     def key_column(self, name: str, start: int, stop: int) -> pa.ChunkedArray | None:
         """The values of a key column of rows start..stop; None if they are not known yet."""
@@ -67,6 +78,7 @@ def draw_part(
     owners: Ints | None,
     number: int,
     copies: Mapping[str, Given] | None = None,
+    laid: Laid | None = None,
 ) -> dict[str, Floats | Ints]:
     """Draw one chunk of a layout: (n,) working values by column name."""
     columns = {c.name for c in table.columns if not c.is_nullable}
@@ -83,6 +95,7 @@ def draw_part(
         required=frozenset(columns | keys),
         copies=copies or {},
         rng=state.rng(table.name, name, number),
+        laid=laid,
     ).draw()
 
 
@@ -151,6 +164,9 @@ class _Structure:
         index = np.flatnonzero(settled.kept)
         if owner is not None:
             index = index[_by_owner(settled.pointers[owner.name][index])]
+        series = self.model.series
+        if series is not None and series.key:
+            index = index[_by_owner(settled.pointers[series.key][index])]
         pointers = {k: v[index] for k, v in settled.pointers.items()}
         states = {n: s[index] for n, s in self.states.items()}
         for joint in self.joints:
@@ -169,7 +185,15 @@ class _Structure:
             joints=self.joints,
             grid=self.grid,
             taken=settled.codes[index],
+            laid=self._laid(series, pointers, len(index)) if series else None,
         )
+
+    def _laid(self, series: Series, pointers: Mapping[str, Ints], rows: int) -> Laid:
+        """Say when the rows of series are, before anything else of them is known."""
+        parents = pointers[series.key] if series.key else np.zeros(rows, np.int64)
+        rng = self.state.rng(self.planned.name, series.column, "moments")
+        moments = series.moments(parents, rng) if series.is_regular else None
+        return Laid(series.column, parents, series.step, series.ties, moments)
 
     def _is_settled(self, owners: Ints) -> bool:
         """Whether the owner's key is the only one, and nothing can be wrong with it."""
@@ -239,13 +263,16 @@ class _Structure:
             column = next(c for c in part.layout.columns if c.name == key.name)
             assert isinstance(column, CategoryColumn)
             tokens = drawn[key.name].astype(np.int64)
+            gate = drawn.get(before_name(key.name))
             if key.role == "reference":
                 rows = self._reference_rows(key, column, tokens)
+                rows = rows if gate is None else rows[origins(gate.astype(np.int64))]
                 self.pointers[key.name] = self._agreeing(key, rows)
             else:
                 whole = next((j for j in self.joints if key.name in j.names), None)
                 if whole is None:
-                    got = self.pointers[key.name] = self._take_tokens(key, tokens - 1)
+                    got = self._take_tokens(key, tokens - 1, gate, owners)
+                    self.pointers[key.name] = got
                 else:
                     got = labelled[key.name] = self._take_labelled(whole, key, tokens - 1)
                 kinds = self.state.known.codes[key.parent]
@@ -307,7 +334,12 @@ class _Structure:
         return {n: np.concatenate([p[n] for p in parts]) if parts else nothing for n in names}
 
     def _reference_rows(self, key: KeyPlan, column: CategoryColumn, tokens: Ints) -> Ints:
-        """The reference rows that (n,) tokens stand for; the rare one for any that has none."""
+        """
+        The reference rows that (n,) tokens stand for.
+
+        The rare one stands for those that have no token, of which all that is known is that none is
+        used much: so all of them are, before one is used again.
+        """
         labels = np.array([-1, *column.codec.labels, -1], np.int64)
         every = np.arange(self.state.sizes[key.parent])
         others = np.setdiff1d(every, labels)
@@ -316,7 +348,7 @@ class _Structure:
         rows = labels[tokens]
         if len(others):
             rng = self.state.rng(self.planned.name, key.name, "rare")
-            rows[rare] = rng.choice(others, len(rare))
+            rows[rare] = evenly(others, len(rare), rng)
         return rows
 
     def _other_keys(self) -> list[KeyPlan]:
@@ -324,7 +356,9 @@ class _Structure:
         keys = chosen_keys(self.planned, self.table)
         return sorted(keys, key=lambda k: k.role != "reference")
 
-    def _take_tokens(self, key: KeyPlan, kinds: Ints) -> Ints:
+    def _take_tokens(
+        self, key: KeyPlan, kinds: Ints, gate: Floats | Ints | None, owners: Ints | None
+    ) -> Ints:
         """Give every row that asks for a kind of parent one, by the parents' capacities."""
         places, parent_places = self._places(key)
         edge, parents = edge_name(self.planned.name, key.name), self.state.sizes[key.parent]
@@ -334,9 +368,15 @@ class _Structure:
         rng = self.state.rng(self.planned.name, key.name)
         if (self.planned.name, "structure") in self.state.tilts:
             capacity = fitting(capacity, kinds, parent_kinds, rng)
-        chosen = choose_parents(
-            kinds, places, parent_kinds[good], parent_places[good], capacity[good], rng
-        )
+        share = self.model.reuse.get(key.name, 0.0)
+        if owners is not None and (share or gate is not None) and (places == ANYWHERE).all():
+            again = np.zeros(self.size, np.int64) if gate is None else gate.astype(np.int64)
+            together = sharing(owners, kinds, again, share, rng)
+            chosen = choose_together(kinds, together, parent_kinds[good], capacity[good], rng)
+        else:
+            chosen = choose_parents(
+                kinds, places, parent_kinds[good], parent_places[good], capacity[good], rng
+            )
         return np.where(chosen < 0, NONE, good[np.maximum(chosen, 0)]) if len(good) else chosen
 
     def _places(self, key: KeyPlan) -> tuple[Ints, Ints]:

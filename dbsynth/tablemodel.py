@@ -16,10 +16,12 @@ from dbsynth.leading import Leading
 from dbsynth.makers import Makers
 from dbsynth.model import find_engine
 from dbsynth.model.base import RowModel
+from dbsynth.model.gaps import Gap
 from dbsynth.plan import Plan
 from dbsynth.pseudonyms import Pseudonyms
 from dbsynth.rows import Layout
 from dbsynth.schema import TableName
+from dbsynth.series import Series
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,11 @@ class Clusters:
     """Rows sorted into kinds, so that children can choose a kind before they get a row."""
 
     centres: NDArray[np.float32]  # (kinds, width)
+    weights: NDArray[np.float32]  # (width,) how much each coordinate counts
 
     def assign(self, features: Features) -> Ints:
         """Find the nearest kind of each of (n,) rows."""
-        spread = spread_out(features)
+        spread = spread_out(features) * self.weights
         nearest = np.zeros(len(spread), np.int64)
         square = (self.centres**2).sum(axis=1)
         for start in range(0, len(spread), 8192):
@@ -46,6 +49,7 @@ class RowsModel:
     layout: Layout
     engine: str
     model: RowModel
+    gap: Gap | None = None  # known where it was trained, no part of a model file
 
     def __reduce__(self) -> tuple[Callable[..., RowsModel], tuple[Any, ...]]:
         """Travel from process to process as through a file: whatever the engine, it can do that."""
@@ -73,7 +77,9 @@ class TableModel:
     counts: Mapping[str, Ints] = field(default_factory=dict)  # edge -> released fan-outs, ascending
     ownerless: int = 0  # rows of the source without an owner
     agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share
+    reuse: Mapping[str, float] = field(default_factory=dict)  # key -> share, see `repeating`
     leading: Leading = field(default_factory=dict)  # what follows from what
+    series: Series | None = None  # when rows are, and how they are tied, if they are series
     rows: pa.Table | None = None  # reference tables: their rows
 
 
@@ -83,6 +89,9 @@ class Model:
 
     plan: Plan
     tables: Mapping[TableName, TableModel]
+
+
+KIND = "#kind"  # what rows are chosen for, drawn with them
 
 
 def edge_name(child: TableName, key: str) -> str:

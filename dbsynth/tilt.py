@@ -14,10 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from dbsynth.again import Beside
 from dbsynth.aims import Aim
 from dbsynth.conditions import Siblings
 from dbsynth.criteria import Flags
@@ -25,6 +28,7 @@ from dbsynth.draw import Drawing
 from dbsynth.encode import DatetimeColumn, Head
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import stratified, to_total
+from dbsynth.lateness import Order
 from dbsynth.logistic import Logistic
 from dbsynth.model.base import Session, Telling
 from dbsynth.rows import Slot, Values, blank, order_column
@@ -130,6 +134,14 @@ class TiltedDrawing(Drawing):
 
     tilt: Tilt = field(kw_only=True)
     is_telling: bool = field(default=False, init=False)  # whether the engine tells what is likely
+
+    @cached_property
+    def order(self) -> Order:
+        """Rows are judged when they are whole: nothing waits."""
+        return Order.plain(self.part.layout.slots)
+
+    def _in_steps(self) -> None:
+        """Rows are drawn again, one by one."""
 
     def _batches(self) -> Iterator[Ints]:
         """One sibling a step where each is measured from the one before."""
@@ -311,17 +323,28 @@ class Trial(Drawing):
 
     def run(self, whole: TiltedDrawing, rows: Ints, start: int) -> None:
         """Draw a row for each of (n,) rows of a chunk."""
+        self.whole, self.origins = whole, rows
         before = np.maximum(rows - 1, 0)
         self.values = {name: data[before].repeat(2) for name, data in whole.values.items()}
         shape = self.part.layout.shape
         self.features = Features.empty(2 * len(rows), shape.cards, shape.floats.shape[1])
-        self.slots = whole.slots
+        self.slots, self.done = whole.slots, 0
+        self.again = Beside(
+            self.part.layout.columns, self.values, whole.groups, whole=whole.again, origins=rows
+        )
         self.mass = np.ones(len(rows))  # how likely what is allowed was
         self.drawn = 2 * np.arange(len(rows)) + 1
         self.above = whole.condition.take(rows) if whole.tilt.scores else Features.empty(len(rows))
         for column in self.part.layout.columns:
-            self.values[column.name][self.drawn] = blank(column, len(rows))
+            is_given = isinstance(column, DatetimeColumn) and column.is_given
+            own = whole.values[column.name][rows] if is_given else blank(column, len(rows))
+            self.values[column.name][self.drawn] = own
         self._draw_rows(self.drawn, start)
+
+    @cached_property
+    def order(self) -> Order:
+        """Rows are judged when they are whole: nothing waits."""
+        return Order.plain(self.part.layout.slots)
 
     @property
     def values_drawn(self) -> Values:
@@ -335,6 +358,9 @@ class Trial(Drawing):
 
     def _session(self, rows: Ints, before: Ints, start: int) -> Session:
         return self.part.model.begin(self.condition)
+
+    def _codes_above(self, rows: Ints) -> NDArray[np.integer[Any]]:
+        return self.condition.codes[rows // 2]
 
     def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
         column = self.part.layout.columns[slot.column]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,15 +17,15 @@ from dbsynth.draft import Scope
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan
-from dbsynth.rowkeeper import RowKeeper
+from dbsynth.rowkeeper import RowKeeper, as_kind
 from dbsynth.rowrules import Step, local_sql, steps
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, child_of
 from dbsynth.schema import Backfill, Table, TableName
 from dbsynth.values import from_floats
 
-Act = Literal["count", "sum", "min", "max", "avg"]
-_ACTS: tuple[Act, ...] = ("count", "sum", "min", "max", "avg")
+Act = Literal["count", "sum", "min", "max", "avg", "argmax"]
+_ACTS: tuple[Act, ...] = ("count", "sum", "min", "max", "avg", "argmax")
 _BATCH = 50_000  # rows
 
 
@@ -42,6 +42,7 @@ class Total:
     is_zero: bool  # without children it is 0
     is_nullable: bool  # without children it is NULL, else as it was drawn
     source: str = ""  # the child's column, if it is nothing else that is added up
+    by: str = ""  # argmax: what the last child has most of, as the in-memory engine has it
 
 
 @dataclass
@@ -55,6 +56,27 @@ class _Sum:
 
 
 @dataclass
+class _Last:
+    """What the last children of (n,) parents have so far."""
+
+    by: Floats
+    values: pa.Array
+
+    def add(self, parents: Ints, by: Floats, values: pa.Array) -> None:
+        """Look at further children."""
+        more = max(0, int(parents.max()) + 1 - len(self.by))
+        self.by = np.concatenate([self.by, np.full(more, -np.inf)])
+        held = pa.concat_arrays([self.values, pa.nulls(more, values.type), values])
+        order = np.lexsort((by, parents))
+        order = order[np.append(parents[order][1:] != parents[order][:-1], True)]
+        order = order[by[order] >= self.by[parents[order]]]
+        places = np.arange(len(self.by))
+        places[parents[order]] = len(self.by) + order
+        self.by[parents[order]] = by[order]
+        self.values = held.take(pa.array(places))
+
+
+@dataclass
 class Totals:
     """All such columns of a plan, and what has been added up."""
 
@@ -62,6 +84,7 @@ class Totals:
     after: dict[TableName, tuple[Step, ...]] = field(default_factory=dict)
     judges: dict[TableName, Repair] = field(default_factory=dict)  # of checks about them
     sums: dict[Total, _Sum] = field(default_factory=dict)
+    lasts: dict[Total, _Last] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
 
     @classmethod
@@ -97,10 +120,11 @@ class Totals:
     def children(self, name: TableName, column: str) -> set[TableName]:
         """The tables whose rows a column adds up, directly or by what is calculated from it."""
         own = {t.column: t.child for t in self.found if t.table == name}
-        calculated = {s.column for s in self.after.get(name, ())}
-        if column in own:
-            return {own[column]}
-        return set(own.values()) if column in calculated else set()
+        needed, before = {column}, 0
+        while len(needed) > before:
+            before = len(needed)
+            needed |= {c for s in self.after.get(name, ()) if s.column in needed for c in s.of}
+        return {own[c] for c in needed if c in own}
 
     def add(self, name: TableName, rows: pa.Table, pointers: Mapping[str, Ints]) -> None:
         """
@@ -112,10 +136,23 @@ class Totals:
             pointers: key -> (n,) row number of the parent, -1 for none.
         """
         for total in (t for t in self.found if t.child == name and t.key in pointers):
+            if total.act == "argmax":
+                self._look(total, rows, pointers[total.key])
+                continue
             values = _numbers(self.scratch.compute(rows, [total.value])[0], len(rows))
             here = (pointers[total.key] >= 0) & ~np.isnan(values)
             if here.any():
                 self._add(total, pointers[total.key][here], values[here])
+
+    def _look(self, total: Total, rows: pa.Table, parents: Ints) -> None:
+        values, order = self.scratch.compute(rows, [total.value, total.by])
+        if values is None:
+            return
+        by = _numbers(order, len(rows))
+        here = np.flatnonzero((parents >= 0) & ~np.isnan(by) & np.asarray(values.is_valid()))
+        if len(here):
+            held = self.lasts.setdefault(total, _Last(np.zeros(0), pa.nulls(0, values.type)))
+            held.add(parents[here], by[here], values.take(pa.array(here)))
 
     def _add(self, total: Total, parents: Ints, values: Floats) -> None:
         held = self.sums.setdefault(total, _Sum(*(np.zeros(0) for _ in range(4))))
@@ -141,10 +178,14 @@ class Totals:
             yield Backfill(table.name, tuple(changed), batch)
 
     def settled(
-        self, table: Table, kept: Mapping[str, pa.ChunkedArray]
+        self,
+        table: Table,
+        kept: Mapping[str, pa.ChunkedArray],
+        made: Collection[TableName] | None = None,
     ) -> tuple[pa.Table, tuple[str, ...]]:
-        """The rows as `settle` sets them, and the columns that are set."""
+        """The rows as `settle` sets them, as far as children are `made`, and which columns are."""
         own = [t for t in self.found if t.table == table.name and t.column in kept]
+        own = [t for t in own if made is None or t.child in made]
         size = len(next(iter(kept.values()))) if kept else 0
         if not own or not size:
             return pa.table({}), ()
@@ -159,13 +200,17 @@ class Totals:
             rows = rows.set_column(place, rows.schema.field(total.column), values)
         changed = [t.column for t in own]
         if after := self.after.get(table.name, ()):
-            rows, more = RowKeeper(table, after).keep(rows)
+            rows, _ = RowKeeper(table, after).keep(rows)
+            # All of them: what children were told before is not in the target yet.
+            more = {s.column for s in after if s.column in kept}
             changed += [c for c in sorted(more) if c not in changed]
         if (judge := self.judges.get(table.name)) is not None:
             rows = _allowed(rows, before, changed, judge)
         return rows, tuple(changed)
 
     def _values(self, total: Total, before: pa.Array, size: int) -> pa.Array:
+        if total.act == "argmax":
+            return self._last_values(total, before, size)
         held = self.sums.get(total, _Sum(*(np.zeros(0) for _ in range(4))))
         _grow(held, size)
         count = held.count[:size]
@@ -178,7 +223,21 @@ class Totals:
         scale = kind.scale if pa.types.is_decimal(kind) else 10
         made = from_floats(np.where(count > 0, found, np.nan), kind, scale)
         if total.is_zero:
-            return pc.fill_null(made, from_floats(np.zeros(1), kind, scale)[0])
+            filled = pc.fill_null(made, from_floats(np.zeros(1), kind, scale)[0])
+            is_unknown = pc.and_(pc.is_null(before), pa.scalar(total.is_nullable))
+            return pc.if_else(is_unknown, pa.scalar(None, kind), filled)
+        return made if total.is_nullable else pc.coalesce(made, before)
+
+    def _last_values(self, total: Total, before: pa.Array, size: int) -> pa.Array:
+        held = self.lasts.get(total)
+        if held is None:
+            return pa.nulls(size, before.type) if total.is_nullable else before
+        places = np.arange(size)
+        index = pa.array(places, mask=places >= len(held.by))
+        scale = before.type.scale if pa.types.is_decimal(before.type) else 10
+        made = as_kind(held.values.take(index), before.type, scale)
+        if made is None:
+            return before
         return made if total.is_nullable else pc.coalesce(made, before)
 
 
@@ -250,7 +309,8 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
         return None
     try:
         child, key = child_of(value, table, plan.schema)
-        inner = _of_child(value, child)
+        inner = _of_child(value.this, child)
+        by = _of_child(value.expression, child) if value.key == "argmax" else ""
     except (RuleError, KeyError):
         return None
     roles = [k.role for k in plan.tables[child.name].keys if k.name == key.name]
@@ -261,7 +321,7 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     is_plain = isinstance(summed, exp.Column) and not isinstance(summed.this, exp.Star)
     return Total(
         table.name, column, child.name, key.name, value.key, inner, is_zero or is_count,
-        table.column(column).is_nullable, summed.name if is_plain and summed.table else "",
+        table.column(column).is_nullable, summed.name if is_plain and summed.table else "", by,
     )  # fmt: skip
 
 
@@ -271,12 +331,12 @@ def _may_change(table: Table, column: str, plan: Plan) -> bool:
     return is_made and column in written and column not in _fixed(table, plan.schema.dialect)
 
 
-def _of_child(aggregate: object, child: Table) -> str:
-    """What is added up of each child, as the in-memory engine has it."""
+def _of_child(value: object, child: Table) -> str:
+    """What is added up, or looked at, of each child, as the in-memory engine has it."""
     from sqlglot import exp
 
-    assert isinstance(aggregate, exp.Expr)
-    tree = aggregate.copy()
+    assert isinstance(value, exp.Expr)
+    tree = exp.Paren(this=value.copy())
     for column in list(tree.find_all(exp.Column)):
         if isinstance(column.this, exp.Star) or not column.table:
             column.replace(exp.Literal.number(1))

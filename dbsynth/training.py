@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, RowModel, Session
+from dbsynth.model.budget import Purse
+from dbsynth.model.gaps import Gap, gap_of
 from dbsynth.modelcache import ENGINES, ModelCache, fingerprint
 from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
@@ -26,10 +28,9 @@ if TYPE_CHECKING:
     from dbsynth.features import Features
     from dbsynth.workers import Handed, Workers
 
-WORTH_CELLS = 1_500_000  # of the sample: with fewer, starting workers takes longer than training
-FULL_TABLES = 12  # that are trained in full; more share what so many may cost, so none is skipped
+WORTH_CELLS = 60_000  # of the sample: with fewer, starting workers takes as long as they save
 FULL_ROWS = 15_000  # of a table, from which on it costs as much as any
-_CHEAP = ("marginal",)  # engines that only count
+_CHEAP = ("marginal", "tables")  # engines that only count
 
 
 class Trainer:
@@ -39,7 +40,7 @@ class Trainer:
         """Train here, or by workers where it pays; look into a cache first, if there is one."""
         self._workers, self._cache = workers, cache
         self._waiting: list[_Pending] = []
-        self._is_worth_it, self._share = False, 1.0
+        self._is_worth_it, self._purse = False, Purse("balanced", {})
         self._progress: Progress = silent
         self._left: dict[str, int] = {}  # cells of tables that are not learned yet, by task
         self._cells = 0
@@ -51,9 +52,9 @@ class Trainer:
         self._cells = sum(self._left.values())
         self._is_worth_it = len(made) > 1 and self._cells >= WORTH_CELLS
         self._progress = progress
-        learned = [n for n, t in plan.tables.items() if (t.engine or plan.engine) == "argn"]
-        tables = sum(min(1.0, len(rows[n]) / FULL_ROWS) for n in learned if n in rows)
-        self._share = 1.0 if plan.quality == "max" else min(1.0, FULL_TABLES / max(tables, 1.0))
+        learned = [n for n in made if (plan.tables[n].engine or plan.engine) == "argn"]
+        cells = {str(n): min(len(rows[n]), FULL_ROWS) * rows[n].num_columns for n in learned}
+        self._purse = Purse(plan.quality, cells)
 
     def train(self, layout: Layout, engine: str, task: FitTask) -> RowsModel:
         """
@@ -62,17 +63,20 @@ class Trainer:
         Returns:
             the layout with a model to which `trained` gives its place.
         """
-        task = replace(task, share=self._share)
+        if engine == "argn":
+            task = self._purse.take(task.name.rpartition("/")[0], task)
         name = self._name(engine, task)
         known = self._cache.get(engine, name) if self._cache and name else None
         if known is not None:
             self._tell(task.name, 1, 1, ", as before")
-            return RowsModel(layout, engine, known)
+            return RowsModel(layout, engine, *known)
         if self._workers is None or not self._is_worth_it or engine in _CHEAP:
             model = find_engine(engine).fit(
                 task, lambda done, total: self._tell(task.name, done, total)
             )
-            return RowsModel(layout, engine, self._kept(name, model))
+            gap = gap_of(model, task)
+            self._keep(name, model, gap)
+            return RowsModel(layout, engine, model, gap)
         while sum(p.is_waiting for p in self._waiting) > self._workers.jobs:
             self._collect(next(p for p in self._waiting if p.is_waiting))
         pending = _Pending(engine, name, task.name, self._workers.submit(_fitted, engine, task))
@@ -91,13 +95,15 @@ class Trainer:
     def _placed(self, part: RowsModel | None) -> RowsModel | None:
         if part is None or not isinstance(part.model, _Pending):
             return part
-        return replace(part, model=self._collect(part.model))
+        model = self._collect(part.model)
+        return replace(part, model=model, gap=part.model.gap)
 
     def _collect(self, pending: _Pending) -> RowModel:
         if pending.handed is not None:
-            (data, tensors), visits = pending.handed.result()
-            model = find_engine(pending.engine).load(data, tensors)
-            pending.handed, pending.model = None, self._kept(pending.name, model)
+            (data, tensors), pending.gap, visits = pending.handed.result()
+            pending.handed = None
+            pending.model = find_engine(pending.engine).load(data, tensors)
+            self._keep(pending.name, pending.model, pending.gap)
             self._tell(pending.task, visits, visits)
         assert pending.model is not None
         return pending.model
@@ -106,10 +112,9 @@ class Trainer:
         """What the cache calls a model; nothing where it is not kept."""
         return fingerprint(engine, task) if self._cache and engine in ENGINES else ""
 
-    def _kept(self, name: str, model: RowModel) -> RowModel:
+    def _keep(self, name: str, model: RowModel, gap: Gap | None) -> None:
         if self._cache and name:
-            self._cache.put(name, model)
-        return model
+            self._cache.put(name, model, gap)
 
     def _tell(self, task: str, done: int, total: int, note: str = "") -> None:
         """Tell how far a task is and, when a table's rows are learned, how far all of them are."""
@@ -129,6 +134,7 @@ class _Pending:
     task: str
     handed: Handed | None
     model: RowModel | None = None
+    gap: Gap | None = None
 
     @property
     def is_waiting(self) -> bool:
@@ -143,8 +149,8 @@ class _Pending:
         raise AssertionError(f"{self.task} is not trained yet")
 
 
-def _fitted(engine: str, task: FitTask) -> tuple[Any, int]:
-    """Train, in a worker; returns what `saved` does, and the row visits that it took."""
+def _fitted(engine: str, task: FitTask) -> tuple[Any, Gap | None, int]:
+    """Train, in a worker; returns what `saved` does, its gap, and the row visits that it took."""
     visits = [1]
     model = find_engine(engine).fit(task, lambda done, total: visits.append(total))  # noqa: ARG005
-    return model.saved(), visits[-1]
+    return model.saved(), gap_of(model, task), visits[-1]

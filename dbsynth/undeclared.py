@@ -95,6 +95,7 @@ def propose(
     if likely:
         judged = _better(judged, _judge(sight, asker, likely))
         certain = _certain(judged)
+    certain = _together(schema, judged, certain)
     plain = {j.candidate.key: j.candidate.key in certain for j in judged}
     polymorphic = find_polymorphic(sight, asker, release, plain)
     taken = {(r.child, c) for r in polymorphic for c in r.columns}
@@ -185,6 +186,46 @@ def _certain(judged: Iterable[_Judged]) -> set[ForeignKey]:
         if best.is_certain and not any(j.candidate.hint.score > limit for j in rivals):
             certain.add(best.candidate.key)
     return certain
+
+
+def _together(
+    schema: Schema, judged: Iterable[_Judged], certain: set[ForeignKey]
+) -> set[ForeignKey]:
+    """Those of the keys that rows can have at once, the best first."""
+    kept = list(schema.foreign_keys)
+    links = [*kept, *certain]
+    sure = [j for j in judged if j.candidate.key in certain]
+    sure.sort(key=lambda j: (-j.score, j.candidate.key.child, j.candidate.key.columns))
+    for key in (j.candidate.key for j in sure):
+        if not any(_excludes(key, k, links) for k in kept if k.child == key.child):
+            kept.append(key)
+    return certain & set(kept)
+
+
+def _excludes(one: ForeignKey, other: ForeignKey, links: Iterable[ForeignKey]) -> bool:
+    """
+    Whether a row that has a parent by one key would hardly find one by the other.
+
+    They share columns, and nothing sees to it that their parents, which are made on their own,
+    have the same combinations of values there: no key between them, nor from both to the same rows.
+    """
+    shared = set(one.columns) & set(other.columns)
+    parents = {one.parent, other.parent}
+    if len(shared) < 2 or len(parents) == 1:
+        return False
+    if any({k.child, k.parent} == parents for k in links):
+        return False
+    goals = [
+        {k.parent for k in links if k.child == key.parent and shared <= _seen_below(key, k)}
+        for key in (one, other)
+    ]
+    return not goals[0] & goals[1]
+
+
+def _seen_below(key: ForeignKey, above: ForeignKey) -> set[str]:
+    """A row's columns in which its parent's own key is to be seen."""
+    below = dict(zip(key.parent_columns, key.columns, strict=True))
+    return {below[c] for c in above.columns if c in below}
 
 
 def _by_columns(

@@ -81,13 +81,18 @@ class Variants:
         own = draft.rows.column(column.name).take(pa.array(at)).combine_chunks()
         # NULL has no neighbours: it becomes what another row has, or near that.
         start = pc.coalesce(own, borrowed.values[column.name]) if attempt % 2 else own
-        values = self._others(column, start, attempt, rng)
+        values = self._others(column, start, draft.rows.column(column.name), attempt, rng)
         if values is None:
             return borrowed
         return Proposal({column.name: pc.coalesce(values, borrowed.values[column.name])})
 
     def _others(
-        self, column: Column, own: pa.Array, attempt: int, rng: np.random.Generator
+        self,
+        column: Column,
+        own: pa.Array,
+        known: pa.ChunkedArray,
+        attempt: int,
+        rng: np.random.Generator,
     ) -> pa.Array | None:
         # Released labels may be too few for as many rows: then others are made up.
         is_spent = attempt >= LABELS_FOR and column.name not in self.listed
@@ -99,7 +104,15 @@ class Variants:
             return pc.invert(own)
         reach = 1 + attempt * attempt // 2
         moves = rng.integers(1, reach + 1, len(own)) * rng.choice([-1, 1], len(own))
-        return _moved(own, moves, self.steps.get(column.name, 0.0))
+        values = _repeated(known)
+        if values is None:
+            return _moved(own, moves, self.steps.get(column.name, 0.0))
+        if attempt < LABELS_FOR:
+            return _along(own, values, moves)
+        # Only now beyond what rows have, and from there on step by step.
+        reach, gap = 1 + (attempt - LABELS_FOR) ** 2 // 2, _spacing(values)
+        moves = rng.integers(1, reach + 1, len(own)) * rng.choice([-1, 1], len(own))
+        return _moved(own, moves * gap, self.steps.get(column.name, 0.0) if gap == 1 else 0.0)
 
     def _labels(
         self, name: str, own: pa.Array, attempt: int, rng: np.random.Generator
@@ -127,6 +140,32 @@ class Variants:
             numbers = rng.integers(*_COUNTED, len(own)).astype(np.uint64)
             return count(column.type, numbers).cast(own.type)
         return _numbered(own, min(1 + attempt // 8, _DIGITS), column.type.length, rng)
+
+
+def _repeated(known: pa.ChunkedArray) -> pa.Array | None:
+    """The values that rows have, ascending; None where few rows share theirs."""
+    values = pc.unique(known.drop_null())
+    if len(values) < 2 or 2 * len(values) > len(known):
+        return None
+    return values.take(pc.sort_indices(values))
+
+
+def _along(own: pa.Array, values: pa.Array, moves: Ints) -> pa.Array:
+    """Move along the values that rows have, at the ends back; NULL stays."""
+    last = len(values) - 1
+    places = pc.index_in(own, value_set=values)
+    wanted = (np.asarray(pc.fill_null(places, 0), np.int64) + moves) % (2 * last)
+    wanted = np.minimum(wanted, 2 * last - wanted)
+    return values.take(pa.array(wanted, mask=np.asarray(places.is_null())))
+
+
+def _spacing(values: pa.Array) -> int:
+    """How many days, or units, lie between most neighbours: weeks stay weeks beyond the last."""
+    kind = values.type
+    if not (pa.types.is_date32(kind) or pa.types.is_integer(kind)):
+        return 1
+    numbers = np.asarray(values.cast(pa.int32() if pa.types.is_date32(kind) else kind), np.int64)
+    return max(1, int(np.median(np.diff(numbers))))
 
 
 def _moved(own: pa.Array, moves: Ints, step: float) -> pa.Array | None:

@@ -17,19 +17,21 @@ import tempfile
 import threading
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_all_start_methods, get_context, parent_process
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from dbsynth.errors import WorkerError
+from dbsynth.lean import without_pandas
 
-WORTH_STARTING = 4_000_000  # cells: fewer are drawn before workers have started
+WORTH_STARTING = 8_000_000  # cells: fewer are drawn before workers have started
 WORTH_WHEN_STARTED = 400_000
 _ALIGNED = 64  # bytes
 _KEPT = 2  # shared values that a worker remembers
@@ -98,9 +100,9 @@ class _Local:
 class Processes:
     """`Workers` on this machine."""
 
-    def __init__(self, jobs: int) -> None:
-        """Plan for so many processes, at least one."""
-        self.jobs = jobs
+    def __init__(self, jobs: int, loaded: Sequence[str] = ()) -> None:
+        """Plan for so many processes, at least one, and modules that all of them will need."""
+        self.jobs, self._loaded = jobs, loaded
         self._pool: ProcessPoolExecutor | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._shared = 0
@@ -128,7 +130,7 @@ class Processes:
         """Hand out a call."""
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self.jobs, mp_context=get_context("spawn"), initializer=_prepare
+                self.jobs, mp_context=_context(self._loaded), initializer=_prepare
             )
         try:
             with _hidden_main(), _one_thread():
@@ -190,8 +192,22 @@ def ahead(workers: Workers, calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
         yield waiting.popleft().result()
 
 
+def _context(loaded: Sequence[str]) -> BaseContext:
+    """
+    How processes start: where the system can do it, by one that loads modules once, for all.
+
+    That one has no threads, as this one may have: they would not survive.
+    """
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(list(loaded))
+    return context
+
+
 def _prepare() -> None:
     """Leave ^C to the process that started this one, and end when it does."""
+    without_pandas()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     parent = parent_process()
     if parent is not None:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dbsynth.adapters.base import Judge, TakesParts
+from dbsynth.adapters.base import Completes, Judge, TakesParts
 from dbsynth.arrow import arrow_schema
 from dbsynth.errors import TargetError
 from dbsynth.extremes import without_extremes
 from dbsynth.progress import Event, Progress
 from dbsynth.schema import Backfill, Batch, Stored, Table, TableName
+from dbsynth.totals import Totals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,7 @@ def write(
     """
     Load a target up to, but not including, the commit.
 
-    Rows are pulled from `batches` as the target takes them, so generating and writing overlap.
+    Rows are pulled from `batches` as the target takes them; see `relay` for how both go on at once.
 
     Args:
         plan: names the source's tables; every one of them exists in the target afterwards.
@@ -145,6 +146,11 @@ def sink_of(plan: Plan, landing: Landing, target: Target, name: TableName) -> Si
     return Sink(target.parts(adopted), names, adopted, landing.adoption.schema.dialect)
 
 
+def size_of(item: Batch | Backfill | Stored) -> int:
+    """How many bytes of rows wait to be written."""
+    return 0 if isinstance(item, Stored) else item.rows.nbytes
+
+
 def _names(source: Table, target: Table) -> dict[str, str]:
     """The target's name of each column: adopting may rename a column but never moves one."""
     return {s.name: t.name for s, t in zip(source.columns, target.columns, strict=True)}
@@ -163,6 +169,10 @@ class _Load:
     ) -> None:
         self._plan, self._adoption, self._target = plan, landing.adoption, target
         self._kept = landing.kept
+        self._final = _final_tables(plan) - {
+            s for s, t in self._adoption.names.items() if t in self._kept
+        }
+        self._filled: TableName | None = None  # whose rows came last
         self._progress, self._expected = progress, expected
         self._ended: set[TableName] = set()
         self.rows = {t.name: 0 for t in plan.schema.tables}
@@ -170,6 +180,7 @@ class _Load:
     def take(self, group: Iterator[Batch | Backfill | Stored]) -> None:
         """Write batches, or backfills, that agree in table and columns in one call."""
         first = next(group)
+        self._leave(first.table)
         if isinstance(first, Stored):
             self._count(itertools.chain([first], group))
             return
@@ -195,6 +206,13 @@ class _Load:
                 f"{table.name}: the target took {done} of {handed.rows} rows",
                 "Report this as a defect of the target's adapter.",
             )
+
+    def _leave(self, following: TableName) -> None:
+        """See to the table whose rows came last, when all of them are there for good."""
+        before, self._filled = self._filled, following
+        if before in self._final and before != following and isinstance(self._target, Completes):
+            self._target.complete(self._adoption.schema.table(self._adoption.names[before]))
+            self._final -= {before}
 
     def _count(self, group: Iterable[Batch | Backfill | Stored]) -> None:
         """Count rows that were put into the target by whoever drew them."""
@@ -255,6 +273,12 @@ class _Counter:
             self.rows += batch.num_rows
             yield batch
         self.is_through = True
+
+
+def _final_tables(plan: Plan) -> frozenset[TableName]:
+    """The tables of which nothing is set after their rows: no key of a cycle, no total."""
+    late = {n for n, p in plan.tables.items() if any(k.role == "backfill" for k in p.keys)}
+    return frozenset(plan.tables) - late - {total.table for total in Totals.of(plan).found}
 
 
 def _load_key(item: Batch | Backfill | Stored) -> tuple[type, TableName, tuple[str, ...]]:

@@ -23,7 +23,7 @@ from hypothesis import settings
 from tests.roles import NewRole, roles
 
 # Machines that are busy must not fail a test; thirty examples each keep the suite quick.
-settings.register_profile("dbsynth", deadline=None, max_examples=30)
+settings.register_profile("dbsynth", deadline=None, max_examples=20)
 settings.load_profile("dbsynth")
 pytest.register_assert_rewrite("tests.adapters.suite")
 

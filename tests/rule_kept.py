@@ -13,14 +13,14 @@ from pathlib import Path
 
 from dbsynth import run
 from dbsynth.rulecheck import Checked
-from tests.rule_shops import SHOPS
+from tests.rule_staff import DATABASES
 
 SEEDS, SIZES = (1, 2, 3), (400, 1_200)
 
 
 def cloned(name: str, seed: int, size: int, folder: Path, engine: str | None) -> run.Run:
     """Clone one database to DuckDB."""
-    url = SHOPS[name](seed, size).build(folder / "shop.db")
+    url = DATABASES[name](seed, size).build(folder / "shop.db")
     options = run.Options(seed=seed, engine=engine, quality="fast", replace=True)
     return run.clone(url, f"duckdb:///{folder}/copy.duckdb", options)
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     kept: Counter[str] = Counter()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for name in SHOPS:
+        for name in DATABASES:
             for size in sizes:
                 for seed in SEEDS:
                     rules = cloned(name, seed, size, Path(folder), engine).rules

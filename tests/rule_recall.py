@@ -26,7 +26,8 @@ from dbsynth.rulebook import Rule
 from dbsynth.rulesql import count_breaks
 from dbsynth.sample import read_sample
 from dbsynth.urls import resolve
-from tests.rule_shops import SHOPS, Shop
+from tests.rule_shops import Shop
+from tests.rule_staff import DATABASES
 
 SEEDS, SIZES, LARGER = (1, 2, 3), (400, 1_200), 30
 
@@ -89,7 +90,7 @@ def mined(shop: Shop, path: Path) -> tuple[Plan, tuple[Rule, ...]]:
 
 def measured(name: str, seed: int, size: int, folder: Path, larger: int = LARGER) -> Tally:
     """Mine one database, and compare."""
-    shop = SHOPS[name](seed, size)
+    shop = DATABASES[name](seed, size)
     rules = tuple(r for r in mined(shop, folder / "small.db")[1] if not r.exceptions)
     tally = Tally()
     signed: set[tuple[str, str, frozenset[str]]] = {
@@ -103,7 +104,7 @@ def measured(name: str, seed: int, size: int, folder: Path, larger: int = LARGER
             tally.recalled[kind] += 1
         else:
             tally.mistakes.append(f"{name} {seed} {size} missed {kind}  {table}: {text}")
-    fresh = SHOPS[name](seed + 100, size * larger)
+    fresh = DATABASES[name](seed + 100, size * larger)
     with open_source(resolve(fresh.build(folder / "large.db"), {})) as source:
         asked, schema = Committed(source), source.introspect()
         for rule in rules:
@@ -127,7 +128,7 @@ def main(arguments: list[str]) -> None:
     total = Tally()
     sizes = [int(a) for a in arguments] or list(SIZES)
     with tempfile.TemporaryDirectory() as folder:
-        for name in SHOPS:
+        for name in DATABASES:
             for size in sizes:
                 for seed in SEEDS:
                     total += measured(name, seed, size, Path(folder))

@@ -47,7 +47,7 @@ class Shop:
 
 
 @dataclass
-class _Dice:
+class Dice:
     """Random columns."""
 
     seed: int
@@ -102,7 +102,7 @@ def _later(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
-def _word(rng: np.random.Generator, size: int) -> list[str]:
+def words(rng: np.random.Generator, size: int) -> list[str]:
     parts = ["ba", "ko", "li", "mu", "ra", "se", "ti", "vo", "na", "du", "fi", "go"]
     picks = rng.integers(0, len(parts), (size, 4))
     return ["".join(parts[i] for i in row).capitalize() for row in picks]
@@ -110,11 +110,11 @@ def _word(rng: np.random.Generator, size: int) -> list[str]:
 
 def sales(seed: int, size: int) -> Shop:
     """Customers, products, orders with lines: copies, arithmetic, totals, dates, nulls, texts."""
-    d = _Dice(seed)
+    d = Dice(seed)
     cities = [(f"Town{i}", f"State{i // 5}", f"Land{i // 15}") for i in range(45)]
     n, products = size, max(40, size // 5)
     where = d.pick(cities, n)
-    first, last = _word(d.rng, n), _word(d.rng, n)
+    first, last = words(d.rng, n), words(d.rng, n)
     joined = d.days(n)
     customers: Rows = {
         "id": list(range(1, n + 1)),
@@ -140,7 +140,7 @@ def sales(seed: int, size: int) -> Shop:
         for w, ok, k in zip(where, d.often(0.97, n), d.whole(0, 9, n), strict=True)
     ]
     customers["district"] = district
-    names = _word(d.rng, products)
+    names = words(d.rng, products)
     cost = d.money(20, products)
     goods: Rows = {
         "id": list(range(1, products + 1)),
@@ -298,7 +298,7 @@ def sales(seed: int, size: int) -> Shop:
 
 def bank(seed: int, size: int) -> Shop:
     """Accounts with running balances, loans with instalments, stays with durations."""
-    d = _Dice(seed)
+    d = Dice(seed)
     n = size
     opened = d.days(n)
     owner = d.groups(12, n)
@@ -420,13 +420,13 @@ def bank(seed: int, size: int) -> Shop:
 
 def office(seed: int, size: int) -> Shop:
     """Tenants with users, teams, tickets, bookings, folders: agreement, states, intervals, trees."""
-    d = _Dice(seed)
+    d = Dice(seed)
     tenants = max(30, size // 8)
     ids = list(range(1, tenants + 1))
     rates = d.pick([0, 7, 19, 20, 21, 25], tenants)
     firms: Rows = {
         "id": ids,
-        "name": _word(d.rng, tenants),
+        "name": words(d.rng, tenants),
         "vat_rate": rates,
         "currency": d.pick(["EUR", "USD", "GBP", "SEK"], tenants),
         "founded_on": d.days(tenants, 300),
@@ -436,7 +436,7 @@ def office(seed: int, size: int) -> Shop:
     users: Rows = {
         "id": list(range(1, n + 1)),
         "tenant_id": home,
-        "handle": [f"{w.lower()}{i}" for i, w in enumerate(_word(d.rng, n))],
+        "handle": [f"{w.lower()}{i}" for i, w in enumerate(words(d.rng, n))],
         "is_admin": [False] * n,
         "is_contact": [False] * n,
         "min_pay": d.whole(20, 60, n),
@@ -508,8 +508,8 @@ def office(seed: int, size: int) -> Shop:
                 bookings[column].append(value)
             now = end
     folders: Rows = {"id": [], "parent_id": [], "name": [], "path": [], "depth": []}
-    words = _word(d.rng, size * 2)
-    for i, word in enumerate(words, 1):
+    texts = words(d.rng, size * 2)
+    for i, word in enumerate(texts, 1):
         parent = None if i <= size // 10 + 1 else int(d.rng.integers(1, i))
         above = (
             ("", -1)

@@ -53,6 +53,18 @@ def test_short_distances_are_learned_in_seconds() -> None:
     assert (900.0, 1_800.0) == (column.delta.low, column.delta.high)
 
 
+def test_siblings_of_different_days_are_counted_in_days_however_near_they_are() -> None:
+    owners = np.repeat(np.arange(40), 10)
+    day = (18_000 + np.tile(np.arange(10), 40)) * DAY
+    siblings = siblings_of(owners, 400)
+    mornings = day + RNG.integers(7, 10, 400) * 3_600.0
+    column = fitted(mornings, {}, siblings=siblings, is_date=False)
+    assert "day" == column.unit
+    assert column.time is not None
+    visits = np.sort(day.reshape(40, 10) // 4 + RNG.integers(0, 86_400, (40, 10)), axis=1).ravel()
+    assert "second" == fitted(visits, {}, siblings=siblings, is_date=False).unit
+
+
 def test_siblings_advance_by_gaps() -> None:
     owners = np.repeat(np.arange(40), 10)
     day = (18_000 + np.tile(np.arange(10), 40)) * DAY

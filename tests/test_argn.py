@@ -11,8 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dbsynth.model.argn import BUDGETS, DECAY, FEWEST_VISITS, MOST_NORM, _AdamW, _visits
-from dbsynth.model.net import Embed, NetShape, RowNet, _dropped
+from dbsynth.model.learning import DECAY, MOST_NORM, _AdamW
+from dbsynth.model.net import Embed, RowNet, _dropped
+from dbsynth.model.shape import EmbedShape, NetShape
 
 
 def a_net(floats: int, heads: int = 3, units: int = 48) -> RowNet:
@@ -23,21 +24,6 @@ def a_net(floats: int, heads: int = 3, units: int = 48) -> RowNet:
             heads=tuple((slot, 9) for slot in range(heads)), units=units,
         )
     )  # fmt: skip
-
-
-@pytest.mark.parametrize("floats", [10, 1_000, 10_000])
-def test_what_a_table_costs_is_bounded_however_wide_and_long(floats: int) -> None:
-    net, budget = a_net(floats), BUDGETS["fast"]
-    weights = net.from_condition.weight.numel()
-    visits = _visits(net, budget, 10**9, 1.0)
-    assert visits == _visits(net, budget, 10**6, 1.0)
-    assert visits * weights <= budget.work or visits == FEWEST_VISITS
-    assert FEWEST_VISITS <= visits <= budget.visits
-    assert FEWEST_VISITS <= _visits(net, budget, 10**9, 0.5) <= max(FEWEST_VISITS, visits / 2)
-
-
-def test_a_small_table_is_gone_through_so_many_times_at_most() -> None:
-    assert _visits(a_net(10), BUDGETS["fast"], 50, 1.0) == 50 * BUDGETS["fast"].epochs
 
 
 @given(share=st.floats(0.01, 0.5), seed=st.integers(0, 1000))
@@ -51,7 +37,7 @@ def test_dropout_leaves_out_the_share_and_keeps_the_mean(share: float, seed: int
 
 
 def test_codes_that_share_a_table_have_rows_of_their_own() -> None:
-    embed = Embed((4, 30, 4), 2)
+    embed = Embed(EmbedShape((4, 30, 4), 2))
     codes = torch.tensor([[1, 5, 1], [1, 5, 2]], dtype=torch.int32)
     with torch.inference_mode():
         seen = embed(codes, torch.tensor([[0.5, 0.25], [0.5, 0.25]]))
@@ -86,8 +72,9 @@ def test_steps_are_those_of_torchs_own_optimizer() -> None:
 def test_learning_does_not_load_torchs_compiler() -> None:
     code = """
 import sys, torch
-from dbsynth.model.argn import _AdamW
-from dbsynth.model.net import NetShape, RowNet
+from dbsynth.model.learning import _AdamW
+from dbsynth.model.net import RowNet
+from dbsynth.model.shape import NetShape
 net = RowNet(NetShape((2,), 1, ((2,),), (0,), ((0, 2),)))
 seen = net.condition(torch.zeros(4, 1, dtype=torch.int32), torch.ones(4, 1))
 _AdamW(net).step(net.from_condition(seen).sum(), 0.01)

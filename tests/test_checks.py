@@ -10,6 +10,7 @@ import pytest
 from dbsynth.checks import Repair
 from dbsynth.draft import Draft, Unit
 from dbsynth.limits import allowed_labels, bounds, is_unique_alone
+from dbsynth.localsql import LocalSql
 from dbsynth.schema import Check, Column, Index, SqlType, Table, TableName
 
 INTEGER = SqlType(kind="integer", native="integer", bits=32)
@@ -38,6 +39,14 @@ def test_labels_come_from_in_lists_in_every_spelling() -> None:
     )
     for expression in spellings:
         assert ("new", "done") == allowed_labels(table(expression), "state", "postgresql")
+
+
+@pytest.mark.parametrize("kind", ["state_kind", "public.state_kind", '"My app"."State kind"'])
+def test_conditions_may_name_the_type_of_their_literals_with_its_schema(kind: str) -> None:
+    local = LocalSql(table(), "postgresql")
+    found = local.parse(f"(state = ANY (ARRAY['new'::{kind}, 'done'::{kind}]))")
+    assert "(c3 IN ('new', 'done'))" == local.sql(found)
+    assert "c3 <> 'new'" == local.sql(local.parse(f"state <> 'new'::{kind}"))
 
 
 def test_checks_that_list_nothing_give_no_labels() -> None:

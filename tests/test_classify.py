@@ -43,6 +43,12 @@ def _distinct(template: str) -> list[str]:
 
 
 WORDS = [f"{a} {b}" for a in ("Red", "Old", "Tiny", "Wild") for b in map(str, range(50))]
+TOKENS = [  # letters of either case and digits, anywhere
+    "".join(np.random.default_rng(i).choice(list("abcdXYZ12345"), 14)) for i in range(ROWS)
+]
+MIXED = [t if i % 2 else f"{i:08d}" for i, t in enumerate(TOKENS)]
+HANDLES = [f"{'ann' * (1 + i % 7)}{i}" for i in range(ROWS)]
+FIRMS = [f"{a}{i} {b}" for i in range(50) for a in ("Reed", "Orr") for b in ("Inc", "and Cole")]
 PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr")] * 25
 
 
@@ -50,6 +56,8 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
     ("table", "column", "values", "others", "expected"),
     [
         ("customers", "name", PEOPLE, (), "personal/full_name"),
+        ("tenants", "name", FIRMS, (), "personal/company"),
+        ("orders", "customer_name", FIRMS, (), "personal/company"),
         ("client_data", "name", PEOPLE, ("email", "phone"), "personal/full_name"),
         ("suppliers", "name", WORDS, (), "personal/company"),
         ("airports", "name", WORDS, ("iata", "city"), "text/"),
@@ -61,9 +69,14 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("employees", "title", WORDS, ("birth_date",), "personal/job"),
         ("books", "title", WORDS, (), "text/"),
         ("logs", "user_agent", WORDS, (), "personal/user_agent"),
+        ("logs", "user_agent", ["Mozilla/5", "curl/8"] * 100, (), "category/user_agent"),
         ("orders", "state", ["new", "paid"] * 100, ("status_note",), "category/"),
         ("people", "state", ["CA", "NY"] * 100, ("city",), "category/state"),
         ("people", "state", WORDS, ("city",), "personal/state"),
+        ("subscriptions", "stripe_ref", [f"sub_{t}" for t in TOKENS], (), "format/"),
+        ("keys", "prefix", [f"sk_live_{t[:4]}" for t in TOKENS], (), "format/"),
+        ("log", "entity_ref", MIXED, (), "format/"),
+        ("forum", "handle_of_old", HANDLES, (), "text/"),
         ("mails", "email_sent", ["yes", "no"] * 100, (), "category/"),
         ("mails", "email_template", ["a", "b"] * 100, (), "category/"),
         ("hosts", "address", [f"10.0.{i % 9}.{i}" for i in range(ROWS)], (), "personal/ip"),

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -234,6 +235,40 @@ def test_an_unexpected_error_is_one_redacted_line(capsys):
     told = capsys.readouterr().err
     assert "hunter2" not in told
     assert "error: unexpected RuntimeError: lost postgresql://ann:***@h/d" == told.splitlines()[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_an_import_that_would_swallow_it(tmp_path: Path, number: int):
+    module = f"""
+        import signal
+        try:
+            signal.raise_signal({int(number)})
+        except BaseException as exc:
+            raise ImportError("an extension module would say so") from exc
+    """
+    (tmp_path / "swallowing.py").write_text(dedent(module))
+    program = """
+        import time
+        from dbsynth.interrupts import Interrupts
+        interrupts = Interrupts()
+        interrupts.listen()
+        try:
+            import swallowing
+            time.sleep(20)
+        except KeyboardInterrupt:
+            print(interrupts.first)
+    """
+    words = [sys.executable, "-c", dedent(program)]
+    path = os.pathsep.join([str(ROOT), str(tmp_path)])
+    run = subprocess.run(
+        words,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert f"{int(number)}\n" == run.stdout, run.stderr
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -177,6 +177,13 @@ def test_sets_of_keys_of_which_hardly_any_repeats_are_put_together_anew() -> Non
     assert abs(np.mean(sizes) - 8) < 1
 
 
+def test_objects_without_any_key_are_rows_like_others() -> None:
+    texts = ["{}", '{"a": 1}', "{}", '{"b": 2}'] * 100
+    found = drawn(texts)
+    assert len(found) == ROWS
+    assert abs(found.count("{}") / ROWS - 0.5) < 0.05
+
+
 def test_too_few_entities_give_an_empty_object() -> None:
     assert {"{}"} == set(drawn([f'{{"a": {i}}}' for i in range(8)]))
     assert {"{}"} == set(drawn([None] * 30))

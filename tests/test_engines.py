@@ -15,6 +15,7 @@ from dbsynth.errors import UsageError
 from dbsynth.features import Features
 from dbsynth.model import check_engine, engine_names, find_engine
 from dbsynth.model.base import FitTask, RowModel
+from dbsynth.model.gaps import gap_of
 from dbsynth.model.growing import Rows, Size, grow
 from dbsynth.model.inputs import GRID, Inputs, whole
 from tests.filler import build
@@ -24,7 +25,7 @@ HAS_SDV = importlib.util.find_spec("sdv") is not None
 SDV = pytest.param(
     "sdv:gaussian_copula", marks=pytest.mark.skipif(not HAS_SDV, reason="SDV is not installed")
 )
-LEARNING = ["argn", "tree", "copula", SDV]
+LEARNING = ["argn", "tables", "tree", "copula", SDV]
 ENGINES = ["marginal", *LEARNING]
 LABELS, NUMBERS = 5, 12  # tokens of the two slots; 0 is NULL, the last label the rare one
 
@@ -115,7 +116,8 @@ def test_marginal_frequencies_are_kept(engine: str) -> None:
 
 @pytest.mark.parametrize("engine", LEARNING)
 def test_dependence_on_the_condition_and_on_slots_before_is_kept(engine: str) -> None:
-    task = a_task(quality="balanced")
+    # Counts need more rows than what interpolates between them.
+    task = a_task(2_400 if engine == "tables" else 600, quality="balanced")
     label, _, later = rows_of(learned(engine, task), task)
     kind, size = task.condition.codes[:, 0], task.condition.floats[:, 0]
     loses = engine.startswith("sdv")
@@ -264,7 +266,7 @@ def test_inputs_know_which_columns_come_before_a_slot() -> None:
 
 
 def test_every_built_in_engine_has_a_name() -> None:
-    assert {"argn", "copula", "marginal", "sdv", "tree"} <= engine_names()
+    assert {"argn", "copula", "marginal", "sdv", "tables", "tree"} <= engine_names()
 
 
 @pytest.mark.parametrize(
@@ -306,3 +308,28 @@ def test_a_model_file_gives_the_same_rows(engine: str, tmp_path: Path) -> None:
     model = fitted(build("link_table_unique_pairs", tmp_path / "source.sqlite"), engine=engine)
     modelfile.save(model, tmp_path / "model")
     assert digests(drawn(model)) == digests(drawn(modelfile.load(tmp_path / "model")))
+
+
+@pytest.mark.parametrize("engine", ["argn", "tree", "tables", "marginal"])
+def test_the_gap_between_learned_and_held_out_rows_is_told(engine: str) -> None:
+    task = a_task(3000)
+    gap = gap_of(learned(engine, task), task)
+    assert gap is not None
+    assert 0.0 < gap.learned < gap.held_out * 1.15
+    assert gap.held_out < gap.learned * 1.25
+    assert gap_of(learned(engine, a_task(300)), a_task(300)) is None  # too few are held out
+    few = replace(task, entities=np.arange(3000) % 5)  # whose losses would be those of each
+    assert gap_of(learned(engine, task), few) is None
+
+
+def test_the_gap_of_independent_columns_is_that_of_their_frequencies() -> None:
+    task = a_task(3000)
+    gap = gap_of(learned("marginal", task), task)
+    assert gap is not None
+    expected = 0.0
+    for target, (_, tokens) in zip(task.targets, task.heads, strict=True):
+        used = target[(target >= 0) & ~task.held_out]
+        shares = np.bincount(used, minlength=tokens) / len(used)
+        own = np.where(target >= 0, -np.log(np.maximum(shares[np.maximum(target, 0)], 1e-3)), 0.0)
+        expected += float(own[task.held_out].mean())
+    assert gap.held_out == pytest.approx(expected, rel=0.03)

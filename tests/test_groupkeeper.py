@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -30,6 +30,7 @@ TYPES = {
     "total": SqlType(kind="decimal", native="numeric(8,2)", precision=8, scale=2),
     "begins": SqlType(kind="date", native="date"),
     "ends": SqlType(kind="date", native="date"),
+    "left": SqlType(kind="timestamp", native="timestamp"),
     "state": SqlType(kind="string", native="text"),
     "is_main": SqlType(kind="boolean", native="boolean"),
 }
@@ -101,6 +102,26 @@ def test_what_follows_from_an_ordered_column_is_ordered_by_another_choice_of_fol
     made = kept(rules, follows={"part": ("number",)}, id=[1, 2, 3, 4], room=[1, 1, 2, 2],
                 number=[10, 20, 20, 30], part=[8, 6, 6, 7])  # fmt: skip
     assert [6, 6, 6, 7] == [int(p) for p in made["part"]]  # only what follows from 10 changes
+
+
+def test_one_row_that_is_wrong_changes_nothing_for_all_that_have_its_label() -> None:
+    rules = steps(
+        "number >= lag(number) OVER (PARTITION BY room ORDER BY id)",
+        "part >= lag(part) OVER (PARTITION BY room ORDER BY id)",
+    )
+    made = kept(rules, follows={"part": ("number",), "state": ("number",)}, id=[1, 2, 3, 4, 5],
+                room=[1, 1, 2, 2, 2], number=[10, 20, 20, 20, 30], part=[5, 0, 0, 0, 3],
+                state=["a", "a", "b", "b", "b"])  # fmt: skip
+    assert [5, 0, 0, 0, 3] == [int(p) for p in made["part"]]  # 20 goes with b, but once
+
+
+def test_moments_that_end_spans_of_days_keep_their_distance() -> None:
+    rule = steps("begins >= lag(left) OVER (PARTITION BY room ORDER BY begins)")
+    at = [datetime(2024, 1, d, 6, 30) for d in (1, 2, 2, 9)]  # noqa: DTZ001
+    made = kept(rule, room=[1, 1, 1, 1], begins=days(0, 1, 1, 8), left=at)
+    assert made["begins"] == [m.date() for m in made["left"]]
+    assert {m.time() for m in at} == {m.time() for m in made["left"]}
+    assert len(set(made["begins"])) == 4
 
 
 def test_rows_without_a_parent_have_no_siblings() -> None:

@@ -161,3 +161,35 @@ def test_rules_with_exceptions_change_nothing_by_themselves() -> None:
     odd = Rule(table=NAME, text="made <= sent", status="found", rows=900, exceptions=9)
     assert () == steps([odd], TABLE, frozenset())
     assert isinstance(moment(1), datetime)
+
+
+def test_what_follows_and_what_must_be_there_are_settled_together() -> None:
+    """A label that must be there is filled in from another row; yet it follows from the city."""
+    texts = ["city -> state", "(state IS NOT NULL) = (land IN ('in'))", "city -> land"]
+    size, rng = 400, np.random.default_rng(3)
+    cities = [f"c{i}" for i in rng.integers(0, 60, size)]
+    given = {
+        "city": cities,
+        "land": rng.choice(["in", "out", "far"], size).tolist(),
+        "state": [f"s{i}" if i else None for i in rng.integers(0, 4, size)],
+    }
+    keeper = RowKeeper.of(rules(*texts), TABLE, frozenset({"id"}))
+    assert keeper is not None
+    donors = Donors.of(rules(*texts), TABLE, frozenset({"id"}), keeper.followers)
+    assert donors is not None
+    made, _ = keeper.keep(rows_of(TABLE, **given))
+    made, _ = donors.keep(made, rng)
+    assert not donors.broken(made).any()
+    shown = made.select(["city", "state", "land"]).to_pylist()
+    for right in ("state", "land"):
+        pairs = {(r["city"], r[right]) for r in shown if r[right] is not None}
+        assert len(pairs) == len({city for city, _ in pairs})
+    assert all((r["state"] is not None) == (r["land"] == "in") for r in shown)
+
+
+def test_a_row_takes_over_only_what_its_key_leads_to() -> None:
+    donors = Donors.of(rules("id -> state", "qty <= 9"), TABLE, frozenset({"id"}))
+    assert donors is not None
+    given = rows_of(TABLE, id=[1, 1, 1, 2, 2], state=["a", "a", "b", "b", "b"], qty=[1] * 5)
+    made, changed = donors.keep(given, np.random.default_rng(1))
+    assert (["a", "a", "a", "b", "b"], {"state"}) == (made["state"].to_pylist(), set(changed))

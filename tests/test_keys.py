@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,6 +18,9 @@ from dbsynth.keys import (
     stratified,
     to_total,
 )
+from dbsynth.schema import Column, SqlType
+from dbsynth.vacant import vacant
+from dbsynth.variants import LABELS_FOR, Variants
 
 COUNTS = st.lists(st.integers(0, 9), min_size=1, max_size=60)
 SEEDS = st.integers(0, 2**32)
@@ -240,3 +244,38 @@ def test_a_tree_keeps_the_fan_outs_if_they_add_up() -> None:
     pointers = grow_tree(has_parent, capacity, np.zeros(7, np.int64), rng_of())
     assert capacity.tolist() == np.bincount(pointers[1:], minlength=7).tolist()
     assert 2 == depths(pointers).max()
+
+
+def test_what_is_vacant_is_handed_out_to_one_row_each() -> None:
+    shops, days = np.repeat(np.arange(4), 30), np.tile(np.arange(30), 4)
+    days[[3, 7, 40, 41]] = 0  # their own days are vacant now
+    rows = pa.table({"shop": shops, "day": days})
+    at = np.array([3, 7, 40, 41])
+    found = vacant(rows, ("shop", "day"), "day", at, np.random.default_rng(1))
+    assert found is not None
+    assert [{3, 7}, {10, 11}] == [set(found.to_pylist()[:2]), set(found.to_pylist()[2:])]
+    more = vacant(rows, ("shop", "day"), "day", np.array([3, 7, 8]), np.random.default_rng(1))
+    assert more is not None
+    assert {3, 7, 8} == set(more.to_pylist())
+
+
+def test_nothing_is_handed_out_where_few_rows_share_values() -> None:
+    rows = pa.table({"shop": np.zeros(9, int), "day": np.arange(9)})
+    assert vacant(rows, ("shop", "day"), "day", np.array([1]), np.random.default_rng(1)) is None
+
+
+def test_values_leave_the_range_step_by_step() -> None:
+    kind = SqlType(kind="integer", native="integer", bits=32)
+    variants = Variants({}, {}, {}, {}, {})
+    years = pa.chunked_array([pa.array(list(range(2000, 2025, 4)) * 20, pa.int32())])
+    own = years.chunk(0)
+    column = Column(name="year", type=kind)
+    for attempt in range(LABELS_FOR + 2):
+        found = variants._others(column, own, years, attempt, rng_of())
+        assert found is not None
+        moved = np.asarray(found) - np.asarray(own)
+        assert (moved % 4 == 0).all()
+        if attempt < LABELS_FOR:
+            assert 2000 <= min(found.to_pylist()) <= max(found.to_pylist()) <= 2024
+        else:
+            assert set(np.abs(moved).tolist()) == {4}

@@ -1,4 +1,4 @@
-"""What is shipped is what is in the tree, and starting is quick."""
+"""What is shipped is what is in the tree, and starting imports little."""
 
 import json
 import os
@@ -16,7 +16,7 @@ HEAVY = (
     "torch", "opacus", "faker", "pandas", "scipy", "pyarrow", "duckdb", "sqlalchemy", "psycopg",
     "pymysql", "networkx", "sqlglot", "numpy", "ruamel",
 )  # fmt: skip
-HELP_SECONDS = 0.5
+HELP_MODULES = 340  # typer, showing help, takes most of them
 
 
 def _folder(package: str) -> Path:
@@ -87,19 +87,18 @@ def test_the_version_is_the_same_everywhere():
 
 
 @pytest.mark.parametrize("words", [["--help"], ["clone", "--help"], ["--version"]])
-def test_help_imports_nothing_heavy_and_is_quick(words: list[str]):
+def test_help_imports_nothing_heavy_and_little_else(words: list[str]):
     code = (
-        "import contextlib, io, json, os, sys\n"
+        "import contextlib, io, json, sys\n"
         f"sys.argv = ['dbsynth', *{words!r}]\n"
         "from dbsynth.cli import main\n"
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
         "    main()\n"
-        "times = os.times()\n"
-        "print(json.dumps([times.user + times.system, list(sys.modules)]))\n"
+        "print(json.dumps(list(sys.modules)))\n"
     )
-    runs = [json.loads(_run(code)) for _ in range(3)]  # a busy machine makes single ones slower
-    assert [] == [m for m in HEAVY if m in runs[0][1]]
-    assert min(seconds for seconds, _ in runs) < HELP_SECONDS
+    modules = json.loads(_run(code))
+    assert [] == [m for m in HEAVY if m in modules]
+    assert len(modules) < HELP_MODULES
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -211,3 +211,24 @@ def test_every_database_gives_a_share_of_its_rows(
             texts = replace(table, primary_key=())
             some = pick(source, texts, list(key), share=0.4, rows=rows, seed=1)
             assert 0.2 * rows < len(some) < 0.6 * rows
+
+
+def test_of_a_few_roots_that_own_very_much_some_are_always_read(tmp_path: Path) -> None:
+    path = tmp_path / "shops.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("""
+            CREATE TABLE shops (id INTEGER PRIMARY KEY, size INTEGER);
+            CREATE TABLE sales (shop_id INTEGER NOT NULL REFERENCES shops(id), number INTEGER,
+                net REAL, gross REAL, PRIMARY KEY (shop_id, number));
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30)
+            INSERT INTO shops SELECT i, i % 3 FROM n;
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 90000)
+            INSERT INTO sales SELECT 1 + i % 30, i / 30, i % 977, i % 977 + 1 FROM n;
+        """)
+    for seed in range(6):
+        with open_source(resolve(str(path))) as source:
+            plan = run.plan(str(path), run.Options(seed=seed, is_ruled=False))
+            read = sample.read_sample(plan, source, limit=5_000)
+        sizes = {name.name: len(rows) for name, rows in read.rows.items()}
+        assert sizes == {"shops": 8, "sales": 24_000}
+        assert {len(s) for s in read.parents.values()} == {24_000}

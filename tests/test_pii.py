@@ -233,6 +233,14 @@ def test_texts_are_as_long_as_the_source_and_share_no_four_words_with_it() -> No
     assert not any(" ".join(m.lower().split()[i : i + 4]) in runs for m in made for i in range(40))
 
 
+def test_words_that_must_differ_stay_without_blanks() -> None:
+    source = pa.array([f"{'ab' * (2 + i % 5)}-{i}" for i in range(100)])
+    model = fit_text("t.slug", source, np.arange(100), RELEASE)
+    made = sample_text(model, np.random.default_rng(0), 300, 0).to_pylist()
+    assert len(set(made)) == 300
+    assert not [t for t in made if " " in t]
+
+
 def test_short_distinct_texts_never_come_back() -> None:
     from dbsynth.pii import words_pool
 

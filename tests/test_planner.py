@@ -282,3 +282,23 @@ def test_rows_that_need_a_parent_in_an_empty_table_are_refused_early(make: Make)
         make(script, {"kind": TableWish(mode="empty")}, kind=5, thing=100)
     assert 1 == len(caught.value.problems)
     assert "thing" in caught.value.problems[0]
+
+
+def test_clients_that_are_companies_are_not_copied(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.executescript("""
+            CREATE TABLE customers (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+            CREATE TABLE trucks (id INTEGER PRIMARY KEY, plate TEXT);
+            CREATE TABLE trips (id INTEGER PRIMARY KEY, truck_id INTEGER REFERENCES trucks (id),
+                customer_id INTEGER REFERENCES customers (id));
+        """)
+        firms = [(i, f"Firm {i} Ltd") for i in range(40)]
+        connection.executemany("INSERT INTO customers VALUES (?, ?)", firms)
+        connection.executemany(
+            "INSERT INTO trucks VALUES (?, ?)", [(i, f"T{i}") for i in range(90)]
+        )
+        trips = [(i, i % 90, i % 40) for i in range(900)]
+        connection.executemany("INSERT INTO trips VALUES (?, ?, ?)", trips)
+    plan = planned(f"sqlite:///{tmp_path / 'a.db'}")
+    assert table(plan, "customers").columns["name"].semantic == "company"
+    assert table(plan, "customers").mode == "generate"

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import NewDatabase
 from tests.random_schemas.trial import DIALECTS, Place, attempt, tables_of
 
-SCHEMAS = 30
+SCHEMAS = 18
 # Schemas of which no drawing can have as many rows as planned are left to the long campaign.
 SEEDS = range(1000, 1000 + SCHEMAS)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 
 from dbsynth.features import Features
-from dbsynth.model.net import NetShape, RowNet
-from dbsynth.model.ready import BLOCK, ReadyNet, load, slim
+from dbsynth.model.net import RowNet
+from dbsynth.model.ready import BLOCK, ReadyNet, load
+from dbsynth.model.shape import NetShape
+from dbsynth.model.slimming import Rows, embeddings, slim
 
 RNG = np.random.default_rng(5)
 SHAPE = NetShape((4, 9), 3, ((5,), (70,)), (0, 1), ((0, 5), (1, 70)), units=48)
@@ -28,6 +32,13 @@ def tensors(part: Features) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(part.codes), torch.from_numpy(part.floats)
 
 
+def ready_of(net: RowNet) -> ReadyNet:
+    """All rows tell, none was held out."""
+    targets = torch.zeros(ROWS, 2, dtype=torch.int64)
+    rows = Rows(tensors(CONDITION), [tensors(s) for s in SLOTS], targets, targets[:, 0] > 0)
+    return ReadyNet(net.shape, embeddings(net), slim(net, rows))
+
+
 @pytest.fixture(scope="module")
 def trained() -> RowNet:
     """A network of which half of the units say nothing."""
@@ -45,8 +56,7 @@ def trained() -> RowNet:
 
 @pytest.fixture(scope="module")
 def ready(trained: RowNet) -> ReadyNet:
-    used = torch.ones(ROWS, 2, dtype=torch.bool)
-    return ReadyNet(trained, slim(trained, tensors(CONDITION), [tensors(s) for s in SLOTS], used))
+    return ready_of(trained)
 
 
 def wanted(net: RowNet) -> list[np.ndarray]:
@@ -89,7 +99,8 @@ def test_rows_are_drawn_among_what_is_wanted_unless_there_is_hardly_any(ready: R
     drawn = ready.begin(CONDITION)
     some = np.zeros((ROWS, 5), bool)
     some[: ROWS // 2, 2] = True
-    tokens = ready.draw(drawn, 0, RNG.random(ROWS), (), (some, 1e-9))
+    every = np.arange(ROWS)
+    tokens = ready.draw_among(drawn, 0, every, RNG.random(ROWS), (), some, 1e-9)
     assert set(tokens[: ROWS // 2].tolist()) == {2}
     assert len(set(tokens[ROWS // 2 :].tolist())) > 1
 
@@ -104,8 +115,7 @@ def test_a_head_to_which_nothing_makes_a_difference_is_constant(trained: RowNet)
     with torch.no_grad():
         trained.out[0].weight.zero_()
         trained.second[0].weight.zero_()
-    used = torch.ones(ROWS, 2, dtype=torch.bool)
-    ready = ReadyNet(trained, slim(trained, tensors(CONDITION), [tensors(s) for s in SLOTS], used))
+    ready = ready_of(trained)
     assert ready.heads[0].is_constant
     drawn = ready.begin(CONDITION)
     shares = ready.shares(drawn, 0, (1,))
@@ -115,7 +125,63 @@ def test_a_head_to_which_nothing_makes_a_difference_is_constant(trained: RowNet)
 
 
 def test_a_saved_network_draws_the_same(trained: RowNet, ready: ReadyNet) -> None:
-    other = load(RowNet(SHAPE), ready.saved())
+    other = load(SHAPE, ready.saved())
     uniforms = RNG.random(ROWS)
     found = [n.draw(n.begin(CONDITION), 0, uniforms, ()) for n in (ready, other)]
     assert (found[0] == found[1]).all()
+
+
+@pytest.fixture(scope="module")
+def sparse() -> RowNet:
+    """Heads that listen to one code each, and hardly to anything else."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        net = RowNet(SHAPE)
+        with torch.no_grad():
+            net.from_condition.weight[:, 2:] *= 1e-3  # all but the first code
+            net.from_slots.weight.mul_(1e-3)
+            for out in net.out:
+                assert isinstance(out, torch.nn.Linear)
+                out.weight.mul_(10.0)
+    return net.eval()
+
+
+def test_heads_that_listen_to_a_few_codes_are_tables(sparse: RowNet) -> None:
+    ready = ready_of(sparse)
+    assert set(ready.known) == {0, 1}
+    for head in range(2):
+        heard = ready.listens(head)
+        assert (set(heard.codes), set(heard.floats), set(heard.slots)) == ({0}, set(), set())
+    drawn = ready.begin(CONDITION)
+    for head, own in enumerate(wanted(sparse)):
+        assert np.abs(ready.shares(drawn, head, ()) - own).sum(axis=1).max() < 0.1
+        banned = ready.draw(drawn, head, RNG.random(ROWS), (0, 2))
+        assert not set(banned.tolist()) & {0, 2}
+        tokens = ready.draw(drawn, head, (RNG.permutation(ROWS) + 0.5) / ROWS, ())
+        counted = np.bincount(tokens, minlength=own.shape[1]) / ROWS
+        assert np.abs(counted - own.mean(axis=0)).max() < 0.03
+        ready.see(drawn, head, SLOTS[head])
+
+
+def test_tables_are_looked_up_whatever_part_of_the_condition_has_the_code(sparse: RowNet) -> None:
+    ready = ready_of(sparse)
+    kinds = RNG.integers(0, 40, ROWS)
+    shared = Features(CONDITION.codes[:40, :1], CONDITION.floats[:40, :0], (4,))
+    rest = Features(CONDITION.codes[:, 1:], CONDITION.floats, (9,))
+    at_once = ready.begin(Features.join([shared.take(kinds), rest], ROWS))
+    in_parts = ready.resume(ready.prepare(shared), kinds, rest)
+    assert np.array_equal(ready.shares(at_once, 0, ()), ready.shares(in_parts, 0, ()))
+
+
+def test_what_no_row_gains_from_is_left_out(sparse: RowNet) -> None:
+    """Held-out rows tell what was learned by heart: here targets follow the first code alone."""
+    net = copy.deepcopy(sparse)
+    with torch.no_grad():
+        net.from_condition.weight[:, 2:] *= 2e2
+    targets = torch.from_numpy(RNG.permuted(np.stack([CONDITION.codes[:, 0]] * 2, axis=1), axis=0))
+    all_of_them = torch.ones(ROWS, dtype=torch.bool)
+    parts = tensors(CONDITION), [tensors(s) for s in SLOTS]
+    judged = slim(net, Rows(*parts, targets.long(), all_of_them))
+    alone = slim(net, Rows(*parts, targets.long(), ~all_of_them))
+    fewer, more = (sum(int(w.condition.any(axis=1).sum()) for w in f) for f in (judged, alone))
+    assert fewer < more

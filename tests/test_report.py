@@ -9,6 +9,7 @@ import json
 from rich.console import Console
 
 from dbsynth.findings import Finding, Findings
+from dbsynth.model.gaps import Gap
 from dbsynth.report import Run, TableRun, manifest, missed, render_text
 from dbsynth.schema import ForeignKey, Loss, TableName, When
 from dbsynth.targets import Reached
@@ -52,6 +53,7 @@ RUN = Run(
             target_rows=6_000,
             seconds=1.23456,
             columns={"email": "personal email"},
+            gap=Gap(3.12345, 3.4),
         ),
         TableRun(name=ORDERS, target=ORDERS, mode="copy", source_rows=3, target_rows=3),
     ),
@@ -92,6 +94,7 @@ def test_json_has_every_field_and_a_version() -> None:
                 "target_rows": 6000,
                 "seconds": 1.235,
                 "columns": {"email": "personal email"},
+                "log_loss": {"learned": 3.1235, "held_out": 3.4},
             },
             {
                 "name": "public.Orders [bold]",
@@ -101,6 +104,7 @@ def test_json_has_every_field_and_a_version() -> None:
                 "target_rows": 3,
                 "seconds": 0.0,
                 "columns": {},
+                "log_loss": None,
             },
         ],
         "shares": [SHARE],

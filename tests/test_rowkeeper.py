@@ -135,6 +135,17 @@ def test_what_comes_later_is_not_earlier_and_labels_fix_values() -> None:
     assert [5, 2] == made["qty"]
 
 
+def test_what_is_moved_behind_its_bound_stays_within_what_others_have() -> None:
+    # Everybody joined within some years, but was born within many: distances are not to be kept.
+    born = [date(1940 + i % 80, 1, 1) for i in range(400)]
+    joined = [date(2010 + i % 11, 6, 1) for i in range(400)]
+    found = kept(["day <= due"], day=born, due=joined)
+    assert all(b <= j for b, j in zip(born, found["due"], strict=True))
+    assert max(found["due"]) <= max(joined)
+    moved = [j for j, k in zip(found["due"], joined, strict=True) if j != k]
+    assert len(set(moved)) > 3
+
+
 def test_two_numbers_change_places_if_nothing_else_is_said_of_them() -> None:
     made = kept(["qty <= most"], qty=[3, 1], most=[2, 5])
     assert ([2, 1], [3, 5]) == (made["qty"], made["most"])

@@ -79,7 +79,7 @@ def fill(path: Path, conditions: list[str], unique: str) -> int:
         return int(connection.execute("SELECT count(*) FROM t").fetchone()[0])
 
 
-@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=25)
+@settings(suppress_health_check=[HealthCheck.filter_too_much], max_examples=16)
 @given(tables)
 def test_rows_keep_random_checks_and_uniques(table: tuple[list[str], str]) -> None:
     conditions, unique = table

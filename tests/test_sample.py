@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +87,49 @@ def test_a_table_without_a_key_is_cut_to_its_share(tmp_path: Path) -> None:
     url = fill_sqlite(tmp_path / "source.sqlite", script, {"log": 400})
     _, sample = sampled(url, 100)
     assert 100 == len(sample.rows[TableName("", "log")])
+
+
+@pytest.fixture(scope="module")
+def ranked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Players whose games are numbered from the best down."""
+    path = tmp_path_factory.mktemp("ranked") / "source.sqlite"
+    rng = np.random.default_rng(3)
+    games = [
+        (player, int(points))
+        for player in range(150)
+        for points in sorted(rng.lognormal(11, 1, int(rng.integers(1, 60))), reverse=True)
+    ]
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript("""CREATE TABLE player (id integer PRIMARY KEY, email text);
+          CREATE TABLE game (id integer PRIMARY KEY, points integer NOT NULL,
+            player_id integer NOT NULL REFERENCES player (id));""")
+        players = [(n, f"player{n}@example.com") for n in range(150)]
+        connection.executemany("INSERT INTO player VALUES (?, ?)", players)
+        connection.executemany("INSERT INTO game (player_id, points) VALUES (?, ?)", games)
+    return path
+
+
+def test_siblings_that_are_sorted_by_a_value_are_read_in_no_order(ranked: Path) -> None:
+    _, sample = sampled(str(ranked), 10**4)
+    rows, name = sample.rows[TableName("", "game")], TableName("", "game")
+    owners, points = rows.column("player_id").to_numpy(), rows.column("points").to_numpy()
+    assert owners.tolist() == sorted(owners)
+    assert sample.entities[name].tolist() == owners.tolist()
+    follows = points[1:] <= points[:-1]
+    assert 0.4 < follows[owners[1:] == owners[:-1]].mean() < 0.6
+
+
+def test_a_copy_of_sorted_siblings_is_sorted_and_spread_as_they_are(ranked: Path) -> None:
+    target = ranked.with_name("copy.sqlite")
+    run.clone(str(ranked), str(target), run.Options(seed=1))
+    with closing(sqlite3.connect(target)) as connection:
+        found = connection.execute("SELECT player_id, points FROM game ORDER BY 1, id").fetchall()
+    with closing(sqlite3.connect(ranked)) as connection:
+        real = [n for (n,) in connection.execute("SELECT points FROM game")]
+    owners, points = np.array(found).T
+    assert ((points[1:] <= points[:-1]) | (owners[1:] != owners[:-1])).all()
+    for share in (0.1, 0.25, 0.5, 0.75, 0.9):
+        assert np.quantile(points, share) == pytest.approx(np.quantile(real, share), rel=0.2)
 
 
 def test_keys_that_lead_nowhere_are_minus_one(tmp_path: Path) -> None:

@@ -4,11 +4,15 @@ import numpy as np
 
 from dbsynth.anchors import fit_datetime
 from dbsynth.conditions import siblings_of
+from dbsynth.draw import Drawing
 from dbsynth.encode import DatetimeColumn
+from dbsynth.features import Features
+from dbsynth.model import find_engine
 from dbsynth.paces import STEPS, fit_paces, step_of
 from dbsynth.release import Release
-from dbsynth.rows import is_same_time, place_time, time_of_day, time_tokens
-from dbsynth.steering import Course, drawn, steer
+from dbsynth.rows import Layout, is_same_time, pace, place_time, time_of_day, time_tokens
+from dbsynth.steering import Course, drawn, keeping, keeps, steer
+from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
 OPEN = Release(0, is_protected=False)
@@ -41,6 +45,38 @@ def test_no_row_leaves_those_that_follow_without_time() -> None:
     assert longest[0] < 36 < np.nanmax(gaps)  # ten rows need their time
     assert longest[1] <= 30
     assert (kept[2] > 0).all()  # the last one is put where it should be, whatever is drawn
+
+
+def test_drawing_tells_rows_how_much_time_those_that_follow_have() -> None:
+    column, values = visits(20.0, None)
+    owners = np.repeat(np.arange(OWNERS), EACH)
+    siblings = siblings_of(owners, len(values))
+    ends = np.floor(values[EACH - 1 :: EACH] / DAY)[owners] * DAY
+    part = RowsModel(Layout((column,)), "marginal", find_engine("marginal").load({"heads": 0}, {}))
+    rows = Drawing(
+        part=part, condition=Features.empty(len(values)), siblings=siblings, has_siblings=True,
+        anchors={}, ends=ends, knots=None, required=frozenset(), copies={},
+        rng=np.random.default_rng(1),
+    )  # fmt: skip
+    rows.values = {"at": values}
+    step = np.flatnonzero(siblings.index == 7)
+    told = rows._pace(step, step - 1, siblings.index[step])
+    expected = pace(values[step - 1], ends[step], np.full(OWNERS, EACH - 8))
+    assert (told.codes == expected.codes).all()
+    assert np.allclose(told.floats, expected.floats)
+
+
+def test_the_first_row_leaves_those_that_follow_their_time() -> None:
+    column, values = visits(1.5, None)
+    start = np.floor(values.reshape(OWNERS, EACH)[:, 0].min() / DAY)
+    goals = np.array([start + 30, start + 30, start + 39]) * DAY
+    course = Course(np.zeros(3), goals, np.array([0, 1, 38]), is_first=True)
+    kept = steer(column, np.full((3, column.day.tokens), 1 / column.day.tokens), course)
+    days = column.day.decode(np.arange(column.day.tokens), np.full(column.day.tokens, 0.5))
+    latest = [np.nanmax(days[row > 0]) for row in kept]
+    assert (kept[0] > 0).all()  # the last one is put where it should be, whatever is drawn
+    assert latest[1] < start + 30
+    assert latest[2] <= start + 1  # siblings are a day apart at least
 
 
 def test_where_nothing_fits_or_nothing_is_known_all_stays_as_it_was() -> None:
@@ -78,3 +114,19 @@ def test_the_time_of_day_of_the_sibling_before_is_a_token_where_rows_keep_it() -
     placed = place_time(np.full(5, 7 * DAY), times)
     assert is_same_time(np.concatenate([values[:1], placed[:1]]), np.array([-1, 0]))[1]
     assert (np.floor(placed / DAY) == 7).all()
+
+
+def test_a_token_that_is_drawn_is_judged_as_among_all_of_them() -> None:
+    column, values = visits(20.0, None)
+    assert column.gap is not None
+    rows, count = 200, column.gap.tokens + len(column.turns)
+    rng = np.random.default_rng(2)
+    goals = values[:rows] + rng.integers(0, 200, rows) * DAY
+    course = Course(values[:rows], np.where(rng.random(rows) < 0.1, np.nan, goals),
+                    rng.integers(0, 9, rows))  # fmt: skip
+    marked = keeping(column, course)
+    for token in range(count):
+        sure = keeps(column, course, np.full(rows, token))
+        assert not (sure & ~marked[:, token]).any()
+    some = np.flatnonzero(rng.random(rows) < 0.5)
+    assert np.array_equal(marked[some], keeping(column, course.take(some)))

@@ -14,17 +14,17 @@ from dbsynth.report import Run
 from dbsynth.shares import shared_out
 from dbsynth.totals import Totals
 from tests.generated import drawn, fitted
-from tests.rule_shops import SHOPS
+from tests.rule_staff import DATABASES
 
 FAST = {"engine": "marginal", "quality": "fast"}
 
 
 def cloned(name: str, folder: Path, size: int = 300) -> Run:
-    url = SHOPS[name](4, size).build(folder / f"{name}.db")
+    url = DATABASES[name](4, size).build(folder / f"{name}.db")
     return run.clone(url, f"duckdb:///{folder}/{name}.duckdb", run.Options(**FAST, replace=True))
 
 
-@pytest.mark.parametrize("name", sorted(SHOPS))
+@pytest.mark.parametrize("name", sorted(DATABASES))
 def test_no_row_breaks_a_rule_that_is_kept_by_construction(name: str, tmp_path: Path) -> None:
     done = cloned(name, tmp_path)
     assert [] == [str(c.rule) for c in done.rules if not c.is_kept]
@@ -32,7 +32,7 @@ def test_no_row_breaks_a_rule_that_is_kept_by_construction(name: str, tmp_path: 
 
 
 def test_totals_are_understood(tmp_path: Path) -> None:
-    url = SHOPS["sales"](4, 300).build(tmp_path / "a.db")
+    url = DATABASES["sales"](4, 300).build(tmp_path / "a.db")
     plan = run.plan(url, run.Options(**FAST))
     totals = Totals.of(plan)
     assert {("n_lines", "count"), ("subtotal", "sum"), ("largest", "max")} == {
@@ -45,7 +45,7 @@ def test_totals_are_understood(tmp_path: Path) -> None:
 
 
 def test_the_same_seed_gives_the_same_totals(tmp_path: Path) -> None:
-    model = fitted(SHOPS["sales"](4, 200).build(tmp_path / "a.db"))
+    model = fitted(DATABASES["sales"](4, 200).build(tmp_path / "a.db"))
     assert drawn(model, scale=0.5) == drawn(model, scale=0.5)
 
 
@@ -94,3 +94,71 @@ def test_siblings_are_scaled_to_what_their_parent_has() -> None:
     assert made.to_pylist()[:60] == values.to_pylist()[:60]
     mean = shared_out(values, parents, goals, is_mean=True)
     assert [10.0, 30.0] == mean.to_pylist()[60:62]
+
+
+def bills(path: Path) -> str:
+    """Bills that sum up lines, and payments of the whole bill, the last of which settles it."""
+    rng = np.random.default_rng(4)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE bills (id INTEGER PRIMARY KEY, net NUMERIC(12,2) NOT NULL,
+                tax NUMERIC(12,2) NOT NULL, total NUMERIC(12,2) NOT NULL, paid_on DATE);
+            CREATE TABLE lines (id INTEGER PRIMARY KEY,
+                bill_id INTEGER NOT NULL REFERENCES bills (id), amount NUMERIC(12,2) NOT NULL);
+            CREATE TABLE payments (id INTEGER PRIMARY KEY,
+                bill_id INTEGER NOT NULL REFERENCES bills (id), amount NUMERIC(12,2) NOT NULL,
+                came_on DATE NOT NULL);
+        """)
+        for bill in range(500):
+            amounts = [round(float(rng.gamma(2, 30)), 2) for _ in range(int(rng.integers(1, 6)))]
+            net = round(sum(amounts), 2)
+            tax = round(net * float(rng.choice([0.07, 0.19])), 2)
+            day = np.datetime64("2023-01-01") + int(rng.integers(700))
+            came = [str(day + int(d)) for d in np.cumsum(rng.integers(1, 30, rng.integers(0, 3)))]
+            total = round(net + tax, 2)
+            row = (bill, net, tax, total, max(came, default=None))
+            connection.execute("INSERT INTO bills VALUES (?, ?, ?, ?, ?)", row)
+            lines = [(bill, a) for a in amounts]
+            connection.executemany("INSERT INTO lines (bill_id, amount) VALUES (?, ?)", lines)
+            connection.executemany(
+                "INSERT INTO payments (bill_id, amount, came_on) VALUES (?, ?, ?)",
+                [(bill, total, c) for c in came],
+            )
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_what_repeats_a_total_knows_it_though_others_are_still_to_come(tmp_path: Path) -> None:
+    done = run.clone(bills(tmp_path / "a.db"), f"{tmp_path}/b.duckdb", run.Options(**FAST))
+    texts = {c.rule.text: c.is_kept for c in done.rules}
+    assert texts["amount = bills.total"]
+    assert texts["net = sum(lines.amount)"]
+    assert texts["paid_on = max(payments.came_on)"]
+
+
+def claims(path: Path) -> str:
+    """Claims that are paid in parts, some with nothing; of those nobody decided on is not known."""
+    rng = np.random.default_rng(4)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE claims (id INTEGER PRIMARY KEY, status TEXT NOT NULL, paid NUMERIC(12,2));
+            CREATE TABLE parts (id INTEGER PRIMARY KEY,
+                claim_id INTEGER NOT NULL REFERENCES claims (id), amount NUMERIC(12,2) NOT NULL);
+        """)
+        for claim in range(600):
+            status = str(rng.choice(["paid", "paid", "denied", "pending"]))
+            count = int(rng.integers(1, 4)) if status == "paid" else 0
+            amounts = [round(float(rng.gamma(2, 30)), 2) for _ in range(count)]
+            paid = None if status == "pending" else round(sum(amounts), 2)
+            connection.execute("INSERT INTO claims VALUES (?, ?, ?)", (claim, status, paid))
+            parts = [(claim, a) for a in amounts]
+            connection.executemany("INSERT INTO parts (claim_id, amount) VALUES (?, ?)", parts)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_what_is_not_known_is_not_added_up(tmp_path: Path) -> None:
+    done = run.clone(claims(tmp_path / "a.db"), f"{tmp_path}/b.duckdb", run.Options(**FAST))
+    texts = {c.rule.text: c.is_kept for c in done.rules}
+    assert texts["paid = coalesce(sum(parts.amount), 0)"]
+    assert texts["(paid IS NOT NULL) = (status IN ('denied', 'paid'))"]

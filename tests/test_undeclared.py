@@ -367,3 +367,31 @@ def test_a_column_has_one_reference_only(sqlite_path: Path) -> None:
     with pytest.raises(PlanFileError) as caught:
         run.plan(url, run.Options(config=twice))
     assert "references: staff: accept one reference of badge_id only" in caught.value.problems
+
+
+SQUAD = """
+CREATE TABLE player (player_id TEXT PRIMARY KEY, born INTEGER);
+CREATE TABLE bat (player_id TEXT REFERENCES player, year INTEGER, stint INTEGER, hits INTEGER,
+    PRIMARY KEY (player_id, year, stint));
+CREATE TABLE appearance (player_id TEXT REFERENCES player, year INTEGER, team TEXT, games INTEGER,
+    PRIMARY KEY (player_id, year, team));
+CREATE TABLE field (id INTEGER PRIMARY KEY, player_id TEXT REFERENCES player, year INTEGER,
+    stint INTEGER, team TEXT, errors INTEGER);
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 399)
+INSERT INTO player SELECT printf('p%05d', i * 7), 1950 + i % 40 FROM n WHERE i < 100;
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 399)
+INSERT INTO bat
+    SELECT printf('p%05d', i / 4 * 7), 1975 + i / 4 % 30 + i % 4, 1 + i % 7 / 4, i % 50 FROM n;
+INSERT INTO appearance SELECT player_id, year, 'T' || (year + hits) % 12, hits FROM bat;
+INSERT INTO field SELECT NULL, b.player_id, b.year, b.stint, a.team, b.hits % 3
+    FROM bat AS b JOIN appearance AS a USING (player_id, year);
+"""
+
+
+def test_of_keys_that_rows_made_on_their_own_cannot_both_have_one_is_kept(tmp_path: Path) -> None:
+    url = make(tmp_path / "a.sqlite", SQUAD)
+    told = [(r.columns, r.leads[0].parent.name) for r in proposed(url) if r.child.name == "field"]
+    both = {(("player_id", "year", "stint"), "bat"), (("player_id", "year", "team"), "appearance")}
+    assert both <= set(told)
+    kept = [key for key in found(url) if key[0] == "field" and len(key[1]) > 1]
+    assert len(kept) == 1

@@ -17,11 +17,13 @@ import pytest
 from dbsynth import attributes, demo, draw, modelcache, run, training, workers
 from dbsynth.adapters import parquet_files
 from dbsynth.errors import SourceError, WorkerError
+from dbsynth.model.gaps import Gap
 from dbsynth.modelcache import ModelCache, fingerprint
 from dbsynth.modelfile import load, save
 from dbsynth.progress import Event
 from dbsynth.schema import TableName
 from dbsynth.workers import Processes
+from tests.conftest import Command
 from tests.filler import build
 from tests.table_sums import table_sums
 
@@ -145,11 +147,13 @@ def test_the_cache_lets_go_of_what_was_not_used_for_long(
     monkeypatch.delenv("DBSYNTH_CACHE")
     cache = ModelCache(tmp_path / "small")
     for name in "abc":
-        cache.put(name, content.model)
+        cache.put(name, content.model, Gap(1.5, 2.0))
         path = next((tmp_path / "small").glob(f"{name}.*"))
         os.utime(path, (ord(name), ord(name)))
     size = path.stat().st_size
-    assert cache.get("tree", "a") is not None  # used just now
+    found = cache.get("tree", "a")  # used just now
+    assert found is not None
+    assert Gap(1.5, 2.0) == found[1]
     tight = ModelCache(tmp_path / "small", 2 * size)
     tight.put("d", content.model)
     assert ["a", "d"] == sorted(p.name[0] for p in (tmp_path / "small").iterdir())
@@ -234,3 +238,19 @@ def generated(model: Path, target: Path, jobs: int, patch: pytest.MonkeyPatch) -
     patch.setattr(draw, "MAX_CHUNK_OWNERS", 200)
     run.generate(load(model), str(target), run.Options(seed=5, jobs=jobs))
     return table_sums(str(target))
+
+
+def test_without_a_cache_all_is_trained_anew_and_nothing_is_kept(
+    clinic: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    monkeypatch.setenv("DBSYNTH_CACHE", str(tmp_path / "cache"))
+    words = ("fit", clinic, "--engine", "tree", "--quality", "fast", "--seed", "4", "--jobs", "1")
+    assert command(*words, "-o", tmp_path / "a", "--no-cache")[0] == 0
+    assert not (tmp_path / "cache").exists()
+    assert command(*words, "-o", tmp_path / "b")[0] == 0
+    assert list((tmp_path / "cache").iterdir())
+    _, told = command(*words, "-o", tmp_path / "c", "--no-cache")
+    assert "as before" not in told
+    _, told = command(*words, "-o", tmp_path / "d")
+    assert "as before" in told
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "d").read_bytes()

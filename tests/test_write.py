@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from dbsynth.adapters.base import Adoption
 from dbsynth.errors import TargetError
 from dbsynth.landing import Landing
-from dbsynth.plan import Plan, TablePlan
+from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.progress import Event, silent
 from dbsynth.schema import Backfill, Batch, Column, Schema, SqlType, Table, TableName
 from dbsynth.write import cast_rows, write
@@ -111,6 +111,31 @@ def test_batches_of_one_table_become_one_write_under_the_targets_names() -> None
     ]
     names = {n: TableName("", f"t__{n.name}") for n in (A, B, EMPTY)}
     assert written.rows == {names[A]: 3, names[B]: 1, names[EMPTY]: 0}
+
+
+class Completing(Notebook):
+    """One that sees to tables while rows of others are still made."""
+
+    def complete(self, table: Table) -> None:
+        self.calls.append(("complete", table.name.name))
+
+
+def test_a_table_is_completed_once_its_rows_are_there_and_stay_as_they_are() -> None:
+    target, plan = Completing(), planned({A: 3, B: 1, EMPTY: 0})
+    late = KeyPlan(name="k", columns=("x",), parent=B, role="backfill")
+    plan = replace(plan, tables={**plan.tables, B: replace(plan.tables[B], keys=(late,))})
+    items = [
+        Batch(A, rows(id=[1], x=[5])),
+        Batch(A, rows(id=[2])),
+        Batch(B, rows(id=[4])),
+        Backfill(B, ("x",), rows(id=[4], x=[4])),
+    ]
+    load(target, plan, items)
+    acts = [call[:2] for call in target.calls[2:]]
+    assert acts == [
+        ("write", "t__a"), ("write", "t__a"), ("complete", "t__a"), ("write", "t__b"),
+        ("backfill", "t__b"), ("finish", 3),
+    ]  # fmt: skip
 
 
 def test_batches_with_other_columns_become_another_write() -> None:

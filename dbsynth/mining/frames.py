@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.leading import LEARNED
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.release import Release
 from dbsynth.rulebook import Rule
@@ -25,7 +26,10 @@ Bools = NDArray[np.bool_]
 Family = Literal["number", "moment", "label", "other"]
 
 MIN_ROWS = 20  # about which a rule says something
-EXPECTED = 12.0  # breaks that chance would make of what is no rule: exp(-12) is one in 160,000
+FEWEST = 10  # of them, where there is other evidence as well
+# Breaks that chance would make of what is no rule, or what `chance` tells of it: exp(-12) is one in
+# 160,000.
+EXPECTED = 12.0
 MOST_COLUMNS = 64  # of a table; of wider ones the first
 MOST_LABELS = 60  # of a column whose labels a rule may name
 RARE = 0.02  # of the rows may be exceptions to a rule that has some
@@ -229,6 +233,10 @@ class Frame:
         """(n,) which entity owns each row."""
         return self.sample.entities[self.name]
 
+    def is_learned(self, view: View) -> bool:
+        """Whether a copy has the values of one of these columns: they are not made anew."""
+        return self.planned.columns[view.column.name].kind in LEARNED
+
     def is_released(self, view: View) -> bool:
         """Whether every label of one of these columns may be named."""
         return view.column.name in self._released
@@ -237,7 +245,7 @@ class Frame:
     def _released(self) -> frozenset[str]:
         found = set()
         for view in self.views:
-            if view.distinct <= MOST_LABELS:
+            if view.distinct <= MOST_LABELS and self.is_learned(view):
                 statistic = f"{self.name}.{view.column.name}"
                 labels, _ = self.release.labels(statistic, view.values, self.entities)
                 found |= {view.column.name} if len(labels) == view.distinct else set()

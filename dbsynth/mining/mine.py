@@ -8,11 +8,15 @@ from dataclasses import replace
 from dbsynth.adapters.scratch import Held
 from dbsynth.errors import DbsynthError
 from dbsynth.mining.arithmetic import Operand, find_arithmetic, operands
+from dbsynth.mining.balances import find_balances
 from dbsynth.mining.dependencies import find_dependencies
-from dbsynth.mining.frames import CARRIED, MIN_ROWS, RARE, Frame, Frames, frames_of
+from dbsynth.mining.frames import CARRIED, FEWEST, MIN_ROWS, RARE, Frame, Frames, frames_of
+from dbsynth.mining.lasts import find_lasts
 from dbsynth.mining.months import find_months
 from dbsynth.mining.nulls import find_nulls, find_values
 from dbsynth.mining.orders import find_copies, find_orders
+from dbsynth.mining.pairs import find_pairs
+from dbsynth.mining.ranges import find_ranges
 from dbsynth.mining.siblings import find_marked, find_siblings
 from dbsynth.mining.texts import find_text_keys, find_texts, find_value_sets
 from dbsynth.mining.totals import find_totals
@@ -73,7 +77,7 @@ def counted(rules: list[Rule], plan: Plan, sample: Sample) -> tuple[Rule, ...]:
             continue  # a name, or a type, that the language has no words for
         rows, broken = int(counts["n_rows"]), int(counts["broken"])
         is_kept = CARRIED <= broken <= RARE * rows if rule.exceptions else not broken
-        if rows >= MIN_ROWS and is_kept:
+        if rows >= FEWEST and is_kept:
             kept.append(replace(rule, rows=rows, exceptions=broken))
     return tuple(kept)
 
@@ -85,23 +89,37 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     copied = {r.text.split(" = ")[0] for r in copies}
     months = list(find_months(frame))
     yield from months
-    told = [names_of(r.text) for r in months]
-    yield from (r for r in find_orders(frame, frames) if r.kind != "gap" or not _is_in(r, told))
+    known = [names_of(r.text) for r in months]
+    yield from (r for r in find_orders(frame, frames) if r.kind != "gap" or not _is_in(r, known))
+    yield from find_ranges(frame, frames)
     dependencies = list(find_dependencies(frame, frames, copied))
     yield from dependencies
     yield from find_nulls(frame)
     yield from find_values(frame, {r.text for r in dependencies})
     own = operands(frame.numbers)
-    yield from find_totals(frame, frames, own)
+    totals = list(find_totals(frame, frames, own))
+    yield from totals
     formulas = list(find_arithmetic(frame, own, own))
     yield from formulas
     explained = copied | {w for r in formulas for w in r.text.split(" = ")[:1]}
-    yield from _with_parents(frame, frames, own, explained)
-    yield from _durations(frame)
+    with_parents = list(_with_parents(frame, frames, own, explained))
+    yield from with_parents
+    durations = list(_durations(frame))
+    yield from durations
+    told = {_right(r) for r in (*copies, *months, *dependencies, *formulas, *with_parents)}
+    yield from find_pairs(frame, frames, told | {w for r in durations for w in names_of(r.text)})
+    yield from find_lasts(frame, frames, told | {_right(r) for r in totals})
     yield from find_siblings(frame)
+    yield from find_balances(frame)
     yield from find_marked(frame, frames)
     yield from find_texts(frame, frames, copied)
     yield from find_text_keys(frame, frames)
+
+
+def _right(rule: Rule) -> str:
+    """What follows from the rest, as a rule writes it."""
+    left, arrow, right = rule.text.partition(" -> ")
+    return right if arrow else left.split(" = ")[0]
 
 
 def _is_in(rule: Rule, told: list[frozenset[str]]) -> bool:
@@ -128,14 +146,17 @@ def _with_parents(
     frame: Frame, frames: Frames, own: list[Operand], explained: set[str]
 ) -> Iterator[Rule]:
     """Find columns that are calculated with a column of a parent, of those not explained."""
-    goals = [o for o in own if o.word not in explained]
-    for parent in frame.ways:
-        if len(parent.keys) > 1:
-            continue
-        for above in frame.above(parent, frames):
+    told = set(explained)
+    for parent in sorted(frame.ways, key=lambda p: len(p.keys)):
+        is_near = len(parent.keys) == 1
+        goals = [o for o in own if o.word not in (explained if is_near else told)]
+        for above in frame.above(parent, frames) if goals else ():
             if not above.is_number:
                 continue
             more = Operand(above.word, above.floats, frozenset([above.word]))
             if any((o.values == above.floats).all() for o in own):
                 continue  # a copy, with which the row's own formulas are written
-            yield from find_arithmetic(frame, [*own, more], goals, most=3, must=len(own))
+            most = 3 if is_near else 2
+            for rule in find_arithmetic(frame, [*own, more], goals, most=most, must=len(own)):
+                told.add(_right(rule))
+                yield rule

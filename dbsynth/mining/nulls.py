@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from dbsynth.mining.dependencies import follows
-from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Frame, Ints, View, literal
+from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, RARE, Frame, Ints, View, literal
 from dbsynth.rulebook import Rule
 
 _LABELS = 20  # of a column on which others may depend
+_MOSTLY = 0.9  # of the rows with a label have one value, which is no rule
 
 
 def find_nulls(frame: Frame) -> Iterator[Rule]:
@@ -46,6 +47,7 @@ def find_values(frame: Frame, dependencies: set[str]) -> Iterator[Rule]:
                 view is state
                 or view.is_key
                 or view.column.name in identifying
+                or not frame.is_learned(view)
                 or f"{state.word} -> {view.word}" in dependencies
             ):
                 continue
@@ -131,5 +133,19 @@ def _fixed(frame: Frame, view: View, state: View, code: int, keys: list[View]) -
     carriers = len(np.unique(frame.entities[here]))
     if not is_open or carriers < CARRIED or n * (1 - share) < EXPECTED or view.family == "moment":
         return ""
+    if _is_lucky(view, state, code, n):
+        return ""
     value = literal(view.labels[int(values[0])].as_py())
     return f"{view.word} = {value} OR NOT {_among(state, np.array([code]))}"
+
+
+def _is_lucky(view: View, state: View, code: int, n: int) -> bool:
+    """Whether all labels have one value, but for exceptions that this one may have missed."""
+    where = (state.codes >= 0) & (view.codes >= 0) & (state.codes != code)
+    seen = np.zeros((state.distinct, view.distinct), np.int64)
+    np.add.at(seen, (state.codes[where], view.codes[where]), 1)
+    rows, most = seen.sum(1), seen.max(1)
+    known = rows >= CARRIED
+    odd = float((rows - most)[known].sum() / max(1, rows[known].sum()))
+    is_alike = bool((most >= _MOSTLY * rows)[known].all())
+    return is_alike and odd >= RARE and n * odd < EXPECTED

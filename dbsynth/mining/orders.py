@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
+from dbsynth.mining.chance import of_hits
 from dbsynth.mining.frames import (
     CARRIED,
     DAY,
     EXPECTED,
     FEWER,
+    FEWEST,
     MIN_ROWS,
     RARE,
     Bools,
@@ -20,6 +22,7 @@ from dbsynth.mining.frames import (
     Frame,
     Frames,
     Ints,
+    Parent,
     View,
     effective,
 )
@@ -77,7 +80,10 @@ def _compared(
     a, b = one.floats[where], other.floats[where]
     if _is_day(one) != _is_day(other):
         days = np.floor(b / DAY) - np.floor(a / DAY)
-        if one.units is None is other.units and (days == days[0]).all() and _spread(a) > DAY:
+        is_own = one.units is None is other.units
+        # A day can be set by a moment above, but not the other way round.
+        is_told = _is_day(one) and effective(n, other.units, where) >= MIN_ROWS
+        if (is_own or is_told) and (days == days[0]).all() and _spread(a) > DAY:
             yield frame.rule("offset", f"days_between({one.word}, {other.word}) = {int(days[0])}")
             return
     gaps = b - a
@@ -179,9 +185,7 @@ def _reduced(edges: list[_Edge]) -> Iterator[Rule]:
 def find_copies(frame: Frame, frames: Frames) -> Iterator[Rule]:
     """Find columns that are always what the parent's are: copies, and keys that agree."""
     for loop in frame.loops:
-        here = loop.pointers >= 0
-        is_own = (loop.pointers == np.arange(len(frame)))[here].all()
-        if here.sum() >= MIN_ROWS and is_own:  # e.g. a country's capital is one of its cities
+        if _is_home(frame, loop):  # e.g. a country's capital is one of its cities
             for column in frame.table.primary_key:
                 own = quote(column)
                 yield frame.rule("agreement", f"{own} = {loop.word}.{own}")
@@ -195,6 +199,18 @@ def find_copies(frame: Frame, frames: Frames) -> Iterator[Rule]:
                 if pair not in mapped and _is_copy(view, above):
                     kind = "agreement" if view.is_key else "parent copy"
                     yield frame.rule(kind, f"{view.word} = {above.word}")
+
+
+def _is_home(frame: Frame, loop: Parent) -> bool:
+    """Whether a key leads to rows that lead back here, of many that do not."""
+    own = np.arange(len(frame))
+    first, back = loop.keys
+    there = frame.sample.parents[back.child, back.name]  # where each of the other rows leads
+    here = np.flatnonzero(loop.pointers >= 0)
+    sizes = np.bincount(there[there >= 0], minlength=len(frame))
+    shares = sizes[here] / max(1, len(there))
+    surprise = of_hits(shares, (loop.pointers == own)[here])
+    return first.child == frame.name and len(here) >= FEWEST and surprise >= EXPECTED
 
 
 def _alike(views: Iterable[View], above: View) -> Iterator[View]:

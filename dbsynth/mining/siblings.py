@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dbsynth.mining.arithmetic import is_close
+from dbsynth.mining.chance import of_marks
 from dbsynth.mining.frames import (
     CARRIED,
     EXPECTED,
@@ -266,16 +267,17 @@ def _marks(
         counts = np.bincount(pointers[here & marked], minlength=len(frame))
         if counts.max() > 1:
             continue
-        share = float(marked.mean())
-        double = 1 - (1 - share) ** rows - rows * share * (1 - share) ** np.maximum(rows - 1, 0)
-        if share > 0.5 or double.sum() < EXPECTED:
+        is_exact = bool((counts[rows > 0] == 1).all())
+        # A mark that most rows have is one only where no parent lacks it.
+        if marked.mean() > 0.5 and not is_exact:
+            continue
+        if of_marks(rows, int((here & marked).sum())) < EXPECTED:
             continue
         word = child_word(child.table, key)
         label = view.labels[code].as_py()
         column = f"{word}.{view.word}"
         condition = column if label is True else f"{column} = {literal(label)}"
         whole = word if "." not in word else f"{word}.*"
-        is_exact = bool((counts[rows > 0] == 1).all())
         missing = is_exact and (rows == 0).any()
         count = f"count({whole}) FILTER (WHERE {condition})"
         if missing:

@@ -39,7 +39,7 @@ def find_totals(frame: Frame, frames: Frames, own: list[Operand]) -> Iterator[Ru
     goals = [v for v in frame.views if v.is_number or (v.family == "moment" and not v.is_key)]
     explained: set[str] = set()
     sums: list[Operand] = []
-    for child, key, pointers in _children(frame, frames):
+    for child, key, pointers in children_of(frame, frames):
         word = child_word(child.table, key)
         several = np.bincount(pointers[pointers >= 0], minlength=len(frame)) > 1
         copies = {v.word: _copies(child, v, word, pointers) for v in goals}
@@ -84,7 +84,8 @@ def _with_totals(
             yield frame.rule("total", rule.text.replace(total.word, f"coalesce({total.word}, 0)"))
 
 
-def _children(frame: Frame, frames: Frames) -> Iterator[tuple[Frame, ForeignKey, Ints]]:
+def children_of(frame: Frame, frames: Frames) -> Iterator[tuple[Frame, ForeignKey, Ints]]:
+    """The tables whose rows hang on these and were all read; along which key; and on which."""
     for child in frames.values():
         for key in child.table.foreign_keys:
             pointers = child.sample.parents.get((child.name, key.name))

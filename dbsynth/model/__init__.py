@@ -13,7 +13,9 @@ from dbsynth.config import near
 from dbsynth.errors import UsageError
 from dbsynth.model.base import Engine
 
-_BUILT_IN = {n: f"dbsynth.model.{n}" for n in ("argn", "copula", "marginal", "sdv", "tree")}
+_BUILT_IN = {
+    n: f"dbsynth.model.{n}" for n in ("argn", "copula", "marginal", "sdv", "tables", "tree")
+}
 _WITH_VARIANTS = {"sdv"}
 
 

@@ -1,55 +1,20 @@
-"""The default engine: train one `RowNet` a table, stopped early on held-out entities."""
+"""The default engine: one `RowNet` a table; drawing needs nothing of what training needs."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
-from torch.optim.adamw import adamw
 
 from dbsynth.features import Features, Ints
-from dbsynth.model.base import Engine, FitTask, Quality, Tensors
-from dbsynth.model.net import NetShape, RowNet
-from dbsynth.model.ready import Drawn, ReadyNet, Shared, slim
+from dbsynth.model.base import Columns, Engine, FitTask, Listening, Tensors
+from dbsynth.model.ready import Drawn, ReadyNet, Shared
 from dbsynth.model.ready import load as load_ready
-
-Report = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """Sizes of one quality level; time is rows and steps, never seconds."""
-
-    units: int
-    visits: int  # row visits at most
-    work: float  # row visits times weights at most: wide tables are gone through less often
-    epochs: int  # over small tables, at most
-    patience: int  # evaluations without gain before the rate is lowered
-
-
-BUDGETS: Mapping[Quality, Budget] = {
-    "fast": Budget(units=48, visits=200_000, work=4e10, epochs=20, patience=1),
-    "balanced": Budget(units=96, visits=600_000, work=7e11, epochs=40, patience=2),
-    "max": Budget(units=160, visits=3_000_000, work=1e13, epochs=100, patience=4),
-}
-FEWEST_VISITS = 50_000  # however wide a table
-RATE, LAST_RATE = 1e-2, 7e-4
-BATCH = (32, 512)  # rows of a step, at least and at most; in between, STEPS of them an epoch
-STEPS = 128
-LEAST_DROPOUT, MOST_DROPOUT, DECAY = 0.1, 0.35, 0.3
-MOST_NORM = 5.0  # of a gradient
-BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropout grows
-EVALUATED_ROWS = 20_000
-CALIBRATING_ROWS = 8_192  # that tell which units are silent
+from dbsynth.model.shape import NetShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +31,17 @@ class ArgnModel:
         """Work out what the first part of conditions says, of (m,) kinds of rows."""
         return self.net.prepare(shared)
 
-    def resume(self, prepared: Shared, kinds: Ints, rest: Features) -> ArgnSession:
+    def resume(self, prepared: Shared | None, kinds: Ints, rest: Columns) -> ArgnSession:
         """Start drawing (n,) rows by their kinds and the rest of their conditions."""
         return ArgnSession(self.net, self.net.resume(prepared, kinds, rest))
 
+    def listens(self, head: int) -> Listening:
+        """What makes a difference to a head."""
+        return self.net.listens(head)
+
     def saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Shape as JSON, weights as arrays."""
-        return dataclasses.asdict(self.net.net.shape), self.net.saved()
+        return dataclasses.asdict(self.net.shape), self.net.saved()
 
 
 class ArgnSession:
@@ -87,11 +56,11 @@ class ArgnSession:
         return self.net.draw(self.drawn, head, uniforms, banned)
 
     def draw_among(
-        self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int],
+        self, head: int, rows: Ints, uniforms: NDArray[np.float64], banned: Sequence[int],
         wanted: NDArray[np.bool_], faint: float,
     ) -> Ints:  # fmt: skip
-        """Draw (n,) tokens among the (n, tokens) wanted, where they have a share above `faint`."""
-        return self.net.draw(self.drawn, head, uniforms, banned, (wanted, faint))
+        """Draw tokens of (m,) rows once more, among the (m, tokens) wanted."""
+        return self.net.draw_among(self.drawn, head, rows, uniforms, banned, wanted, faint)
 
     def shares(self, head: int, banned: Sequence[int] = ()) -> NDArray[np.float64]:
         """How likely each token of a head is: (n, tokens), 0 for banned ones."""
@@ -102,45 +71,11 @@ class ArgnSession:
         self.net.see(self.drawn, slot, features)
 
 
-def fit(task: FitTask, report: Report) -> ArgnModel:
-    """
-    Train a network on the rows of entities that are not held out.
+def fit(task: FitTask, report: Callable[[int, int], None]) -> ArgnModel:
+    """Train a network; see `learning`."""
+    from dbsynth.model.learning import fit as learn  # torch takes longer to load than many draws
 
-    Source: early stopping on held-out entities, dp.md section 5; AdamW (Loshchilov and Hutter,
-    ICLR 2019).
-    """
-    torch.set_num_threads(1)
-    with torch.random.fork_rng(devices=[]), _no_denormals():
-        torch.manual_seed(task.seed)
-        budget = BUDGETS[task.quality]
-        net = RowNet(
-            NetShape(
-                condition_cards=task.condition.cards,
-                condition_floats=task.condition.floats.shape[1],
-                slot_cards=tuple(s.cards for s in task.slots),
-                slot_floats=tuple(s.floats.shape[1] for s in task.slots),
-                heads=tuple(task.heads),
-                units=budget.units,
-            )
-        )
-        _start_at_marginals(net, task)
-        _train(net, task, budget, report)
-        rows = torch.randperm(len(task.condition))[:CALIBRATING_ROWS]
-    net.eval()
-    parts = [_tensors(part) for part in (task.condition, *task.slots)]
-    above, *slots = [(codes[rows], floats[rows]) for codes, floats in parts]
-    used = torch.from_numpy(np.stack(list(task.targets), axis=1) >= 0)[rows]
-    return ArgnModel(ReadyNet(net, slim(net, above, slots, used)))
-
-
-@contextmanager
-def _no_denormals() -> Iterator[None]:
-    """Round numbers next to zero to zero while training: they are slow and mean nothing."""
-    torch.set_flush_denormal(True)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(False)
+    return ArgnModel(learn(task, report))
 
 
 def load(data: Mapping[str, Any], tensors: Tensors) -> ArgnModel:
@@ -148,155 +83,13 @@ def load(data: Mapping[str, Any], tensors: Tensors) -> ArgnModel:
     Rebuild from `saved`.
 
     Raises:
-        KeyError, TypeError, RuntimeError: shape and weights do not fit each other.
+        KeyError, TypeError, ValueError: shape and weights do not fit each other.
     """
-    torch.set_num_threads(1)
-    shape = NetShape(**{k: _tuple(v) for k, v in data.items()})
-    return ArgnModel(load_ready(RowNet(shape), tensors))
+    return ArgnModel(load_ready(NetShape(**{k: _tuple(v) for k, v in data.items()}), tensors))
 
 
 def _tuple(value: Any) -> Any:
     return tuple(_tuple(v) for v in value) if isinstance(value, list | tuple) else value
-
-
-def _tensors(features: Features) -> tuple[Tensor, Tensor]:
-    return torch.from_numpy(features.codes), torch.from_numpy(features.floats)
-
-
-def _start_at_marginals(net: RowNet, task: FitTask) -> None:
-    """Set the output biases to the log frequencies, so that training starts at the marginals."""
-    with torch.no_grad():
-        for out, (_, tokens), target in zip(net.out, task.heads, task.targets, strict=True):
-            assert isinstance(out, nn.Linear)
-            used = target[(target >= 0) & ~task.held_out]
-            counted = np.bincount(used, minlength=tokens) + 0.1
-            out.bias.copy_(torch.from_numpy(np.log(counted / counted.sum())))
-            out.weight.mul_(0.1)
-
-
-@dataclass(frozen=True, slots=True)
-class _Data:
-    condition: tuple[Tensor, Tensor]
-    slots: Sequence[tuple[Tensor, Tensor]]
-    targets: Tensor  # (n, heads)
-
-    def loss(self, net: RowNet, rows: Tensor, dropout: float = 0.0) -> Tensor:
-        """Negative log-likelihood of some rows, summed over heads, mean over rows."""
-        condition = (self.condition[0][rows], self.condition[1][rows])
-        slots = [(c[rows], f[rows]) for c, f in self.slots]
-        logits = net(condition, slots, dropout)
-        wanted = self.targets[rows]
-        total: Tensor = sum(  # type: ignore[assignment]
-            functional.cross_entropy(own, wanted[:, h], ignore_index=-1, reduction="sum")
-            for h, own in enumerate(logits)
-        )
-        return total / len(rows)
-
-
-def _train(net: RowNet, task: FitTask, budget: Budget, report: Report) -> None:
-    """
-    Go through shuffled rows until the held-out loss stops falling or the budget is spent.
-
-    The rate falls to nothing with the budget, and sooner where the held-out loss does not fall: a
-    high rate that fades brings in a third of the visits what a low one brings.
-    """
-    data = _Data(
-        _tensors(task.condition),
-        [_tensors(s) for s in task.slots],
-        torch.from_numpy(np.stack(list(task.targets), axis=1)),
-    )
-    learned = torch.from_numpy(np.flatnonzero(~task.held_out))
-    held_out = torch.from_numpy(np.flatnonzero(task.held_out))
-    if len(held_out) > EVALUATED_ROWS:
-        held_out = held_out[torch.randperm(len(held_out))[:EVALUATED_ROWS]]
-    compared = learned[torch.randperm(len(learned))[: max(1, len(held_out))]]
-    size = int(np.clip(2 ** round(np.log2(max(1, len(learned) / STEPS))), *BATCH))
-    total = _visits(net, budget, len(learned), task.share)
-    optimizer = _AdamW(net)
-    best, weights, stale, seen, dropout, rate = float("inf"), None, 0, 0, LEAST_DROPOUT, RATE
-    while seen < total and rate > LAST_RATE:
-        for rows in torch.randperm(len(learned)).split(size):
-            if seen >= total or (len(rows) < min(8, size, len(learned)) and seen):
-                continue
-            optimizer.step(data.loss(net, learned[rows], dropout), rate * (1 - seen / total))
-            seen += len(rows)
-        report(min(seen, total), total)
-        # Without held-out rows there is nothing to compare: the whole budget is used.
-        score = _evaluate(net, data, held_out) if len(held_out) else -float(seen)
-        if len(held_out):
-            dropout = _dropout(score, _evaluate(net, data, compared))
-        if score < best - 1e-4:
-            best, weights, stale = score, copy.deepcopy(net.state_dict()), 0
-            continue
-        stale += 1
-        if stale >= budget.patience:
-            rate /= 2.5
-            stale = 0
-            if weights is not None:
-                net.load_state_dict(weights)
-    if weights is not None:
-        net.load_state_dict(weights)
-    report(total, total)
-
-
-def _visits(net: RowNet, budget: Budget, rows: int, share: float) -> int:
-    """How many row visits there are to be: what a table costs is bounded, however wide and long."""
-    weights = sum(m.weight.numel() for m in net.modules() if isinstance(m, nn.Linear))
-    affordable = max(FEWEST_VISITS, int(budget.work / weights))
-    most = min(budget.visits, affordable, budget.epochs * rows)
-    return min(most, max(FEWEST_VISITS, int(share * most)))
-
-
-class _AdamW:
-    """
-    AdamW with decoupled decay, one fused step after another.
-
-    torch's own class loads its compiler on first use, which takes longer than a small table.
-    """
-
-    def __init__(self, net: RowNet) -> None:
-        self.weights: list[Tensor] = list(net.parameters())
-        self.means = [torch.zeros_like(w) for w in self.weights]
-        self.squares = [torch.zeros_like(w) for w in self.weights]
-        self.steps = [torch.zeros(()) for _ in self.weights]
-
-    def step(self, loss: Tensor, rate: float) -> None:
-        """Follow the gradient of a loss."""
-        for weight in self.weights:
-            weight.grad = None
-        loss.backward()
-        used = [i for i, w in enumerate(self.weights) if w.grad is not None]
-        weights = [self.weights[i] for i in used]
-        torch.nn.utils.clip_grad_norm_(weights, MOST_NORM)
-        with torch.no_grad():
-            adamw(
-                weights,
-                [w.grad for w in weights if w.grad is not None],
-                [self.means[i] for i in used],
-                [self.squares[i] for i in used],
-                [],
-                [self.steps[i] for i in used],
-                fused=True, amsgrad=False, beta1=0.9, beta2=0.999, lr=rate, weight_decay=DECAY,
-                eps=1e-8, maximize=False,
-            )  # fmt: skip
-
-
-def _dropout(held_out: float, learned: float) -> float:
-    """
-    How much to leave out next: more, the more of the rows is learned by heart.
-
-    Tables differ in how well their owners can be told apart: a bank's accounts by what they spend,
-    stores hardly at all; the gap between the losses tells.
-    """
-    gap = (held_out - learned) / max(abs(held_out), 1e-9)
-    return float(np.clip(LEAST_DROPOUT + gap - BY_HEART, LEAST_DROPOUT, MOST_DROPOUT))
-
-
-def _evaluate(net: RowNet, data: _Data, rows: Tensor) -> float:
-    """Held-out loss; rows must not be empty."""
-    with torch.inference_mode():
-        parts = [float(data.loss(net, part)) * len(part) for part in rows.split(4096)]
-    return sum(parts) / len(rows)
 
 
 ENGINE = Engine("argn", fit, load)

@@ -36,7 +36,8 @@ class FitTask:
     seed: int
     quality: Quality
     smoothing: float = np.inf  # how many rows like others' trees may imagine, at most
-    share: float = 1.0  # of the row visits that the quality allows: many tables share them
+    alone: tuple[int, int] | None = None  # codes and floats before those about siblings, if any
+    share: float = 1.0  # of the work that the quality allows: all tables share one purse
 
 
 class Session(Protocol):
@@ -59,13 +60,36 @@ class Telling(Protocol):
 
 @runtime_checkable
 class Choosing(Protocol):
-    """A session that can draw among some tokens of each row at once."""
+    """A session that can draw some rows once more, among some tokens of each."""
 
     def draw_among(
-        self, head: int, uniforms: NDArray[np.float64], banned: Sequence[int],
+        self, head: int, rows: Ints, uniforms: NDArray[np.float64], banned: Sequence[int],
         wanted: NDArray[np.bool_], faint: float,
     ) -> Ints:  # fmt: skip
-        """Draw (n,) tokens among the (n, tokens) wanted, where they have a share above `faint`."""
+        """
+        Draw tokens of (m,) rows among the (m, tokens) wanted.
+
+        Where these have no share above `faint`, among all.
+        """
+
+
+class Columns(Protocol):
+    """What is known of (n,) rows, column by column."""
+
+    def code(self, number: int) -> NDArray[np.integer[Any]]:
+        """(n,) codes."""
+
+    def float(self, number: int) -> NDArray[np.float32]:
+        """(n,) floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """What a head listens to."""
+
+    codes: frozenset[int]  # of the condition
+    floats: frozenset[int]
+    slots: frozenset[int]  # among those before its own
 
 
 @runtime_checkable
@@ -75,8 +99,15 @@ class Preparing(Protocol):
     def prepare(self, shared: Features) -> Any:
         """Work out what the first part of conditions says, of (m,) kinds of rows."""
 
-    def resume(self, prepared: Any, kinds: Ints, rest: Features) -> Session:
-        """Start drawing (n,) rows by their kinds and the rest of their conditions."""
+    def resume(self, prepared: Any, kinds: Ints, rest: Columns) -> Session:
+        """
+        Start drawing (n,) rows by their kinds and the rest of their conditions.
+
+        Where nothing was prepared (None), the rest is all of it.
+        """
+
+    def listens(self, head: int) -> Listening:
+        """What makes a difference to a head."""
 
 
 class RowModel(Protocol):

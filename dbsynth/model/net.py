@@ -13,51 +13,25 @@ the mask; the relational condition is our own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-@dataclass(frozen=True, slots=True)
-class NetShape:
-    """Everything that fixes the network's tensors."""
-
-    condition_cards: tuple[int, ...]  # cardinality of each condition code
-    condition_floats: int
-    slot_cards: tuple[tuple[int, ...], ...]  # per slot: cardinalities of its codes
-    slot_floats: tuple[int, ...]
-    heads: tuple[tuple[int, int], ...]  # (slot, tokens) per head, in order
-    units: int = 96  # hidden units of each head
-
-
-def embedding_width(cardinality: int) -> int:
-    """Dimensions for a code with so many values."""
-    return int(min(16, max(2, round(1.6 * cardinality**0.4))))
-
-
-def _width(cards: Sequence[int], floats: int) -> int:
-    return sum(embedding_width(k) for k in cards) + floats
+from dbsynth.model.shape import EmbedShape, NetShape
 
 
 class Embed(nn.Module):
     """Embeddings of several code columns, side by side with the float columns."""
 
-    def __init__(self, cards: Sequence[int], floats: int) -> None:
+    def __init__(self, shape: EmbedShape) -> None:
         super().__init__()
-        # Codes of one width share a table: each with rows of its own, all looked up at once.
-        own = [embedding_width(k) for k in cards]
-        self.tables = nn.ModuleList()
-        self.groups: list[tuple[Tensor, Tensor]] = []  # per table: code columns, first rows
-        for width in sorted(set(own)):
-            columns = [i for i, w in enumerate(own) if w == width]
-            ends = list(accumulate(cards[i] for i in columns))
-            self.tables.append(nn.Embedding(ends[-1], width))
-            starts = torch.tensor([0, *ends[:-1]], dtype=torch.int32)
-            self.groups.append((torch.tensor(columns), starts))
-        self.codes, self.width = len(cards), _width(cards, floats)
+        self.tables = nn.ModuleList(nn.Embedding(t.rows, t.width) for t in shape.tables)
+        self.groups = [  # per table: code columns, first rows
+            (torch.tensor(t.columns), torch.tensor(t.starts, dtype=torch.int32))
+            for t in shape.tables
+        ]
+        self.width = shape.width
 
     def forward(self, codes: Tensor, floats: Tensor) -> Tensor:
         parts = [
@@ -76,20 +50,22 @@ class RowNet(nn.Module):
         super().__init__()
         self.shape = shape
         heads, units = len(shape.heads), shape.units
-        self.condition = Embed(shape.condition_cards, shape.condition_floats)
-        self.slots = nn.ModuleList(
-            Embed(c, f) for c, f in zip(shape.slot_cards, shape.slot_floats, strict=True)
-        )
+        self.condition = Embed(shape.condition)
+        self.slots = nn.ModuleList(Embed(s) for s in shape.slots)
         # A width of at least one: torch warns about layers without any weight.
         self.from_condition = nn.Linear(max(1, self.condition.width), heads * units)
-        widths = [_width(c, f) for c, f in zip(shape.slot_cards, shape.slot_floats, strict=True)]
+        widths = [s.width for s in shape.slots]
         self.from_slots = nn.Linear(max(1, sum(widths)), heads * units, bias=False)
         self.second = nn.ModuleList(nn.Linear(units, units) for _ in shape.heads)
         self.out = nn.ModuleList(nn.Linear(units, tokens) for _, tokens in shape.heads)
         self.mask: Tensor
         self.register_buffer("mask", _mask(shape, widths), persistent=False)
         self.widths = widths
-        self.starts = [sum(widths[:i]) for i in range(len(widths) + 1)]
+        self.starts = shape.starts
+
+    def shares(self, before: Tensor, head: int) -> Tensor:
+        """The logarithms of a head's (B, tokens) shares, of what its (B, units) have before."""
+        return functional.log_softmax(self._head(before, head), dim=1)
 
     def _head(self, own: Tensor, head: int) -> Tensor:
         own = functional.relu(own)

@@ -8,8 +8,10 @@ import psycopg
 import pytest
 
 from dbsynth import run
-from dbsynth.adapters.postgresql_dump import CHOICE, find_program, parse
+from dbsynth.adapters.postgresql_dump import CHOICE, SETTING, find_program, parse
+from dbsynth.adapters.postgresql_script import run_of_table
 from dbsynth.errors import NoScriptError
+from dbsynth.schema import Statement, TableName
 from tests.conftest import NewDatabase
 from tests.filler import build
 
@@ -85,6 +87,37 @@ def test_objects_settings_owners_and_grants_are_told_apart() -> None:
     assert found[1].sql.endswith("ALTER TABLE x OWNER TO y;\n$$;")
     assert "ALTER FUNCTION app.f(a integer) OWNER TO bob;" == found[2].sql
     assert "" == found[6].sql
+
+
+class Spy:
+    """A connection that notes what it is to do."""
+
+    def __init__(self) -> None:
+        self.done: list[bytes] = []
+
+    def execute(self, sql: bytes) -> None:
+        self.done.append(sql)
+
+
+def test_the_keys_and_indexes_of_one_table_are_told_from_all_others() -> None:
+    def late(kind: str, sql: str) -> Statement:
+        return Statement(kind=kind, name="n", sql=sql, is_after_rows=True)
+
+    own = [
+        late("constraint", 'ALTER TABLE ONLY app."Odd; ""t"""\n    ADD CONSTRAINT k UNIQUE (a);'),
+        late("constraint", 'ALTER TABLE "app"."Odd; ""t""" ADD CONSTRAINT "k 2" UNIQUE ("b")'),
+        late("index", 'CREATE UNIQUE INDEX "i (x)" ON app."Odd; ""t""" USING btree (lower(a));'),
+    ]
+    others = [
+        late("fk constraint", 'ALTER TABLE ONLY app."Odd; ""t"""\n    ADD CONSTRAINT f FOREIGN …'),
+        late("constraint", "ALTER TABLE ONLY app.t\n    ADD CONSTRAINT k3 PRIMARY KEY (a);"),
+        late("index", "CREATE INDEX i ON ONLY app.parts USING btree (a);"),
+    ]
+    spy, name = Spy(), TableName("app", 'Odd; "t"')
+    assert own == run_of_table(spy, [*others, *own], name)  # type: ignore[arg-type]
+    assert [s.sql.encode() for s in own] == spy.done
+    setting = late(SETTING, "SET default_tablespace = fast;")
+    assert [] == run_of_table(spy, [setting, *own], name)  # type: ignore[arg-type]
 
 
 def test_an_older_program_is_not_taken() -> None:

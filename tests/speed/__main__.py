@@ -11,7 +11,7 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,14 +21,19 @@ from tests.speed.servers import Server, postgres
 
 HERE = Path(__file__).parent
 RAW = "pg_dump -Fc -Z0 \\| pg_restore"
-MADE = {"balanced": "dbsynth generate", "fast": "dbsynth generate, fitted with --quality fast"}
+MADE = {
+    "balanced": ("dbsynth generate", ()),
+    "plain": ("dbsynth generate, fitted with --no-rules", ("--no-rules",)),
+    "fast": ("dbsynth generate, fitted with --quality fast", ("--quality", "fast")),
+    "plain fast": ("dbsynth generate, fitted with both", ("--no-rules", "--quality", "fast")),
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parents", type=int, default=300_000, help="customers in the source")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--quality", action="append", choices=list(MADE), help="default: both")
+    parser.add_argument("--model", action="append", choices=list(MADE), help="default: all")
     parser.add_argument("--millions", type=float, action="append", help="rows of the scale series")
     parser.add_argument("--out", type=Path, help="folder for bench.md and bench.svg")
     given = parser.parse_args()
@@ -37,10 +42,11 @@ def main() -> int:
         tell(f"{rows:,} rows")
         runs: dict[str, Callable[[], Cost]] = {RAW: partial(raw_copy, server)}
         fits, models = {}, {}
-        for quality in given.quality or MADE:
-            models[quality] = Path(folder) / f"{quality}.dbsynth"
-            fits[quality] = learn(server, models[quality], quality)
-            runs[MADE[quality]] = partial(made, server, models[quality], 1.0)
+        for name in given.model or MADE:
+            title, options = MADE[name]
+            models[name] = Path(folder) / f"{name.replace(' ', '-')}.dbsynth"
+            fits[name] = learn(server, models[name], options)
+            runs[title] = partial(made, server, models[name], 1.0)
         costs = interleaved(runs, given.rounds, tell)
         series: Series = []
         for millions in given.millions or ():
@@ -77,11 +83,11 @@ def raw_copy(server: Server) -> Cost:
     return cost
 
 
-def learn(server: Server, model: Path, quality: str) -> Cost:
+def learn(server: Server, model: Path, options: Sequence[str]) -> Cost:
     """Fit a model of the source."""
-    words = ["fit", server.url("source"), "-o", str(model), "--quality", quality, "-q"]
+    words = ["fit", server.url("source"), "-o", str(model), *options, "--no-cache", "-q"]
     cost = run([*_dbsynth(), *words], server)
-    tell(f"fit, {quality}: {cost.cpu:.1f} CPU s, {cost.memory / 1e6:.0f} MB")
+    tell(f"fit {' '.join(options)}: {cost.cpu:.1f} CPU s, {cost.memory / 1e6:.0f} MB")
     return cost
 
 
@@ -96,6 +102,9 @@ def made(server: Server, model: Path, scale: float) -> Cost:
 
 def _dbsynth() -> list[str]:
     os.environ["DBSYNTH_PG_DUMP"] = os.environ.get("DBSYNTH_PG_DUMP", "pg_dump")
+    # Modules of an installed package are compiled; so are these, by the first run.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(Path(tempfile.gettempdir()) / "dbsynth-bench-modules")
     return [sys.executable, "-m", "dbsynth"]
 
 

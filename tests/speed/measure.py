@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 import statistics
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.speed.servers import Server
@@ -35,6 +37,7 @@ def run(command: Sequence[str], server: Server | None, *, is_shell: bool = False
         SystemExit: it failed; with the end of what it said.
     """
     words = ["bash", "-o", "pipefail", "-c", command[0]] if is_shell else list(command)
+    _adopt_orphans()
     before, started = server.cpu() if server else 0.0, time.perf_counter()
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
         said = _Drain(child)
@@ -42,11 +45,34 @@ def run(command: Sequence[str], server: Server | None, *, is_shell: bool = False
         child.returncode = os.waitstatus_to_exitcode(status)
         wall = time.perf_counter() - started
         said.join()
+    client, memory = _spent(used), used.ru_maxrss
+    for left in _orphans():
+        client, memory = client + _spent(left), max(memory, left.ru_maxrss)
     if child.returncode:
         raise SystemExit(f"{' '.join(words)[:200]} failed: {said.text[-1000:]}")
     time.sleep(0.2)  # a backend goes on for a moment after its client is gone
     served = server.cpu() - before if server else 0.0
-    return Cost(used.ru_utime + used.ru_stime, served, wall, used.ru_maxrss * 1024)
+    return Cost(client, served, wall, memory * 1024)
+
+
+def _spent(used: resource.struct_rusage) -> float:
+    return used.ru_utime + used.ru_stime
+
+
+def _adopt_orphans() -> None:
+    """Let processes whose starter is gone become this one's, so that what they spent is known."""
+    adopt = 36  # PR_SET_CHILD_SUBREAPER
+    if ctypes.CDLL(None).prctl(adopt, 1, 0, 0, 0):
+        raise SystemExit("this system does not tell what processes have spent")
+
+
+def _orphans() -> Iterator[resource.struct_rusage]:
+    """Wait for all processes that a program left behind."""
+    while True:
+        try:
+            yield os.wait4(-1, 0)[2]
+        except ChildProcessError:
+            return
 
 
 class _Drain(threading.Thread):
