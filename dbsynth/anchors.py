@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from dbsynth.codecs import NumberCodec
 from dbsynth.conditions import Siblings
-from dbsynth.encode import DatetimeColumn
+from dbsynth.encode import LATEST, DatetimeColumn, start_of
 from dbsynth.features import Floats, Ints
 from dbsynth.paces import fit_paces
 from dbsynth.release import MIN_ENTITIES, Release
@@ -37,6 +37,7 @@ def fit_datetime(
     is_strict: bool,
     is_date: bool,
     fallback: tuple[float, float] = SOME_DAYS,
+    above: Collection[str] = (),
 ) -> DatetimeColumn:
     """
     Fit a date column.
@@ -52,22 +53,25 @@ def fit_datetime(
         is_strict: siblings may not share a value.
         is_date: there is no time of day.
         fallback: days since 1970 between which dates lie where too few entities have one.
+        above: the anchors that are no dates of the same row.
     """
     known = np.isfinite(values)
     times = np.where(known, np.where(known, values, 0.0) % DAY, np.nan)
     at_midnight = is_date or not np.nanmax(np.where(known, times, 0.0), initial=0.0) > 0
     # Siblings are measured from each other; only the first from anything else.
     early = values if siblings is None else np.where(siblings.index == 0, values, np.nan)
-    anchor = _anchor(early, anchors)
+    anchor = _anchor(early, anchors, above)
+    start = start_of(anchor, anchors) if anchor else None
     gaps = _gaps(values, siblings) if siblings is not None else None
-    distances = [d for d in (gaps, _from(values, anchors, anchor)) if d is not None]
+    away = None if start is None else distance(values, start, "second")
+    distances = [d for d in (gaps, away) if d is not None]
     is_short = bool(distances) and _is_short(distances[0]) and not _is_once_a_day(values, siblings)
     unit = "second" if is_short and not at_midnight else "day"
     delta = gap = None
     turns: tuple[str, ...] = ()
     paces: tuple[tuple[float, float], ...] = ()
-    if anchor:
-        spread = distance(early, anchors[anchor], unit)
+    if start is not None:
+        spread = distance(early, start, unit)
         delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
     if gaps is not None and siblings is not None:
         before = _before(values, siblings)
@@ -97,22 +101,31 @@ def _time(statistic: str, times: Floats, entities: Ints, release: Release) -> Nu
     return NumberCodec.fit(statistic, times, entities, release, (0.0, DAY - 1))
 
 
-def _anchor(values: Floats, anchors: Mapping[str, Floats]) -> str:
-    """The date after which this one always comes, and closest; "" if there is none."""
-    own = _spread(values)
-    best, closest = "", TIGHTER * own
-    for name, earlier in anchors.items():
-        both = np.isfinite(values) & np.isfinite(earlier)
-        if both.sum() < MIN_ENTITIES or both.sum() < HOLDS * np.isfinite(values).sum():
-            continue
-        apart = values[both] - earlier[both]
-        if np.mean(apart >= 0) >= HOLDS and _spread(apart) < closest:
-            best, closest = name, _spread(apart)
+def _anchor(values: Floats, anchors: Mapping[str, Floats], above: Collection[str]) -> str:
+    """
+    The date after which this one always comes, and closest; "" if there is none.
+
+    Of several rows above, the latest may be closer than each: who joins a group is there by then,
+    and so is the group.
+    """
+    before = {name: d for name, d in anchors.items() if _is_after(values, d)}
+    together = LATEST.join(name for name in before if name in above)
+    if LATEST in together:
+        before[together] = start_of(together, before)
+    best, closest = "", TIGHTER * _spread(values)
+    for name, earlier in before.items():
+        apart = _spread(values - earlier)
+        if apart < closest:
+            best, closest = name, apart
     return best
 
 
-def _from(values: Floats, anchors: Mapping[str, Floats], anchor: str) -> Floats | None:
-    return distance(values, anchors[anchor], "second") if anchor else None
+def _is_after(values: Floats, earlier: Floats) -> bool:
+    """Whether (n,) dates never come before others, of which there are enough."""
+    both = np.isfinite(values) & np.isfinite(earlier)
+    if both.sum() < MIN_ENTITIES or both.sum() < HOLDS * np.isfinite(values).sum():
+        return False
+    return bool(np.mean(values[both] >= earlier[both]) >= HOLDS)
 
 
 def _before(values: Floats, siblings: Siblings) -> Floats:

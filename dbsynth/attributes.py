@@ -17,6 +17,7 @@ from dbsynth.arrow import arrow_type
 from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
+from dbsynth.copying import Given
 from dbsynth.cousins import are_asked, gather
 from dbsynth.draft import Scope
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
@@ -60,6 +61,20 @@ def draw_attributes(
     assert model.content is not None
     whole = _Attributes(state, planned, table, model, model.content, skeleton, progress)
     return whole.batches(help_)
+
+
+def draw_moments(
+    state: State,
+    planned: TablePlan,
+    table: Table,
+    model: TableModel,
+    skeleton: Skeleton,
+    workers: Workers | None,
+) -> dict[str, Floats]:
+    """Draw the dates of rows that have parents of the kind that they will have."""
+    assert model.content is not None
+    whole = _Attributes(state, planned, table, model, model.content, skeleton, silent)
+    return whole.moments(workers)
 
 
 @dataclass
@@ -136,6 +151,19 @@ class _Attributes:
             calls = ((drawn_of, shared, start, stop, n) for n, (start, stop) in enumerate(bounds))
             for number, drawn in enumerate(ahead(workers, calls)):
                 yield bounds[number], number, drawn
+
+    def moments(self, workers: Workers | None) -> dict[str, Floats]:
+        """(n,) working values of all dates that tell which parents rows can have."""
+        names = {d for t in self.model.timings for d in t.dates}
+        names &= {c.name for c in self.part.layout.columns}
+        self.state.known.pointers[self.planned.name] = self.skeleton.pointers
+        bounds = self.skeleton.bounds
+        helpers = workers if self._is_worth(bounds, workers) else None
+        found = {n: np.full(self.skeleton.size, np.nan) for n in names}
+        for (start, stop), _, (drawn, _) in self._drawn(bounds, helpers):
+            for name, values in found.items():
+                values[start:stop] = drawn[name]
+        return found
 
     def _is_worth(self, bounds: list[tuple[int, int]], workers: Workers | None) -> bool:
         cells = self.skeleton.size * len(self.part.layout.columns)
@@ -251,17 +279,20 @@ class _Attributes:
         is_free = owners is not None and not self.state.tilts
         times = told.times(skeleton.size) if is_free else 1
         rows = np.tile(np.arange(stop - start), times)
+        moments = {name: values[start:stop] for name, values in skeleton.moments.items()}
+        settled = {name: Given(v, np.ones(len(v), bool)) for name, v in moments.items()}
         drawn = draw_part(
             self.state, self.planned, self.table, "content", self.part, given.take(rows),
             Siblings(siblings.index[rows], siblings.count[rows]),
             None if owners is None else owners[rows], number,
-            {name: copies.take(rows) for name, copies in borrowed.given().items()},
+            {name: copies.take(rows) for name, copies in (borrowed.given() | settled).items()},
             skeleton.laid and skeleton.laid.part(start, stop),
+            {key: parents[start:stop][rows] for key, parents in skeleton.pointers.items()},
         )  # fmt: skip
         if times > 1 and owners is not None:
             chosen = told.nearest(drawn, owners, siblings, times)
             drawn = {name: values[chosen] for name, values in drawn.items()}
-        return drawn | told.bent(drawn, owners)
+        return drawn | told.bent(drawn, owners) | moments
 
     def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:
         if self.skeleton.owners is None:

@@ -60,7 +60,11 @@ class ColumnFit:
         return self.rows.column(name).combine_chunks()
 
     def fit(
-        self, column: Column, siblings: Siblings | None, anchors: Mapping[str, Floats]
+        self,
+        column: Column,
+        siblings: Siblings | None,
+        above: Mapping[str, Floats],
+        anchors: Mapping[str, Floats],
     ) -> ModelledColumn:
         """
         Fit one column.
@@ -68,7 +72,8 @@ class ColumnFit:
         Args:
             column: one of `learned`.
             siblings: who stands before whom, for the column that orders them.
-            anchors: earlier dates of the same rows and of their ancestors, (n,) seconds.
+            above: dates of the rows that these hang on, (n,) seconds.
+            anchors: dates of the same rows that are drawn before.
         """
         statistic = f"{self.planned.name}.{column.name}"
         data = self.values(column.name)
@@ -90,11 +95,12 @@ class ColumnFit:
             to_floats(text_to_moments(data) if is_text else data),
             self.entities,
             self.release,
-            anchors,
+            {**above, **anchors},
             siblings=ordered,
             is_strict=self._is_strict(column.name),
             is_date=column.type.kind == "date",
             fallback=self._some_days(column),
+            above=above,
         )
         return replace(fitted, is_given=self.is_laid_out and column.name == self.in_time)
 

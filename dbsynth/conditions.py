@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.cousins import cousins
+from dbsynth.encode import LATEST, ModelledColumn, start_of
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.plan import CHOSEN, Plan, TablePlan
 from dbsynth.rows import PACE_CODES, Layout, Values, position
@@ -120,15 +121,6 @@ def chosen_parents(planned: TablePlan, pointers: Mapping[str, Ints], known: Know
     return Features.join(parts, rows)
 
 
-def anchor_values(
-    plan: Plan, planned: TablePlan, owners: Ints | None, values: Values, known: Known
-) -> dict[str, Floats]:
-    """Every date that a date of these rows may be measured from, by anchor name, in seconds."""
-    found = {n: v.astype(np.float64) for n, v in values.items()}
-    found |= ancestor_dates(plan, planned, owners, known)
-    return found
-
-
 def ancestor_dates(
     plan: Plan, planned: TablePlan, owners: Ints | None, known: Known
 ) -> dict[str, Floats]:
@@ -144,6 +136,37 @@ def ancestor_dates(
         owner = owner_key(plan.tables[name])
         if owner is not None:
             pointers = climb(pointers, known.pointers[name][owner.name])
+    return found
+
+
+def dates_above(
+    plan: Plan,
+    planned: TablePlan,
+    owners: Ints | None,
+    pointers: Mapping[str, Ints],
+    known: Known,
+) -> dict[str, Floats]:
+    """The dates of ancestors, and of all other parents of (n,) rows; these named "key/column"."""
+    found = ancestor_dates(plan, planned, owners, known)
+    for key in planned.keys:
+        if key.role not in CHOSEN or key.name not in pointers:
+            continue
+        rows = pointers[key.name]
+        for column, seconds in known.dates.get(key.parent, {}).items():
+            here = seconds[np.maximum(rows, 0)] if len(seconds) else np.zeros(len(rows))
+            found[f"{key.name}/{column}"] = np.where(rows >= 0, here, np.nan)
+    return found
+
+
+def with_latest(
+    dates: Mapping[str, Floats], columns: Iterable[ModelledColumn]
+) -> dict[str, Floats]:
+    """Add to (n,) dates the latest of those from which columns are measured together."""
+    found = dict(dates)
+    for column in columns:
+        anchor = getattr(column, "anchor", "")
+        if LATEST in anchor:
+            found[anchor] = start_of(anchor, dates)
     return found
 
 

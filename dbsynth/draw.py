@@ -31,6 +31,7 @@ from dbsynth.rows import (
     Slot,
     blank,
     has_time_slot,
+    not_before,
     order_column,
     pace,
     place_day,
@@ -395,10 +396,16 @@ class Drawing:
         self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats, earlier: Floats
     ) -> Features:
         """Add times of day to days."""
-        data = self.values[column.name]
+        data, codec = self.values[column.name], column.time
+        assert codec is not None
         times, own, ranks = time_of_day(column, tokens, inside, earlier)
         days = data[rows].astype(np.float64)
-        data[rows] = moments = place_time(days, np.where(own == NULL, 0.0, times))
+        moments = place_time(days, np.where(own == NULL, 0.0, times))
+        if column.delta is not None:
+            early, later = not_before(self._anchor(column, rows), moments, column, self.rng)
+            moments[early] = later
+            own[early], ranks[early] = codec.encode(later % DAY), codec.rank(later % DAY)
+        data[rows] = moments
         known = np.isfinite(moments)
         shown = np.where(known, np.where(known, moments, 0.0) % DAY, np.nan)
         return column.clock_features(shown, np.where(known, own, NULL), np.where(known, ranks, 0.0))

@@ -112,6 +112,17 @@ class NumberColumn:
 Unit = Literal["day", "second"]
 
 
+LATEST = "\n"  # between the names of dates of which the latest counts
+
+
+def start_of(anchor: str, dates: Mapping[str, Floats]) -> Floats:
+    """Look up the (n,) dates that an anchor stands for: one of them, or the latest of several."""
+    if anchor in dates:
+        return dates[anchor]
+    found: Floats = np.fmax.reduce([dates[name] for name in anchor.split(LATEST)])
+    return found
+
+
 @dataclass(frozen=True)
 class DatetimeColumn:
     """
@@ -124,7 +135,7 @@ class DatetimeColumn:
     name: str
     day: NumberCodec  # the calendar day itself: what networks see, and the bounds
     time: NumberCodec | None  # time of day in seconds; None if it is always midnight
-    anchor: str = ""  # column of the same row, or "owner path/column"
+    anchor: str = ""  # column of the same row, or "key/…/column"; or several, see `start_of`
     delta: NumberCodec | None = None  # distance to the anchor
     gap: NumberCodec | None = None  # distance to the previous sibling
     unit: Unit = "day"  # of the distances

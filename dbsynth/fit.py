@@ -21,11 +21,12 @@ from dbsynth.conditions import (
     alone,
     ancestor_dates,
     ancestors,
-    anchor_values,
     chosen_parents,
+    dates_above,
     ends_of,
     sibling_state,
     siblings_of,
+    with_latest,
 )
 from dbsynth.copying import Flags, gate_name, unsaid
 from dbsynth.cousins import are_asked, gather
@@ -66,9 +67,10 @@ from dbsynth.tablemodel import (
     spread_out,
 )
 from dbsynth.telling import Telling
+from dbsynth.timings import Timing, fit_timing
 from dbsynth.training import Trainer
 from dbsynth.traits import CHOOSING, agreement, traits
-from dbsynth.values import DAY, to_floats
+from dbsynth.values import DAY, dates_of, to_floats
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source
@@ -206,18 +208,35 @@ class _TableFit:
             agreements=self._agreements(),
             reuse=self._reuse(owners, siblings) if self._may_learn else {},
             leading=self._leading() if self._may_learn else {},
+            timings=self._timings(owners) if self._may_learn else (),
         )
 
     def _leading(self) -> dict[str, pa.Table]:
         return fit_leading(self.plan, self.planned, self.rows, self.entities, self.release)
 
+    def _timings(self, owners: Ints | None) -> tuple[Timing, ...]:
+        """Which parents are always there when rows choose them, and what says when that is."""
+        if self.sequence is not None:  # whose moments are laid out before
+            return ()
+        own = self.known.dates[self.planned.name]
+        own = own | ancestor_dates(self.plan, self.planned, owners, self.known)
+        found = []
+        for key in chosen_keys(self.planned, self.table):
+            if polymorph_of(self.table, key.name) is None:
+                pointers = self.sample.parents[self.planned.name, key.name]
+                seed = stable_seed(self.plan.seed, self.planned.name, key.name, "timing")
+                theirs, rng = self.known.dates.get(key.parent, {}), np.random.default_rng(seed)
+                found.append(fit_timing(key.name, pointers, theirs, own, self.entities, rng))
+        return tuple(timing for timing in found if timing is not None)
+
     def _copied(self) -> TableModel:
         """A reference table: its rows, and what the tables below may condition on."""
         columns = self._columns
         plain = [c for c in columns.learned() if self._plain(c)]
-        layout = Layout(tuple(columns.fit(c, None, {}) for c in plain))
+        layout = Layout(tuple(columns.fit(c, None, {}, {}) for c in plain))
         values = {c.name: c.values(self._columns.values(c.name)) for c in layout.columns}
         self._remember(layout, values, layout.features(values, len(self.rows)))
+        self.known.dates[self.planned.name] = dates_of(self.rows)
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
         content = RowsModel(layout, "marginal", find_engine("marginal").load({"heads": 0}, {}))
         return TableModel(
@@ -365,7 +384,8 @@ class _TableFit:
     def _content(
         self, owners: Ints | None, siblings: Siblings, structure: RowsModel | None
     ) -> tuple[RowsModel, RowsModel | None, Ints | None]:
-        dates = ancestor_dates(self.plan, self.planned, owners, self.known)
+        pointers = self.known.pointers[self.planned.name]
+        dates = dates_above(self.plan, self.planned, owners, pointers, self.known)
         columns: list[ModelledColumn] = []
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
         untold: dict[str, Flags] = {}
@@ -383,7 +403,7 @@ class _TableFit:
                 for before, flags in self._gates(column.name, labels, siblings, untold):
                     columns.append(before)
                     values[before.name] = flags
-            fitted = self._columns.fit(column, siblings, dates | _moments(columns, values))
+            fitted = self._columns.fit(column, siblings, dates, _moments(columns, values))
             columns.append(fitted)
             values[column.name] = fitted.values(self._columns.values(column.name))
         for key in self.planned.keys:
@@ -413,7 +433,7 @@ class _TableFit:
         )
         layout = Layout(tuple(telling.of_numbers(columns, values)))
         condition = self._condition(given, owners, siblings, layout, values)
-        anchors = anchor_values(self.plan, self.planned, owners, values, self.known)
+        anchors = with_latest(dates | _moments(columns, values), columns)
         left = self._pace(owners, siblings, layout, values, anchors)
         whole = Features.join([condition, left], len(self.rows))
         trained = self._train("content", layout, values, whole, siblings, anchors, untold)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from dbsynth.aims import Aim
 from dbsynth.arrow import bare_rows
-from dbsynth.attributes import draw_attributes
+from dbsynth.attributes import draw_attributes, draw_moments
 from dbsynth.backfill import close_cycles
 from dbsynth.beside import NO_HELP, Help, SinkOf
 from dbsynth.features import Features, Ints
@@ -33,7 +33,7 @@ from dbsynth.state import Changes, State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
 from dbsynth.totals import Totals
-from dbsynth.values import placeholders
+from dbsynth.values import dates_of, placeholders
 from dbsynth.workers import Workers
 
 
@@ -101,7 +101,11 @@ def _table(
     elif planned.mode == "copy":
         yield from _copied(state, planned, table, model, progress)
     else:
-        skeleton = build_skeleton(state, planned, table, model, help_.workers)
+        skeleton = build_skeleton(
+            state, planned, table, model,
+            lambda first: draw_moments(state, planned, table, model, first, help_.workers),
+            help_.workers,
+        )  # fmt: skip
         state.forget_fanouts(planned)
         yield from draw_attributes(state, planned, table, model, skeleton, progress, help_)
 
@@ -131,6 +135,7 @@ def _copied(
             rows, pointers[key.name] = _redrawn(state, planned, rows, declared, key)
     state.known.pointers[planned.name] = pointers
     state.finish(table, model, len(rows), [rows], {})
+    state.known.dates[planned.name] = dates_of(rows)
     yield from (Batch(planned.name, batch) for batch in rows.to_batches())
     progress(Event("generate", str(planned.name), len(rows), len(rows), "copied"))
 

@@ -38,6 +38,7 @@ from dbsynth.pseudonyms import Pseudonyms
 from dbsynth.rows import Layout
 from dbsynth.series import Series
 from dbsynth.tablemodel import Clusters, Model, RowsModel, TableModel
+from dbsynth.timings import Timing
 
 FORMAT_VERSION = 1
 MAX_BYTES = 4 << 30  # of one member, unpacked: a file from elsewhere must not fill the memory
@@ -176,6 +177,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "agreements": dict(table.agreements),
         "reuse": dict(table.reuse),
         "leading": list(table.leading),
+        "timings": [t.to_json() for t in table.timings],
         "series": table.series.to_json() if table.series else None,
     }
 
@@ -219,6 +221,7 @@ def _table_model(
             name: _rows(members[f"leading/{prefix}.{place}.parquet"])
             for place, name in enumerate(data["leading"])
         },
+        timings=tuple(Timing.from_json(t) for t in data.get("timings", ())),
         series=Series.from_json(data["series"]) if data.get("series") else None,
         rows=_rows(packed) if packed is not None else None,
     )

@@ -329,6 +329,31 @@ def place_time(days: Floats, times: Floats) -> Floats:
     return np.floor(days / DAY) * DAY + shown
 
 
+def not_before(
+    start: Floats, moments: Floats, column: DatetimeColumn, rng: np.random.Generator
+) -> tuple[Ints, Floats]:
+    """
+    Draw times of day again where they come before what they are measured from, on its own day.
+
+    Args:
+        start: (n,) seconds; NaN for nothing.
+        moments: (n,) seconds, the day of which stays.
+        column: what they are moments of; says in which steps times go.
+        rng: any time that is left is as likely.
+
+    Returns:
+        the rows, and their new moments.
+    """
+    assert column.time is not None
+    with np.errstate(invalid="ignore"):
+        is_same_day = np.floor(start / DAY) == np.floor(moments / DAY)
+        early = np.flatnonzero(is_same_day & (moments < start))
+    begin, step = start[early], column.time.step or 1e-6
+    later = begin % DAY + rng.random(len(early)) * (DAY - begin % DAY)
+    later = np.minimum(np.ceil(later / step) * step, DAY - step)
+    return early, np.maximum(np.floor(begin / DAY) * DAY + later, begin)
+
+
 def position(index: Ints, count: Ints) -> Features:
     """Where (n,) rows stand among their siblings: how many came before, how many will follow."""
     after = np.maximum(count - index - 1, 0)

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
-from dbsynth.conditions import Siblings, ancestor_dates, ancestors, ends_of, knots_of, siblings_of
+from dbsynth.conditions import (
+    Siblings,
+    ancestor_dates,
+    ancestors,
+    dates_above,
+    ends_of,
+    knots_of,
+    siblings_of,
+    with_latest,
+)
 from dbsynth.copying import Given
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn
@@ -27,6 +36,7 @@ from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
 from dbsynth.ties import Laid, pieces
 from dbsynth.tilt import drawing, fitting
+from dbsynth.timings import Windows, exchange
 from dbsynth.workers import Workers, ahead, is_worth_it
 
 
@@ -43,6 +53,7 @@ class Skeleton:
     grid: Grid  # the key columns that are known by now
     taken: Ints | None  # (n, columns of the grid) what is in them; None: what the owner offers
     laid: Laid | None = None  # when rows are, if they are series
+    moments: Mapping[str, Floats] = field(default_factory=dict)  # dates that are settled already
 
     @property
     def bounds(self) -> list[tuple[int, int]]:
@@ -79,8 +90,14 @@ def draw_part(
     number: int,
     copies: Mapping[str, Given] | None = None,
     laid: Laid | None = None,
+    chosen: Mapping[str, Ints] | None = None,
 ) -> dict[str, Floats | Ints]:
-    """Draw one chunk of a layout: (n,) working values by column name."""
+    """
+    Draw one chunk of a layout: (n,) working values by column name.
+
+    What has been `chosen` besides owners, by key, is there for columns that are measured from it.
+    """
+    above = dates_above(state.plan, planned, owners, chosen or {}, state.known)
     columns = {c.name for c in table.columns if not c.is_nullable}
     keys = {k.name for k in planned.keys if set(k.columns) <= columns and k.role != "polymorphic"}
     keys |= {p.name for p in polymorphs(table) if p.is_required(table)}
@@ -89,7 +106,7 @@ def draw_part(
         condition=condition,
         siblings=siblings,
         has_siblings=owners is not None,
-        anchors=ancestor_dates(state.plan, planned, owners, state.known),
+        anchors=with_latest(above, part.layout.columns),
         ends=ends_of(planned, owners, state.known),
         knots=knots_of(planned, owners, state.known),
         required=frozenset(columns | keys),
@@ -99,15 +116,23 @@ def draw_part(
     ).draw()
 
 
+MomentsOf = Callable[[Skeleton], dict[str, Floats]]  # draws the dates of a table's rows
+
+
 def build_skeleton(
     state: State,
     planned: TablePlan,
     table: Table,
     model: TableModel,
+    moments_of: MomentsOf,
     workers: Workers | None = None,
 ) -> Skeleton:
-    """Decide how many rows a table has, and which parents each one has."""
-    return _Structure(state, planned, table, model, workers).skeleton()
+    """
+    Decide how many rows a table has, and which parents each one has.
+
+    Where rows choose parents that are there when they happen, `moments_of` says first when that is.
+    """
+    return _Structure(state, planned, table, model, moments_of, workers).skeleton()
 
 
 @dataclass(frozen=True)
@@ -139,6 +164,7 @@ class _Structure:
     planned: TablePlan
     table: Table
     model: TableModel
+    moments_of: MomentsOf
     workers: Workers | None = None
 
     def skeleton(self) -> Skeleton:
@@ -151,8 +177,12 @@ class _Structure:
         self.size = self.state.wanted(self.planned) if owners is None else len(owners)
         if owner is not None and owners is not None:
             self.pointers[owner.name] = owners
+        self.moments: dict[str, Floats] = {}
         features = self._choose(owners)
         self._derive()
+        if self.model.timings:
+            features = self._in_time(features, owners)
+            self._derive()
         if owners is not None and self._is_settled(owners):
             return Skeleton(
                 self.size, owners, self.pointers, {}, features, (), self.grid, taken=None
@@ -186,6 +216,7 @@ class _Structure:
             grid=self.grid,
             taken=settled.codes[index],
             laid=self._laid(series, pointers, len(index)) if series else None,
+            moments={n: m[index] for n, m in self.moments.items()},
         )
 
     def _laid(self, series: Series, pointers: Mapping[str, Ints], rows: int) -> Laid:
@@ -255,7 +286,7 @@ class _Structure:
         part = self.model.structure
         if part is None:
             return Features.empty(self.size)
-        drawn = self._draw(part, owners)
+        drawn = self.drawn = self._draw(part, owners)
         for joint in self.joints:
             self._name_tables(joint, part, drawn)
         labelled: dict[str, Ints] = {}
@@ -275,13 +306,41 @@ class _Structure:
                     self.pointers[key.name] = got
                 else:
                     got = labelled[key.name] = self._take_labelled(whole, key, tokens - 1)
-                kinds = self.state.known.codes[key.parent]
-                found = got >= 0
-                drawn[key.name] = np.zeros(self.size, np.int64)
-                drawn[key.name][found] = kinds[got[found]] + 1
+                drawn[key.name] = self._kinds(key, got)
         for joint in self.joints:
             self.pointers[joint.name] = joint.pointers(self.states[joint.name], labelled)
         return part.layout.features(drawn, self.size)
+
+    def _kinds(self, key: KeyPlan, pointers: Ints) -> Ints:
+        """The tokens of the kinds of (n,) parents."""
+        kinds, found = np.zeros(len(pointers), np.int64), pointers >= 0
+        kinds[found] = self.state.known.codes[key.parent][pointers[found]] + 1
+        return kinds
+
+    def _in_time(self, features: Features, owners: Ints | None) -> Features:
+        """Let rows have parents that are there when they happen; first is said when they do."""
+        known, part = self.state.known, self.model.structure
+        assert part is not None
+        own = ancestor_dates(self.state.plan, self.planned, owners, known)
+        timings = self.model.timings
+        if any(d not in own for t in timings for d in t.dates):
+            first = Skeleton(
+                self.size, owners, self.pointers, self.states, features, self.joints, self.grid,
+                taken=None,
+            )  # fmt: skip
+            self.moments = self.moments_of(first)
+        for timing in timings:
+            key = next(k for k in self.planned.keys if k.name == timing.key)
+            windows = Windows.of(timing, {**own, **self.moments}, known.dates[key.parent])
+            rng = self.state.rng(self.planned.name, key.name, "in time")
+            alike = self.drawn[key.name].astype(np.int64)
+            alike = np.zeros_like(alike) if key.role == "reference" else alike
+            # Who finds nobody that asked for the same kind asks all.
+            for kinds in (alike, np.zeros_like(alike)):
+                taken = exchange(self.pointers[key.name], kinds, owners, windows, rng)
+                self.pointers[key.name] = self.pointers[key.name][taken]
+                self.drawn[key.name] = self.drawn[key.name][taken]
+        return part.layout.features(self.drawn, self.size)
 
     def _name_tables(self, joint: Joint, part: RowsModel, drawn: dict[str, Floats | Ints]) -> None:
         """Settle which tables rows refer to, and what follows: rows of the table of labels."""

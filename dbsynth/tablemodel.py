@@ -22,6 +22,7 @@ from dbsynth.pseudonyms import Pseudonyms
 from dbsynth.rows import Layout
 from dbsynth.schema import TableName
 from dbsynth.series import Series
+from dbsynth.timings import Timing
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ class TableModel:
     agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share
     reuse: Mapping[str, float] = field(default_factory=dict)  # key -> share, see `repeating`
     leading: Leading = field(default_factory=dict)  # what follows from what
+    timings: tuple[Timing, ...] = ()  # keys to rows that are there when others choose them
     series: Series | None = None  # when rows are, and how they are tied, if they are series
     rows: pa.Table | None = None  # reference tables: their rows
 

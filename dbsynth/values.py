@@ -28,6 +28,15 @@ _MOST_WHOLE = 1e27  # from here on they are built one by one
 _MOST_DAYS, _MOST_MICROS = 2.0**31 - 1024, 2.0**63 - 2048  # short of what means infinity
 
 
+def dates_of(rows: pa.Table) -> dict[str, Floats]:
+    """The dates and moments of (n,) rows, by column, in seconds; NaN for NULL."""
+    return {
+        field.name: to_floats(rows.column(field.name).combine_chunks())
+        for field in rows.schema
+        if pa.types.is_date(field.type) or pa.types.is_timestamp(field.type)
+    }
+
+
 def to_floats(column: pa.Array) -> Floats:
     """
     Turn Arrow numbers, dates, times and timestamps into floats.

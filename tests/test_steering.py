@@ -10,7 +10,15 @@ from dbsynth.features import Features
 from dbsynth.model import find_engine
 from dbsynth.paces import STEPS, fit_paces, step_of
 from dbsynth.release import Release
-from dbsynth.rows import Layout, is_same_time, pace, place_time, time_of_day, time_tokens
+from dbsynth.rows import (
+    Layout,
+    is_same_time,
+    not_before,
+    pace,
+    place_time,
+    time_of_day,
+    time_tokens,
+)
 from dbsynth.steering import Course, drawn, keeping, keeps, steer
 from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
@@ -130,3 +138,13 @@ def test_a_token_that_is_drawn_is_judged_as_among_all_of_them() -> None:
         assert not (sure & ~marked[:, token]).any()
     some = np.flatnonzero(rng.random(rows) < 0.5)
     assert np.array_equal(marked[some], keeping(column, course.take(some)))
+
+
+def test_times_of_day_come_after_what_they_are_measured_from() -> None:
+    column, _ = visits(20.0, None)
+    start = np.array([3 * DAY + 60_000, 3 * DAY + 60_000, 3 * DAY + 60_000, np.nan])
+    moments = np.array([3 * DAY + 100, 3 * DAY + 60_000, 4 * DAY + 100, 100.0])
+    early, later = not_before(start, moments, column, np.random.default_rng(0))
+    assert early.tolist() == [0]
+    assert start[0] <= later[0] < 4 * DAY
+    assert later[0] % column.time.step == 0  # type: ignore[union-attr]

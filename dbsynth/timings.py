@@ -1,0 +1,260 @@
+"""
+When rows choose a parent: not before it is there, nor after it is gone.
+
+A parent is chosen by its kind, and when rows happen is drawn later; so rows that came too early
+exchange parents with others that asked for the same kind.  How many rows a parent has stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dbsynth.features import Floats, Ints
+from dbsynth.release import MIN_ENTITIES
+
+HOLDS = 0.999  # share of rows in which an order must hold
+TELLS = 0.02  # share of rows, at least, in which it would not hold by chance
+SAME = 0.5  # share of rows from which on a date is a copy of the parent's
+ROUNDS = 40  # of exchanging
+MORE = (1, 3, 9, 27)  # others for each row that found nobody, with whom it sorts out who has what
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The dates between which rows have a parent, and the dates of the rows that lie there."""
+
+    key: str
+    start: str = ""  # a date of the parent; "" for none
+    since: tuple[str, ...] = ()  # dates of the rows, none of which comes before it
+    end: str = ""
+    until: tuple[str, ...] = ()  # dates of the rows, none of which comes after it
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """All dates of the rows that matter."""
+        return tuple(dict.fromkeys((*self.since, *self.until)))
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in a model file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Timing:
+        """
+        Rebuild from `to_json`.
+
+        Raises:
+            KeyError: something is missing.
+        """
+        since, until = tuple(data["since"]), tuple(data["until"])
+        return cls(data["key"], data["start"], since, data["end"], until)
+
+
+def fit_timing(
+    key: str, pointers: Ints, theirs: Mapping[str, Floats], own: Mapping[str, Floats],
+    entities: Ints, rng: np.random.Generator,
+) -> Timing | None:  # fmt: skip
+    """
+    Find out which dates of the parents always come before, or after, dates of the rows.
+
+    Args:
+        key: by which (n,) rows choose one of (m,) parents.
+        pointers: (n,) parent rows, -1 for none.
+        theirs: (m,) dates of the parents, by name, in seconds; NaN for NULL.
+        own: (n,) dates of the rows and of their ancestors.
+        entities: (n,) of which there must be enough.
+        rng: pairs rows with other parents, to see what holds by chance.
+
+    Returns:
+        None where no date of a parent tells anything.
+    """
+    rows = np.flatnonzero(pointers >= 0)
+    mixed = rng.permutation(pointers[rows])
+    found: dict[int, tuple[float, str, tuple[str, ...]]] = {}
+    for name, sign in product(theirs, (1, -1)):
+        dates = sign * theirs[name]
+        here, chance = dates[pointers[rows]], dates[mixed]
+        asked = {n: sign * d[rows] for n, d in own.items()}
+        names = tuple(n for n, d in asked.items() if _tells(d, here, chance, entities[rows]))
+        if names:
+            closest = (float(np.mean(here[np.isfinite(here)])), name, names)
+            found[sign] = max(closest, found.get(sign, closest))
+    if not found:
+        return None
+    _, start, since = found.get(1, (0.0, "", ()))
+    _, end, until = found.get(-1, (0.0, "", ()))
+    return Timing(key, start, since, end, until)
+
+
+def _tells(own: Floats, theirs: Floats, chance: Floats, entities: Ints) -> bool:
+    """Whether (n,) own dates never come before those of the parents, and would with others."""
+    both = np.isfinite(own) & np.isfinite(theirs)
+    if len(np.unique(entities[both])) < MIN_ENTITIES:
+        return False
+    other = np.isfinite(own) & np.isfinite(chance)
+    holds = np.mean(own[both] >= theirs[both]) >= HOLDS
+    is_copy = np.mean(own[both] == theirs[both]) > SAME
+    return bool(holds and not is_copy and np.mean(own[other] < chance[other]) >= TELLS)
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """When (n,) rows are, at the earliest and at the latest; and from when to when parents are."""
+
+    first: Floats  # (n,) inf where nothing is known
+    last: Floats  # (n,) -inf where nothing is known
+    start: Floats  # (m,) -inf where nothing is known
+    end: Floats  # (m,) inf where nothing is known
+
+    @staticmethod
+    def of(timing: Timing, own: Mapping[str, Floats], theirs: Mapping[str, Floats]) -> Windows:
+        """Those that a timing is about."""
+        rows = len(next(iter(own.values())))
+        parents = len(next(iter(theirs.values())))
+        return Windows(
+            _extreme(np.fmin, [own[n] for n in timing.since], rows, np.inf),
+            _extreme(np.fmax, [own[n] for n in timing.until], rows, -np.inf),
+            _extreme(np.fmax, [theirs[timing.start]] if timing.start else [], parents, -np.inf),
+            _extreme(np.fmin, [theirs[timing.end]] if timing.end else [], parents, np.inf),
+        )
+
+
+def _extreme(pick: np.ufunc, dates: Sequence[Floats], size: int, nothing: float) -> Floats:
+    found: Floats = pick.reduce(dates) if dates else np.full(size, np.nan)
+    return np.where(np.isfinite(found), found, nothing)
+
+
+def exchange(
+    pointers: Ints, kinds: Ints, owners: Ints | None, windows: Windows, rng: np.random.Generator
+) -> Ints:
+    """
+    Let rows whose parent is not there exchange it with rows that asked for the same kind.
+
+    What the rows of one owner share stays shared: they exchange it together.
+
+    Args:
+        pointers: (n,) parent rows, -1 for none.
+        kinds: (n,) what rows asked for.
+        owners: (n,) owner rows, -1 for none; None if there are none.
+        windows: when rows are, and parents.
+        rng: decides who exchanges with whom.
+
+    Returns:
+        (n,) which row's parent each row gets.
+    """
+    rows = np.flatnonzero(pointers >= 0)
+    own = np.arange(len(pointers)) if owners is None else np.where(owners >= 0, owners, -1)
+    pairs = np.stack([own[rows], pointers[rows]], axis=1)
+    if owners is not None:
+        pairs[own[rows] < 0, 0] = -1 - rows[own[rows] < 0]
+    _, lead, unit, sizes = np.unique(
+        pairs, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    unit = unit.reshape(-1)
+    first, last = np.full(len(lead), np.inf), np.full(len(lead), -np.inf)
+    np.minimum.at(first, unit, windows.first[rows])
+    np.maximum.at(last, unit, windows.last[rows])
+    groups = np.unique(np.stack([kinds[rows][lead], sizes], 1), axis=0, return_inverse=True)[1]
+    parents = pointers[rows][lead]
+    start, end = windows.start[parents], windows.end[parents]
+    taken = _exchanged(_Units(groups.reshape(-1), first, last, start, end), rng)
+    found = np.arange(len(pointers))
+    found[rows] = rows[lead[taken[unit]]]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """What (n,) units of one group exchange: when they are, and when what they begin with is."""
+
+    groups: Ints
+    first: Floats
+    last: Floats
+    start: Floats
+    end: Floats
+
+    def fits(self, units: Ints, whose: Ints) -> Flags:
+        """Whether (k,) units are while the parents of others are there."""
+        found: Flags = self.first[units] >= self.start[whose]
+        return found & (self.last[units] <= self.end[whose])
+
+    def wrong(self, taken: Ints) -> Ints:
+        """The units whose parents are not there."""
+        return np.flatnonzero(~self.fits(np.arange(len(taken)), taken))
+
+
+def _exchanged(units: _Units, rng: np.random.Generator) -> Ints:
+    """(n,) whose parent each unit gets; units of one group exchange theirs."""
+    taken = np.arange(len(units.groups))
+    order = np.lexsort((units.first, units.groups))
+    sizes = np.bincount(units.groups) if len(order) else np.zeros(0, np.int64)
+    stops = np.cumsum(sizes)
+    for _ in range(ROUNDS):
+        wrong = rng.permutation(units.wrong(taken))
+        if len(wrong) == 0:
+            break
+        # Only who comes late enough can have what these have.
+        groups, wanted = units.groups[wrong], units.start[taken[wrong]]
+        low = _lowest(units.first[order], (stops - sizes)[groups], stops[groups], wanted)
+        picked = low + (rng.random(len(wrong)) * (stops[groups] - low)).astype(np.int64)
+        chosen = order[np.minimum(picked, len(order) - 1)]
+        is_there = low < stops[groups]
+        _swap(units, taken, wrong[is_there], chosen[is_there])
+    for more in MORE:
+        wrong = units.wrong(taken)
+        if len(wrong) == 0:
+            break
+        others = rng.permutation(np.flatnonzero(np.isin(units.groups, units.groups[wrong])))
+        some = np.unique(np.concatenate([wrong, others[: more * len(wrong)]]))
+        sorted_ = _sorted(units, taken, some)
+        if len(units.wrong(sorted_)) < len(wrong):
+            taken = sorted_
+            for _ in range(ROUNDS):
+                _swap(units, taken, rng.permutation(some), rng.permutation(some))
+    return taken
+
+
+def _swap(units: _Units, taken: Ints, left: Ints, right: Ints) -> None:
+    """Exchange what (k,) pairs of one group have, where both can have it; each unit once."""
+    fits = units.fits(left, taken[right]) & units.fits(right, taken[left])
+    fits &= units.groups[left] == units.groups[right]
+    left, right = left[fits], right[fits]
+    alone = _once(left, right, len(taken))
+    left, right = left[alone], right[alone]
+    taken[left], taken[right] = taken[right], taken[left]
+
+
+def _sorted(units: _Units, taken: Ints, some: Ints) -> Ints:
+    """Let the earliest of some units have what is there earliest: if they can all have any."""
+    mine, found = taken[some], taken.copy()
+    rows = some[np.lexsort((units.first[some], units.groups[some]))]
+    found[rows] = mine[np.lexsort((units.start[mine], units.groups[mine]))]
+    return found
+
+
+def _lowest(shown: Floats, low: Ints, high: Ints, wanted: Floats) -> Ints:
+    """Where in its sorted part of all dates each of (k,) wanted ones would stand."""
+    while (is_open := low < high).any():
+        middle = (low + high) // 2
+        is_less = is_open & (shown[np.minimum(middle, len(shown) - 1)] < wanted)
+        low = np.where(is_less, middle + 1, low)
+        high = np.where(is_open & ~is_less, middle, high)
+    return low
+
+
+def _once(left: Ints, right: Ints, size: int) -> Flags:
+    """Mark the pairs none of whose units is in a pair before."""
+    pairs = np.arange(len(left))
+    earliest = np.full(size, len(left))
+    np.minimum.at(earliest, left, pairs)
+    np.minimum.at(earliest, right, pairs)
+    found: Flags = (earliest[left] == pairs) & (earliest[right] == pairs)
+    return found
