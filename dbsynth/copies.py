@@ -21,6 +21,7 @@ from dbsynth.treatments import Origin, Treatment
 MIN_SHARE = 0.8  # of the rows in which both are known
 MIN_SKILL = 0.7  # share beyond what another row's value would give, of what there is beyond (kappa)
 FEW_SAME, FEW_CHANCES = 0.5, 0.1  # so small a share will do where chance gives next to none
+FEW_LED = 0.5  # of the rows that have a value, at least, must a way lead somewhere
 MIN_LABELS = 2  # different values that are the same in both
 MIN_ORIGINS = 8  # rows above that are behind them
 GLANCE, GLANCE_SHARE = 500, 0.4  # rows that are compared before all are
@@ -111,8 +112,9 @@ def _compared(
 ) -> Iterator[_Found]:
     """Compare a column with those of the rows that a way leads to."""
     own = facts.profile[table.name].column(column.name).combine_chunks()
-    here = np.flatnonzero((pointers >= 0) & np.asarray(own.is_valid()))
-    if len(here) < MIN_ENTITIES:
+    is_known = np.asarray(own.is_valid())
+    here = np.flatnonzero((pointers >= 0) & is_known)
+    if len(here) < max(MIN_ENTITIES, FEW_LED * is_known.sum()):
         return
     glance = here[:: max(1, len(here) // GLANCE)]
     for other in facts.schema.table(way.table).written_columns:

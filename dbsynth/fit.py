@@ -42,6 +42,7 @@ from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.leading import fit_leading
 from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
+from dbsynth.meetings import Meeting, find_meeting
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, stable_seed
 from dbsynth.ordering import token_places
@@ -208,11 +209,23 @@ class _TableFit:
             agreements=self._agreements(),
             reuse=self._reuse(owners, siblings) if self._may_learn else {},
             leading=self._leading() if self._may_learn else {},
+            meetings=self._meetings() if self._may_learn else {},
             timings=self._timings(owners) if self._may_learn else (),
         )
 
     def _leading(self) -> dict[str, pa.Table]:
         return fit_leading(self.plan, self.planned, self.rows, self.entities, self.release)
+
+    def _meetings(self) -> dict[str, Meeting]:
+        """Which parents rows choose among those that hang on their owner, by key."""
+        found = {
+            key.name: find_meeting(
+                self.plan, self.planned, key, lambda *k: self.sample.parents[k], self.entities
+            )
+            for key in chosen_keys(self.planned, self.table)
+            if key.role == "token"
+        }
+        return {name: meeting for name, meeting in found.items() if meeting is not None}
 
     def _timings(self, owners: Ints | None) -> tuple[Timing, ...]:
         """Which parents are always there when rows choose them, and what says when that is."""

@@ -32,6 +32,7 @@ from dbsynth.documents import Document
 from dbsynth.encode import column_from_json, column_to_json
 from dbsynth.errors import DbsynthError, ModelFileError
 from dbsynth.makers import Makers
+from dbsynth.meetings import Meeting
 from dbsynth.model import find_engine
 from dbsynth.plan import TablePlan
 from dbsynth.pseudonyms import Pseudonyms
@@ -177,6 +178,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "agreements": dict(table.agreements),
         "reuse": dict(table.reuse),
         "leading": list(table.leading),
+        "meetings": {n: m.to_json() for n, m in table.meetings.items()},
         "timings": [t.to_json() for t in table.timings],
         "series": table.series.to_json() if table.series else None,
     }
@@ -221,6 +223,7 @@ def _table_model(
             name: _rows(members[f"leading/{prefix}.{place}.parquet"])
             for place, name in enumerate(data["leading"])
         },
+        meetings={n: Meeting.from_json(m) for n, m in data.get("meetings", {}).items()},
         timings=tuple(Timing.from_json(t) for t in data.get("timings", ())),
         series=Series.from_json(data["series"]) if data.get("series") else None,
         rows=_rows(packed) if packed is not None else None,

@@ -86,6 +86,12 @@ def steps(
     decisive -= {s.column for s in told} - {c for s in sets for c in s.of}
     late = [_turned(s, decisive, fixed) for s in rest if s.act in ("raise", "lower")]
     bounds = [s for s in late if s is not None and s not in raises + lowers and s not in free]
+    # … or before rows above decide, where nothing else follows from the column.
+    early = [
+        s for s in rest
+        if s.act in ("raise", "lower") and s not in free + bounds and set(s.of) <= fixed
+        and s.column in {t.column for t in told}
+    ]  # fmt: skip
     # What is empty together comes last, so that what empties one of them empties the others.
     mutual = _acyclic([s for s in free if s.act == "void" and s.is_mutual])
     fills = [s for s in free if s.act == "fill"]
@@ -101,6 +107,7 @@ def steps(
         if s.of[0] not in derived
     ]
     return (
+        *early,
         *told,
         *first,
         *follows,
@@ -228,7 +235,7 @@ def _of_tree(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None
     if isinstance(tree, exp.EQ):
         return _together(tree, table, fixed) or _equation(tree, table, fixed)
     if isinstance(tree, exp.Between):
-        return _within(tree, table)
+        return _within(tree, table, fixed)
     if isinstance(tree, exp.LTE | exp.GTE):
         low, high = tree.this, tree.expression
         low, high = (high, low) if isinstance(tree, exp.GTE) else (low, high)
@@ -274,7 +281,7 @@ def _equation(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | Non
         made = _made("void", column, right, table)
         return made and replace(made, is_mutual=True)
     if _is_span(left):
-        return _later(left.expressions, right, local_sql(right, table), table)
+        return _later(left.expressions, right, local_sql(right, table), table, fixed)
     if isinstance(left, exp.Column) and isinstance(right, exp.Column) and left.name in fixed:
         left, right = right, left
     if isinstance(left, exp.Column) and left.name not in _named(right):
@@ -290,19 +297,21 @@ def _is_span(tree: exp.Expr) -> bool:
     return is_named and all(isinstance(e, exp.Column) for e in tree.expressions)
 
 
-def _later(ends: list[exp.Expr], decides: exp.Expr, days: str, table: Table) -> Step:
+def _later(
+    ends: list[exp.Expr], decides: exp.Expr, days: str, table: Table, fixed: frozenset[str]
+) -> Step:
     """The later of two moments by the earlier; a date by the moment whose day it is."""
     start, end = (e.name for e in ends)
     kinds = [table.column(name).type.kind for name in (start, end)]
     step = f"to_days(CAST({days} AS integer))"
-    if kinds[0] == "date" and kinds[1] != "date":
+    if (kinds[0] == "date" and kinds[1] != "date") or (end in fixed and start not in fixed):
         value = f"CAST({local_sql(ends[1], table)} AS timestamp) - {step}"
         return Step("set", start, (end, *_named(decides)), value)
     value = f"CAST({local_sql(ends[0], table)} AS timestamp) + {step}"
     return Step("set", end, (start, *_named(decides)), value)
 
 
-def _within(tree: exp.Expr, table: Table) -> Step | None:
+def _within(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
     """A distance that is kept within bounds: what lies outside is folded back."""
     low, high = (
         int(tree.args[name].name) if tree.args[name].name.isdigit() else None
@@ -313,7 +322,7 @@ def _within(tree: exp.Expr, table: Table) -> Step | None:
     a, b = (f"CAST({local_sql(e, table)} AS date)" for e in tree.this.expressions)
     gap, size = f"date_diff('day', {a}, {b})", high - low + 1
     days = f"{low} + (({gap} - {low}) % {size} + {size}) % {size}"
-    return _later(tree.this.expressions, tree.args["low"], days, table)
+    return _later(tree.this.expressions, tree.args["low"], days, table, fixed)
 
 
 def _nothing(tree: exp.Expr) -> str | None:

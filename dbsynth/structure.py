@@ -24,7 +24,7 @@ from dbsynth.encode import CategoryColumn
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
-from dbsynth.keys import ANYWHERE, choose_parents, draw_in_place, evenly, to_total
+from dbsynth.keys import ANYWHERE, NOWHERE, choose_parents, draw_in_place, evenly, to_total
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, labels_of, polymorphs
 from dbsynth.repeating import before_name, choose_together, origins, sharing
@@ -332,15 +332,22 @@ class _Structure:
         for timing in timings:
             key = next(k for k in self.planned.keys if k.name == timing.key)
             windows = Windows.of(timing, {**own, **self.moments}, known.dates[key.parent])
-            rng = self.state.rng(self.planned.name, key.name, "in time")
-            alike = self.drawn[key.name].astype(np.int64)
-            alike = np.zeros_like(alike) if key.role == "reference" else alike
-            # Who finds nobody that asked for the same kind asks all.
-            for kinds in (alike, np.zeros_like(alike)):
-                taken = exchange(self.pointers[key.name], kinds, owners, windows, rng)
-                self.pointers[key.name] = self.pointers[key.name][taken]
-                self.drawn[key.name] = self.drawn[key.name][taken]
+            self._exchange(key, windows, owners)
         return part.layout.features(self.drawn, self.size)
+
+    def _exchange(self, key: KeyPlan, windows: Windows, owners: Ints | None) -> None:
+        """Let rows exchange parents of one kind; who finds nobody then asks all in its place."""
+        rng = self.state.rng(self.planned.name, key.name, "in time")
+        places, kinds = self._places(key)[0], self.drawn[key.name].astype(np.int64)
+        anyone, is_met = np.zeros_like(kinds), key.name in self.model.meetings
+        is_alike = not is_met and key.role != "reference"
+        for asked in (kinds, anyone) if is_alike else (anyone,):
+            groups = places * (int(kinds.max(initial=0)) + 1) + asked
+            taken = exchange(
+                self.pointers[key.name], groups, owners, windows, rng, is_sorted=is_met
+            )
+            self.pointers[key.name] = self.pointers[key.name][taken]
+            self.drawn[key.name] = self.drawn[key.name][taken]
 
     def _name_tables(self, joint: Joint, part: RowsModel, drawn: dict[str, Floats | Ints]) -> None:
         """Settle which tables rows refer to, and what follows: rows of the table of labels."""
@@ -433,15 +440,33 @@ class _Structure:
             together = sharing(owners, kinds, again, share, rng)
             chosen = choose_together(kinds, together, parent_kinds[good], capacity[good], rng)
         else:
-            chosen = choose_parents(
-                kinds, places, parent_kinds[good], parent_places[good], capacity[good], rng
-            )
+            offered = parent_kinds[good], parent_places[good], capacity[good]
+            chosen = choose_parents(kinds, places, *offered, rng)
+            lost = np.flatnonzero((kinds >= 0) & (chosen < 0))
+            if key.name in self.model.meetings and not self.grid.offers[key.name].is_optional:
+                anywhere = np.full(len(lost), ANYWHERE)
+                chosen[lost] = choose_parents(kinds[lost], anywhere, *offered, rng)
         return np.where(chosen < 0, NONE, good[np.maximum(chosen, 0)]) if len(good) else chosen
 
     def _places(self, key: KeyPlan) -> tuple[Ints, Ints]:
-        """Codes of the key columns that other keys have fixed, for rows and for parents."""
+        """Codes of what other keys have fixed of a key, for rows and for parents."""
         codes = self.grid.taken(self.pointers, self.size, without=key.name)
-        return self.grid.meeting(key.name, codes, self.grid.shared(key.name, list(self.pointers)))
+        shared = self.grid.shared(key.name, list(self.pointers))
+        rows, parents = self.grid.meeting(key.name, codes, shared)
+        meeting = self.model.meetings.get(key.name)
+        if meeting is None or shared:
+            return rows, parents
+        owners = self.pointers[meeting.own[0]]
+        own, theirs = meeting.places(self.state.plan, self.planned, key, owners, self._above)
+        alone = int(own.max(initial=0) + theirs.max(initial=0)) + 1  # a place where no row is
+        theirs = np.where(theirs < 0, alone, theirs)
+        own = np.where(np.isin(own, theirs), own, NOWHERE)
+        return own, np.where(parents == NOWHERE, NOWHERE, theirs)
+
+    def _above(self, table: TableName, key: str) -> Ints:
+        """The parent rows of a table that is there, or of this one."""
+        known = self.pointers if table == self.planned.name else self.state.known.pointers[table]
+        return known[key]
 
     def _agreeing(self, key: KeyPlan, pointers: Ints) -> Ints:
         """Draw other reference rows where the chosen ones contradict keys that share columns."""

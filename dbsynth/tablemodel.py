@@ -14,6 +14,7 @@ from dbsynth.documents import Document
 from dbsynth.features import Features, Ints
 from dbsynth.leading import Leading
 from dbsynth.makers import Makers
+from dbsynth.meetings import Meeting
 from dbsynth.model import find_engine
 from dbsynth.model.base import RowModel
 from dbsynth.model.gaps import Gap
@@ -80,6 +81,7 @@ class TableModel:
     agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share
     reuse: Mapping[str, float] = field(default_factory=dict)  # key -> share, see `repeating`
     leading: Leading = field(default_factory=dict)  # what follows from what
+    meetings: Mapping[str, Meeting] = field(default_factory=dict)  # by key
     timings: tuple[Timing, ...] = ()  # keys to rows that are there when others choose them
     series: Series | None = None  # when rows are, and how they are tied, if they are series
     rows: pa.Table | None = None  # reference tables: their rows

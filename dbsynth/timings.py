@@ -133,8 +133,9 @@ def _extreme(pick: np.ufunc, dates: Sequence[Floats], size: int, nothing: float)
 
 
 def exchange(
-    pointers: Ints, kinds: Ints, owners: Ints | None, windows: Windows, rng: np.random.Generator
-) -> Ints:
+    pointers: Ints, kinds: Ints, owners: Ints | None, windows: Windows, rng: np.random.Generator,
+    *, is_sorted: bool = False,
+) -> Ints:  # fmt: skip
     """
     Let rows whose parent is not there exchange it with rows that asked for the same kind.
 
@@ -146,6 +147,7 @@ def exchange(
         owners: (n,) owner rows, -1 for none; None if there are none.
         windows: when rows are, and parents.
         rng: decides who exchanges with whom.
+        is_sorted: of one kind the first row gets the first parent, and so on, as far as it can.
 
     Returns:
         (n,) which row's parent each row gets.
@@ -165,7 +167,10 @@ def exchange(
     groups = np.unique(np.stack([kinds[rows][lead], sizes], 1), axis=0, return_inverse=True)[1]
     parents = pointers[rows][lead]
     start, end = windows.start[parents], windows.end[parents]
-    taken = _exchanged(_Units(groups.reshape(-1), first, last, start, end), rng)
+    units = _Units(groups.reshape(-1), first, last, start, end)
+    every = np.arange(len(lead))
+    in_order = _sorted(units, every, every) if is_sorted else every
+    taken = _exchanged(units, in_order, rng)
     found = np.arange(len(pointers))
     found[rows] = rows[lead[taken[unit]]]
     return found
@@ -191,9 +196,8 @@ class _Units:
         return np.flatnonzero(~self.fits(np.arange(len(taken)), taken))
 
 
-def _exchanged(units: _Units, rng: np.random.Generator) -> Ints:
+def _exchanged(units: _Units, taken: Ints, rng: np.random.Generator) -> Ints:
     """(n,) whose parent each unit gets; units of one group exchange theirs."""
-    taken = np.arange(len(units.groups))
     order = np.lexsort((units.first, units.groups))
     sizes = np.bincount(units.groups) if len(order) else np.zeros(0, np.int64)
     stops = np.cumsum(sizes)

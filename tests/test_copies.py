@@ -194,3 +194,26 @@ def test_texts_of_one_row_are_the_same_as_often_as_in_the_source(
     bill, ship = rows.column("bill_city").to_pylist(), rows.column("ship_city").to_pylist()
     assert same(bill, ship) == pytest.approx(0.7, abs=0.08)
     assert rows.column("bill_city").null_count == pytest.approx(50, abs=25)
+
+
+def test_a_column_is_no_copy_of_rows_that_hardly_any_row_has(tmp_path: Path) -> None:
+    path = tmp_path / "notes.sqlite"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(
+            """
+            CREATE TABLE visit (id integer PRIMARY KEY, began date NOT NULL);
+            CREATE TABLE note (
+                id integer PRIMARY KEY, visit integer REFERENCES visit, written date NOT NULL
+            );
+            """
+        )
+        begun = [f"2024-{n % 12 + 1:02}-{n % 28 + 1:02}" for n in range(300)]
+        connection.executemany("INSERT INTO visit VALUES (?, ?)", enumerate(begun))
+        for n in range(300):
+            is_alone = n % 8 > 0
+            day = begun[(n * 7) % 300] if is_alone else begun[n]
+            connection.execute(
+                "INSERT INTO note VALUES (?, ?, ?)", (n, None if is_alone else n, day)
+            )
+    plan = run.plan(f"sqlite:///{path}")
+    assert plan.tables[TableName("", "note")].columns["written"].copies is None

@@ -36,9 +36,11 @@ TABLE = Table(
 )
 
 
-def kept(texts: list[str], **columns: list[Any]) -> dict[str, list[Any]]:
+def kept(
+    texts: list[str], fixed: frozenset[str] = frozenset({"id"}), **columns: list[Any]
+) -> dict[str, list[Any]]:
     rules = [Rule(table=NAME, text=t, status="found") for t in texts]
-    keeper = RowKeeper.of(rules, TABLE, frozenset({"id"}))
+    keeper = RowKeeper.of(rules, TABLE, fixed)
     assert keeper is not None
     size = len(next(iter(columns.values())))
     schema = arrow_schema(TABLE)
@@ -211,3 +213,16 @@ def test_columns_are_empty_together_in_one_order_or_the_other() -> None:
     assert [a is None for a in made["amount"]] == [m is None for m in made["most"]]
     assert [None, None] == made["most"][2:]
     assert [p is None for p in made["price"]] == [False, False, True, False]
+
+
+def test_what_may_change_keeps_its_distance_from_what_may_not_and_its_bounds_without_it() -> None:
+    days = [date(2024, 1, n) for n in (1, 2, 28)]
+    made = kept(
+        ["days_between(day, due) BETWEEN 0 AND 1", "made <= day"],
+        fixed=frozenset({"id", "due", "made"}),
+        day=days, due=[date(2024, 1, 20), date(2024, 1, 2), None],
+        made=[None, moment(1), datetime(2024, 1, 30)],  # noqa: DTZ001
+    )  # fmt: skip
+    assert made["due"] == [date(2024, 1, 20), date(2024, 1, 2), None]
+    assert made["day"][:2] == [date(2024, 1, 19), date(2024, 1, 2)]
+    assert made["day"][2] >= date(2024, 1, 30)

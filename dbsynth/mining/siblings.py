@@ -25,6 +25,7 @@ from dbsynth.mining.frames import (
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import child_word, quote
 from dbsynth.schema import ForeignKey
+from dbsynth.values import DAY
 
 _STATES = 15
 _SEED = 7  # of the shuffles that show what chance does
@@ -143,6 +144,8 @@ def _monotone(frame: Frame, line: _Line) -> Iterator[Rule]:
         if view.family == "number" and line.by.family == "moment":
             continue
         values = view.floats[line.rows]
+        if view.family == "moment" and _is_same_day(values, line.by.floats[line.rows]):
+            continue  # it follows from what ties the two in one row
         steps = np.diff(values)[~line.starts[1:]]
         steps = steps[~np.isnan(steps)]
         if len(steps) < 2 * EXPECTED:
@@ -151,6 +154,13 @@ def _monotone(frame: Frame, line: _Line) -> Iterator[Rule]:
             is_clear = (sign * steps > 0).sum() >= 2 * EXPECTED
             if is_clear and (sign * steps >= 0).all():
                 yield frame.rule("order of siblings", f"{view.word} {word} {line.lag(view.word)}")
+
+
+def _is_same_day(values: Floats, by: Floats) -> bool:
+    """Whether (n,) moments are always as many days after others."""
+    days = np.floor(values / DAY) - np.floor(by / DAY)
+    known = days[np.isfinite(days)]
+    return bool(len(known) and np.ptp(known) == 0)
 
 
 def _balances(frame: Frame, line: _Line) -> Iterator[Rule]:
