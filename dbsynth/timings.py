@@ -22,6 +22,7 @@ HOLDS = 0.999  # share of rows in which an order must hold
 TELLS = 0.02  # share of rows, at least, in which it would not hold by chance
 SAME = 0.5  # share of rows from which on a date is a copy of the parent's
 ROUNDS = 40  # of exchanging
+MOST_ROWS = 1_000_000  # that exchange at once; of more, those of every second owner, and so on
 MORE = (1, 3, 9, 27)  # others for each row that found nobody, with whom it sorts out who has what
 
 Flags = NDArray[np.bool_]
@@ -152,27 +153,38 @@ def exchange(
     Returns:
         (n,) which row's parent each row gets.
     """
+    found = np.arange(len(pointers))
     rows = np.flatnonzero(pointers >= 0)
-    own = np.arange(len(pointers)) if owners is None else np.where(owners >= 0, owners, -1)
-    pairs = np.stack([own[rows], pointers[rows]], axis=1)
-    if owners is not None:
-        pairs[own[rows] < 0, 0] = -1 - rows[own[rows] < 0]
+    alone = -1 - rows  # rows without an owner share nothing
+    own = alone if owners is None else np.where(owners[rows] >= 0, owners[rows], alone)
+    parts = -(-len(rows) // MOST_ROWS)
+    for part in range(parts):
+        some = np.flatnonzero(own % parts == part)
+        where = rows[some]
+        taken = _among(own[some], where, pointers, kinds, windows, rng, is_sorted=is_sorted)
+        found[where] = where[taken]
+    return found
+
+
+def _among(
+    own: Ints, rows: Ints, pointers: Ints, kinds: Ints, windows: Windows,
+    rng: np.random.Generator, *, is_sorted: bool,
+) -> Ints:  # fmt: skip
+    """(k,) which of some rows' parents each of them gets; `own` numbers whose rows they are."""
+    parents = pointers[rows]
+    pairs = (own - own.min()) * (int(parents.max()) + 1) + parents
     _, lead, unit, sizes = np.unique(
-        pairs, axis=0, return_index=True, return_inverse=True, return_counts=True
+        pairs, return_index=True, return_inverse=True, return_counts=True
     )
-    unit = unit.reshape(-1)
     first, last = np.full(len(lead), np.inf), np.full(len(lead), -np.inf)
     np.minimum.at(first, unit, windows.first[rows])
     np.maximum.at(last, unit, windows.last[rows])
-    groups = np.unique(np.stack([kinds[rows][lead], sizes], 1), axis=0, return_inverse=True)[1]
-    parents = pointers[rows][lead]
-    start, end = windows.start[parents], windows.end[parents]
-    units = _Units(groups.reshape(-1), first, last, start, end)
-    every = np.arange(len(lead))
-    in_order = _sorted(units, every, every) if is_sorted else every
-    taken = _exchanged(units, in_order, rng)
-    found = np.arange(len(pointers))
-    found[rows] = rows[lead[taken[unit]]]
+    asked = np.unique(kinds[rows[lead]], return_inverse=True)[1]
+    groups = np.unique(asked * (int(sizes.max()) + 1) + sizes, return_inverse=True)[1]
+    start, end = windows.start[parents[lead]], windows.end[parents[lead]]
+    units, every = _Units(groups, first, last, start, end), np.arange(len(lead))
+    taken = _exchanged(units, _sorted(units, every, every) if is_sorted else every, rng)
+    found: Ints = lead[taken[unit]]
     return found
 
 
