@@ -234,12 +234,14 @@ class _TableFit:
         own = self.known.dates[self.planned.name]
         own = own | ancestor_dates(self.plan, self.planned, owners, self.known)
         found = []
-        for key in chosen_keys(self.planned, self.table):
+        hung = [k for k in self.planned.keys if k.role == "self"]
+        for key in (*chosen_keys(self.planned, self.table), *hung):
             if polymorph_of(self.table, key.name) is None:
                 pointers = self.sample.parents[self.planned.name, key.name]
                 seed = stable_seed(self.plan.seed, self.planned.name, key.name, "timing")
                 theirs, rng = self.known.dates.get(key.parent, {}), np.random.default_rng(seed)
-                found.append(fit_timing(key.name, pointers, theirs, own, self.entities, rng))
+                told = pointers, theirs, own, self.entities, self.release, rng
+                found.append(fit_timing(key.name, *told))
         return tuple(timing for timing in found if timing is not None)
 
     def _copied(self) -> TableModel:

@@ -36,7 +36,7 @@ from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
 from dbsynth.ties import Laid, pieces
 from dbsynth.tilt import drawing, fitting
-from dbsynth.timings import Windows, exchange
+from dbsynth.timings import Timing, Windows, exchange
 from dbsynth.workers import Workers, ahead, is_worth_it
 
 
@@ -180,8 +180,8 @@ class _Structure:
         self.moments: dict[str, Floats] = {}
         features = self._choose(owners)
         self._derive()
-        if self.model.timings:
-            features = self._in_time(features, owners)
+        if self.model.structure is not None and self.model.timings:
+            features = self._in_time(self.model.structure, features, owners)
             self._derive()
         if owners is not None and self._is_settled(owners):
             return Skeleton(
@@ -200,11 +200,8 @@ class _Structure:
         pointers = {k: v[index] for k, v in settled.pointers.items()}
         states = {n: s[index] for n, s in self.states.items()}
         for joint in self.joints:
-            joined = pointers.pop(joint.name)
-            states[joint.name] = joint.settled(joined, states[joint.name])
-            late = {joint.polymorph.keys[i].name for i in joint.late}
-            keys = [k.name for k in joint.polymorph.keys if k.name not in late]
-            pointers |= {name: joint.rows_of(joined, name) for name in keys}
+            states[joint.name] = joint.settled(pointers[joint.name], states[joint.name])
+        pointers = self._apart(pointers)
         owners = pointers[owner.name] if owner else None
         return Skeleton(
             size=len(index),
@@ -218,6 +215,16 @@ class _Structure:
             laid=self._laid(series, pointers, len(index)) if series else None,
             moments={n: m[index] for n, m in self.moments.items()},
         )
+
+    def _apart(self, pointers: Mapping[str, Ints]) -> dict[str, Ints]:
+        """The rows of each table to which polymorphic references lead."""
+        found = dict(pointers)
+        for joint in self.joints:
+            joined = found.pop(joint.name)
+            late = {joint.polymorph.keys[i].name for i in joint.late}
+            keys = [k.name for k in joint.polymorph.keys if k.name not in late]
+            found |= {name: joint.rows_of(joined, name) for name in keys}
+        return found
 
     def _laid(self, series: Series, pointers: Mapping[str, Ints], rows: int) -> Laid:
         """Say when the rows of series are, before anything else of them is known."""
@@ -317,25 +324,27 @@ class _Structure:
         kinds[found] = self.state.known.codes[key.parent][pointers[found]] + 1
         return kinds
 
-    def _in_time(self, features: Features, owners: Ints | None) -> Features:
+    def _in_time(self, part: RowsModel, features: Features, owners: Ints | None) -> Features:
         """Let rows have parents that are there when they happen; first is said when they do."""
-        known, part = self.state.known, self.model.structure
-        assert part is not None
+        known = self.state.known
         own = ancestor_dates(self.state.plan, self.planned, owners, known)
-        timings = self.model.timings
+        timings = [t for t in self.model.timings if t.key in self.drawn]
         if any(d not in own for t in timings for d in t.dates):
+            pointers = self._apart(self.pointers)
             first = Skeleton(
-                self.size, owners, self.pointers, self.states, features, self.joints, self.grid,
+                self.size, owners, pointers, self.states, features, self.joints, self.grid,
                 taken=None,
             )  # fmt: skip
             self.moments = self.moments_of(first)
         for timing in timings:
             key = next(k for k in self.planned.keys if k.name == timing.key)
             windows = Windows.of(timing, {**own, **self.moments}, known.dates[key.parent])
-            self._exchange(key, windows, owners)
+            self._exchange(key, windows, timing, owners)
         return part.layout.features(self.drawn, self.size)
 
-    def _exchange(self, key: KeyPlan, windows: Windows, owners: Ints | None) -> None:
+    def _exchange(
+        self, key: KeyPlan, windows: Windows, timing: Timing, owners: Ints | None
+    ) -> None:
         """Let rows exchange parents of one kind; who finds nobody then asks all in its place."""
         rng = self.state.rng(self.planned.name, key.name, "in time")
         places, kinds = self._places(key)[0], self.drawn[key.name].astype(np.int64)
@@ -344,8 +353,10 @@ class _Structure:
         for asked in (kinds, anyone) if is_alike else (anyone,):
             groups = places * (int(kinds.max(initial=0)) + 1) + asked
             taken = exchange(
-                self.pointers[key.name], groups, owners, windows, rng, is_sorted=is_met
-            )
+                self.pointers[key.name], groups, owners, windows, rng, is_sorted=is_met,
+                lags=timing.lags if asked is not anyone or not is_alike else (),
+                by_end=timing.by_end,
+            )  # fmt: skip
             self.pointers[key.name] = self.pointers[key.name][taken]
             self.drawn[key.name] = self.drawn[key.name][taken]
 

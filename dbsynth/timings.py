@@ -16,11 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.features import Floats, Ints
-from dbsynth.release import MIN_ENTITIES
+from dbsynth.release import MIN_ENTITIES, Release
 
 HOLDS = 0.999  # share of rows in which an order must hold
+NEAR = 0.25  # times as long as any parent that is there: the nearest ones are chosen
+QUANTILES = 65
 TELLS = 0.02  # share of rows, at least, in which it would not hold by chance
+KNOWN = 0.9  # share of parents of which a date should be known
 SAME = 0.5  # share of rows from which on a date is a copy of the parent's
+TRIED = 12  # places near the one that a row would have
 ROUNDS = 40  # of exchanging
 MOST_ROWS = 1_000_000  # that exchange at once; of more, those of every second owner, and so on
 MORE = (1, 3, 9, 27)  # others for each row that found nobody, with whom it sorts out who has what
@@ -37,6 +41,8 @@ class Timing:
     since: tuple[str, ...] = ()  # dates of the rows, none of which comes before it
     end: str = ""
     until: tuple[str, ...] = ()  # dates of the rows, none of which comes after it
+    by_end: bool = False  # whether the end says more about who is chosen than the start
+    lags: tuple[float, ...] = ()  # quantiles of seconds since the start, or to the end
 
     @property
     def dates(self) -> tuple[str, ...]:
@@ -56,12 +62,13 @@ class Timing:
             KeyError: something is missing.
         """
         since, until = tuple(data["since"]), tuple(data["until"])
-        return cls(data["key"], data["start"], since, data["end"], until)
+        by_end, lags = bool(data["by_end"]), tuple(data["lags"])
+        return cls(data["key"], data["start"], since, data["end"], until, by_end, lags)
 
 
 def fit_timing(
     key: str, pointers: Ints, theirs: Mapping[str, Floats], own: Mapping[str, Floats],
-    entities: Ints, rng: np.random.Generator,
+    entities: Ints, release: Release, rng: np.random.Generator,
 ) -> Timing | None:  # fmt: skip
     """
     Find out which dates of the parents always come before, or after, dates of the rows.
@@ -72,6 +79,7 @@ def fit_timing(
         theirs: (m,) dates of the parents, by name, in seconds; NaN for NULL.
         own: (n,) dates of the rows and of their ancestors.
         entities: (n,) of which there must be enough.
+        release: the protection in force.
         rng: pairs rows with other parents, to see what holds by chance.
 
     Returns:
@@ -79,20 +87,49 @@ def fit_timing(
     """
     rows = np.flatnonzero(pointers >= 0)
     mixed = rng.permutation(pointers[rows])
-    found: dict[int, tuple[float, str, tuple[str, ...]]] = {}
+    found: dict[int, tuple[bool, float, str, tuple[str, ...]]] = {}
     for name, sign in product(theirs, (1, -1)):
         dates = sign * theirs[name]
         here, chance = dates[pointers[rows]], dates[mixed]
         asked = {n: sign * d[rows] for n, d in own.items()}
         names = tuple(n for n, d in asked.items() if _tells(d, here, chance, entities[rows]))
         if names:
-            closest = (float(np.mean(here[np.isfinite(here)])), name, names)
+            is_known = np.isfinite(here)
+            closest = (bool(is_known.mean() >= KNOWN), float(here[is_known].mean()), name, names)
             found[sign] = max(closest, found.get(sign, closest))
     if not found:
         return None
-    _, start, since = found.get(1, (0.0, "", ()))
-    _, end, until = found.get(-1, (0.0, "", ()))
-    return Timing(key, start, since, end, until)
+    near = {
+        sign: _nearness(
+            f"{key}.lag", [sign * own[n][rows] for n in names], sign * theirs[date],
+            pointers[rows], entities[rows], release, rng,
+        )
+        for sign, (*_, date, names) in found.items()
+    }  # fmt: skip
+    # Rows that are made before others of their kind tell more than when one of them is changed.
+    best = min(near, key=lambda sign: (found[sign][2] not in found[sign][3], -sign))
+    *_, start, since = found.get(1, (False, 0.0, "", ()))
+    *_, end, until = found.get(-1, (False, 0.0, "", ()))
+    return Timing(key, start, since, end, until, best < 0, near[best])
+
+
+def _nearness(
+    statistic: str, own: Sequence[Floats], start: Floats, pointers: Ints, entities: Ints,
+    release: Release, rng: np.random.Generator,
+) -> tuple[float, ...]:  # fmt: skip
+    """Quantiles of how long parents have been there; none if that is as for any that is there."""
+    first = np.fmin.reduce(own)
+    apart = first - start[pointers]
+    known = np.flatnonzero(np.isfinite(apart) & (apart >= 0))
+    ordered = np.sort(start[np.isfinite(start)])
+    earlier = np.searchsorted(ordered, first[known], "right")
+    other = ordered[(rng.random(len(known)) * earlier).astype(np.int64)]
+    usual = float(np.median(first[known] - other))
+    if not np.median(apart[known]) < NEAR * usual:
+        return ()
+    shares = np.linspace(0, 1, QUANTILES)
+    found = release.quantiles(statistic, apart[known], entities[known], shares)
+    return tuple(np.round(found).tolist())
 
 
 def _tells(own: Floats, theirs: Floats, chance: Floats, entities: Ints) -> bool:
@@ -121,11 +158,97 @@ class Windows:
         rows = len(next(iter(own.values())))
         parents = len(next(iter(theirs.values())))
         return Windows(
-            _extreme(np.fmin, [own[n] for n in timing.since], rows, np.inf),
-            _extreme(np.fmax, [own[n] for n in timing.until], rows, -np.inf),
+            _extreme(np.fmin, [own[n] for n in timing.since if n in own], rows, np.inf),
+            _extreme(np.fmax, [own[n] for n in timing.until if n in own], rows, -np.inf),
             _extreme(np.fmax, [theirs[timing.start]] if timing.start else [], parents, -np.inf),
             _extreme(np.fmin, [theirs[timing.end]] if timing.end else [], parents, np.inf),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Places that parents have for rows: as often as a parent wants one."""
+
+    groups: Ints  # (m,) codes that rows and places must share
+    starts: Floats  # (m,) before which no row takes the place
+    ends: Floats  # (m,) after which none should
+
+
+def claim(
+    rows: Ints, firsts: Floats, lasts: Floats, groups: Ints, slots: Slots,
+    lags: tuple[float, ...], rng: np.random.Generator,
+) -> Ints:  # fmt: skip
+    """
+    Give rows places of parents that are there before them, the earliest rows first.
+
+    Args:
+        rows: in which order they have their say; others get none.
+        firsts: (n,) before which places must begin.
+        lasts: (n,) until when they should last, where one of some near ones does.
+        groups: (n,) codes that rows and places must share.
+        slots: the places.
+        lags: quantiles of how long before places begin; none: any that is there.
+        rng: draws how long before.
+
+    Returns:
+        (n,) places, each at most once; -1 where none before the row is left.
+    """
+    order = np.lexsort((slots.starts, slots.groups))
+    sorted_, ordered = slots.groups[order], slots.starts[order]
+    begin, stop = (np.searchsorted(sorted_, groups, side) for side in ("left", "right"))
+    limit = _lowest(ordered, begin, stop, firsts)
+    if lags:
+        drawn = np.interp(rng.random(len(firsts)), np.linspace(0, 1, len(lags)), lags)
+        goal = _lowest(ordered, begin, limit, firsts - drawn)
+    else:
+        goal = begin + (rng.random(len(firsts)) * (limit - begin)).astype(np.int64)
+    free, ends = _Free(len(order)), slots.ends[order].tolist()
+    found = np.full(len(firsts), -1, np.int64)
+    least, most, wanted, until = begin.tolist(), limit.tolist(), goal.tolist(), lasts.tolist()
+    for row in rows.tolist():
+        near = free.near(min(wanted[row], most[row] - 1), least[row], most[row])
+        place = next((p for p in near if until[row] <= ends[p]), near[0] if near else -1)
+        if place >= 0:
+            free.take(place)
+            found[row] = order[place]
+    return found
+
+
+class _Free:
+    """Which of n places in a line are free, found in next to no time (Tarjan, JACM 22(2), 1975)."""
+
+    def __init__(self, size: int) -> None:
+        self._left = list(range(size + 1))  # of place p - 1: the free one before it, plus 1
+        self._right = list(range(size + 1))
+
+    def near(self, wanted: int, least: int, most: int) -> list[int]:
+        """Some free places between two bounds, those nearest to one first."""
+        found: list[int] = []
+        if least >= most:
+            return found
+        before = self._follow(self._left, wanted + 1) - 1
+        after = self._follow(self._right, wanted)
+        while len(found) < TRIED and (before >= least or after < most):
+            if after < most and (before < least or after - wanted < wanted - before):
+                found.append(after)
+                after = self._follow(self._right, after + 1)
+            else:
+                found.append(before)
+                after = max(after, before + 1) if after == before else after
+                before = self._follow(self._left, before) - 1
+        return found
+
+    def take(self, place: int) -> None:
+        """Let a place be free no more."""
+        self._left[place + 1] = place
+        self._right[place] = place + 1
+
+    @staticmethod
+    def _follow(links: list[int], at: int) -> int:
+        while links[at] != at:
+            links[at] = links[links[at]]
+            at = links[at]
+        return at
 
 
 def _extreme(pick: np.ufunc, dates: Sequence[Floats], size: int, nothing: float) -> Floats:
@@ -135,7 +258,7 @@ def _extreme(pick: np.ufunc, dates: Sequence[Floats], size: int, nothing: float)
 
 def exchange(
     pointers: Ints, kinds: Ints, owners: Ints | None, windows: Windows, rng: np.random.Generator,
-    *, is_sorted: bool = False,
+    *, is_sorted: bool = False, lags: tuple[float, ...] = (), by_end: bool = False,
 ) -> Ints:  # fmt: skip
     """
     Let rows whose parent is not there exchange it with rows that asked for the same kind.
@@ -149,6 +272,8 @@ def exchange(
         windows: when rows are, and parents.
         rng: decides who exchanges with whom.
         is_sorted: of one kind the first row gets the first parent, and so on, as far as it can.
+        lags: of one kind rows get the parents that were there so long before, as far as they can.
+        by_end: the same of how long parents will be there.
 
     Returns:
         (n,) which row's parent each row gets.
@@ -161,16 +286,25 @@ def exchange(
     for part in range(parts):
         some = np.flatnonzero(own % parts == part)
         where = rows[some]
-        taken = _among(own[some], where, pointers, kinds, windows, rng, is_sorted=is_sorted)
+        units, unit, lead = _units(own[some], where, pointers, kinds, windows)
+        every = np.arange(len(lead))
+        begun = (
+            _sorted(units, every, every) if is_sorted else _near(units, lags, rng, by_end=by_end)
+        )
+        taken = lead[_exchanged(units, begun, rng)[unit]]
         found[where] = where[taken]
     return found
 
 
-def _among(
-    own: Ints, rows: Ints, pointers: Ints, kinds: Ints, windows: Windows,
-    rng: np.random.Generator, *, is_sorted: bool,
-) -> Ints:  # fmt: skip
-    """(k,) which of some rows' parents each of them gets; `own` numbers whose rows they are."""
+def _units(
+    own: Ints, rows: Ints, pointers: Ints, kinds: Ints, windows: Windows
+) -> tuple[_Units, Ints, Ints]:
+    """
+    Put rows together that share owner and parent; `own` numbers whose rows (k,) some are.
+
+    Returns:
+        the units, the unit of each of these rows, and a row of each unit.
+    """
     parents = pointers[rows]
     pairs = (own - own.min()) * (int(parents.max()) + 1) + parents
     _, lead, unit, sizes = np.unique(
@@ -182,9 +316,26 @@ def _among(
     asked = np.unique(kinds[rows[lead]], return_inverse=True)[1]
     groups = np.unique(asked * (int(sizes.max()) + 1) + sizes, return_inverse=True)[1]
     start, end = windows.start[parents[lead]], windows.end[parents[lead]]
-    units, every = _Units(groups, first, last, start, end), np.arange(len(lead))
-    taken = _exchanged(units, _sorted(units, every, every) if is_sorted else every, rng)
-    found: Ints = lead[taken[unit]]
+    return _Units(groups, first, last, start, end), unit, lead
+
+
+def _near(
+    units: _Units, lags: tuple[float, ...], rng: np.random.Generator, *, by_end: bool
+) -> Ints:
+    """(n,) whose parent each unit gets, if it was there so long before as drawn."""
+    every = np.arange(len(units.groups))
+    if not lags:
+        return every
+    own, theirs = (units.first, units.last), (units.start, units.end)
+    if by_end:
+        own, theirs = (-units.last, -units.first), (-units.end, -units.start)
+    until = np.nextafter(own[0], np.inf)  # a parent may begin at the same moment
+    slots, order = Slots(units.groups, *theirs), np.argsort(own[0], kind="stable")
+    found = claim(order, until, own[1], units.groups, slots, lags, rng)
+    lost, left = np.flatnonzero(found < 0), np.setdiff1d(every, found)
+    # Both in the order of groups: each has as many units as places that are left.
+    lost = lost[np.argsort(units.groups[lost], kind="stable")]
+    found[lost] = left[np.argsort(units.groups[left], kind="stable")]
     return found
 
 

@@ -19,6 +19,7 @@ from dbsynth.sample import foreign_key
 from dbsynth.schema import ForeignKey, Table
 from dbsynth.state import State, row_index
 from dbsynth.tablemodel import TableModel, edge_name
+from dbsynth.timings import Slots, Timing, Windows, claim
 
 
 def hang(
@@ -122,7 +123,10 @@ class _Tree:
         rng = self.state.rng(self.model.name, key.name)
         drawn = np.where(offered, values[edge].astype(np.float64), 0.0)
         capacity = rake(drawn, self.model.counts[edge], int(has_parent.sum()), rng)
-        return grow_tree(has_parent, capacity, groups, rng, offered)
+        timing = next((t for t in self.model.timings if t.key == key.name), None)
+        if timing is None or not has_parent.any():
+            return grow_tree(has_parent, capacity, groups, rng, offered)
+        return _in_time(timing, values, has_parent, np.where(offered, capacity, 0), groups, rng)
 
     def _spread(
         self, rows: pa.Table, pointers: Ints, groups: Ints, offered: NDArray[np.bool_]
@@ -152,6 +156,28 @@ class _Tree:
         fixed = [_codes(rows, c) for c in unique if c not in self.own]
         theirs = [_codes(rows, self._above(c)) for c in unique if c in self.own]
         return fixed, combined(np.stack(theirs, axis=1))
+
+
+def _in_time(
+    timing: Timing, values: Values, has_parent: NDArray[np.bool_], capacity: Ints, groups: Ints,
+    rng: np.random.Generator,
+) -> Ints:  # fmt: skip
+    """Hang (n,) rows under others that were there before them, or come after them: no cycle."""
+    known = {n: v.astype(np.float64) for n, v in values.items()}
+    rows = len(groups)
+    windows = Windows.of(timing, known, known)
+    own, theirs = (windows.first, windows.last), (windows.start, windows.end)
+    if timing.by_end:
+        own, theirs = (-windows.last, -windows.first), (-windows.end, -windows.start)
+    # A parent's date says who is there before whom; where it is unknown nobody hangs there.
+    until = np.fmin(own[0], theirs[0])
+    here = np.isfinite(theirs[0])
+    slots = np.repeat(np.arange(rows), np.where(here, capacity, 0))
+    waiting = np.flatnonzero(has_parent & np.isfinite(until))
+    waiting = waiting[np.argsort(until[waiting], kind="stable")]
+    offered = Slots(groups[slots], theirs[0][slots], theirs[1][slots])
+    places = claim(waiting, until, own[1], groups, offered, timing.lags, rng)
+    return np.where(places >= 0, slots[np.maximum(places, 0)], NONE) if len(slots) else places
 
 
 def _codes(rows: pa.Table, *columns: str) -> Ints:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,10 +19,11 @@ from dbsynth.anchors import fit_datetime
 from dbsynth.encode import LATEST, start_of
 from dbsynth.features import Floats, Ints
 from dbsynth.release import Release
-from dbsynth.timings import Timing, Windows, exchange, fit_timing
+from dbsynth.timings import Slots, Timing, Windows, claim, exchange, fit_timing
 from dbsynth.values import DAY
 
 ROWS, PARENTS = 400, 40
+OPEN = Release(0, is_protected=False)
 NO_RULES = run.Options(seed=2, engine="tree", is_ruled=False)
 
 
@@ -48,12 +50,12 @@ def test_dates_that_always_come_first_are_found(
     world: tuple[Ints, dict[str, Floats], dict[str, Floats], Ints],
 ) -> None:
     pointers, theirs, own, entities = world
-    found = fit_timing("to_parent", pointers, theirs, own, entities, rng_of())
+    found = fit_timing("to_parent", pointers, theirs, own, entities, OPEN, rng_of())
     # That all are born before, and that nobody comes after the end, would hold with any parent.
     assert found == Timing("to_parent", "made", ("at",))
     assert Timing.from_json(found.to_json()) == found
     few = entities // ROWS
-    assert fit_timing("to_parent", pointers, theirs, own, few, rng_of()) is None
+    assert fit_timing("to_parent", pointers, theirs, own, few, OPEN, rng_of()) is None
 
 
 def test_the_end_of_parents_is_found_too() -> None:
@@ -62,8 +64,10 @@ def test_the_end_of_parents_is_found_too() -> None:
     theirs = {"opens": opens, "closes": opens + 30 * DAY}
     pointers = rng.integers(0, PARENTS, ROWS)
     own = {"at": opens[pointers] + rng.uniform(0, 30 * DAY, ROWS)}
-    found = fit_timing("k", pointers, theirs, own, np.arange(ROWS), rng)
-    assert found == Timing("k", "opens", ("at",), "closes", ("at",))
+    found = fit_timing("k", pointers, theirs, own, np.arange(ROWS), OPEN, rng)
+    assert found is not None
+    assert replace(found, lags=()) == Timing("k", "opens", ("at",), "closes", ("at",))
+    assert max(found.lags) <= 30 * DAY  # much less than for any that is there
     windows = Windows.of(found, own, theirs)
     mixed = rng.permutation(pointers)
     taken = exchange(mixed, np.zeros(ROWS, np.int64), None, windows, rng)
@@ -75,7 +79,7 @@ def test_what_is_copied_from_the_parent_says_nothing() -> None:
     pointers = rng_of().integers(0, PARENTS, ROWS)
     made = np.arange(PARENTS) * DAY
     own = {"copy": made[pointers]}
-    assert fit_timing("k", pointers, {"made": made}, own, np.arange(ROWS), rng_of()) is None
+    assert fit_timing("k", pointers, {"made": made}, own, np.arange(ROWS), OPEN, rng_of()) is None
 
 
 @st.composite
@@ -113,18 +117,44 @@ def test_rows_exchange_parents_and_nothing_else(
         assert (after[own][:, None] == after[own])[same].all()
 
 
+def test_places_are_claimed_by_the_nearest_that_begin_before() -> None:
+    starts = np.array([0.0, 10.0, 20.0, 30.0, 5.0])
+    slots = Slots(np.array([0, 0, 0, 0, 1]), starts, np.array([9.0, 99.0, 25.0, 99.0, 99.0]))
+    rows, firsts = np.arange(5), np.array([0.0, 21.0, 31.0, 40.0, 6.0])
+    groups = np.array([0, 0, 0, 0, 1])
+    found = claim(rows, firsts, np.full(5, 26.0), groups, slots, (1.0, 1.0), rng_of())
+    # Nothing begins before the first; the second leaves what ends too soon.
+    assert found.tolist() == [-1, 1, 3, 2, 4]
+
+
+@given(choices(), st.booleans())
+def test_no_place_is_claimed_twice_or_too_early(
+    choice: tuple[Ints, Ints, Ints, Windows], is_near: bool
+) -> None:
+    pointers, kinds, _, windows = choice
+    rows = np.argsort(windows.first, kind="stable")
+    starts = windows.start[np.maximum(pointers, 0)]
+    slots = Slots(kinds, starts, np.full(len(starts), np.inf))
+    lags = (0.0, 2.0) if is_near else ()
+    found = claim(rows, windows.first, windows.last, kinds, slots, lags, rng_of())
+    taken = found[found >= 0]
+    assert len(set(taken.tolist())) == len(taken)
+    assert (starts[taken] < windows.first[found >= 0]).all()
+    assert (kinds[taken] == kinds[found >= 0]).all()
+
+
 def test_a_date_is_measured_from_the_latest_of_the_rows_above() -> None:
     rng = rng_of(3)
     above = {n: rng.uniform(0, 1_000 * DAY, ROWS) for n in ("fk_user/made", "fk_group/made")}
     values = np.maximum(*above.values()) + rng.exponential(5 * DAY, ROWS)
     fitted = fit_datetime(
-        "t.at", "at", values, np.arange(ROWS), Release(0, is_protected=False), above,
+        "t.at", "at", values, np.arange(ROWS), OPEN, above,
         siblings=None, is_strict=False, is_date=True, above=above,
     )  # fmt: skip
     assert fitted.anchor == LATEST.join(above)
     assert (start_of(fitted.anchor, above) == np.maximum(*above.values())).all()
     alone = fit_datetime(
-        "t.at", "at", values, np.arange(ROWS), Release(0, is_protected=False), above,
+        "t.at", "at", values, np.arange(ROWS), OPEN, above,
         siblings=None, is_strict=False, is_date=True,
     )  # fmt: skip
     assert LATEST not in alone.anchor  # dates of the row itself are not all there yet
@@ -193,3 +223,32 @@ def test_a_copy_without_rules_keeps_the_order_of_things(tmp_path: Path) -> None:
         for which, most in early.items():  # by chance a fifth of 600 and more
             (count,) = connection.execute(f"SELECT count(*) FROM {which}").fetchone()
             assert count <= most, which
+
+
+def test_answers_come_after_their_question_and_soon(tmp_path: Path) -> None:
+    source, target = tmp_path / "source.db", tmp_path / "target.db"
+    rng, begin = rng_of(4), datetime(2020, 1, 1, tzinfo=UTC)
+    with closing(sqlite3.connect(source)) as connection, connection:
+        connection.execute(
+            "CREATE TABLE posts (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES posts,"
+            " made TIMESTAMP NOT NULL, score INTEGER NOT NULL)"
+        )
+        days: list[float] = []
+        for number in range(900):
+            is_answer = number > 100 and rng.random() < 0.6
+            parent = int(rng.integers(number)) if is_answer else None
+            day = rng.uniform(0, 900) if parent is None else days[parent] + rng.exponential(1)
+            days.append(day)
+            at = f"{begin + timedelta(seconds=int(day * DAY)):%Y-%m-%d %H:%M:%S}"
+            connection.execute(
+                "INSERT INTO posts VALUES (?, ?, ?, ?)", (number, parent, at, number)
+            )
+    run.clone(f"sqlite:///{source}", f"sqlite:///{target}", NO_RULES)
+    with closing(sqlite3.connect(target)) as connection:
+        lags = connection.execute(
+            "SELECT julianday(a.made) - julianday(q.made) FROM posts a"
+            " JOIN posts q ON q.id = a.parent"
+        ).fetchall()
+    assert len(lags) > 400
+    assert min(lag for (lag,) in lags) >= 0
+    assert float(np.median(lags)) < 30  # of 300 by chance
