@@ -454,6 +454,7 @@ class _Attributes:
         if late := self._set_later("self"):
             rng = self.state.rng(self.planned.name, "mend", "whole")
             whole = self._mender(replace(scope, only=late)).mend(whole, rng).whole
+        unruled = whole
         ruled, told = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
         noted(self.state.changes, self.planned.name, told, whole, ruled)
         whole = ruled
@@ -462,7 +463,7 @@ class _Attributes:
         checked = {c for check in self.table.row_checks for c in check.columns}
         if told & (checked | mender.watched):
             rng = self.state.rng(self.planned.name, "mend", "ruled")
-            whole = mender.mend(whole, rng).whole
+            whole = self._sound(mender, mender.mend(whole, rng).whole, unruled)
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
         for column in self.part.layout.columns:
@@ -471,6 +472,18 @@ class _Attributes:
                 now = whole.column(column.name)
                 if now is not before.column(column.name):
                     values[column.name] = column.values(now.combine_chunks())
+        return whole
+
+    def _sound(self, mender: Mender, rows: pa.Table, before: pa.Table) -> pa.Table:
+        """Rows as they were before rules changed them, where nothing has mended a check since."""
+        sound = mender.sound(rows, rows)
+        if sound.all():
+            return rows
+        places = np.where(sound, np.arange(len(sound)), np.arange(len(sound)) + len(sound))
+        whole = pa.concat_tables([rows, before]).take(pa.array(places))
+        for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
+            at = whole.column_names.index(name)
+            whole = whole.set_column(at, whole.schema.field(name), rows.column(name))
         return whole
 
 

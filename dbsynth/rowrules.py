@@ -64,6 +64,12 @@ def steps(
     derived = {s.column for s in sets}
     told = [s for s in sets if set(s.of) <= fixed]  # by rows above, before anything else is decided
     sets = [s for s in sets if s not in told]
+    # Rows above agree with each other, but some rows lack one of them.
+    known = {s.column for s in told}
+    told += [
+        s for s in found
+        if s.act == "set" and s.column in known and set(s.of) <= fixed and s not in told
+    ]  # fmt: skip
     every = [s for s in found if s.act == "follow"]
     follows = [s for s in every if s.column not in derived]
     # What cannot change decides first, for others can be chosen so that the same follows.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.above import rules_of
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.checks import Repair, unjudged
@@ -21,8 +22,12 @@ from dbsynth.rowkeeper import RowKeeper, as_kind
 from dbsynth.rowrules import Step, local_sql, steps
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, child_of
+from dbsynth.rulewords import declared
 from dbsynth.schema import Backfill, Table, TableName
 from dbsynth.values import from_floats
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 Act = Literal["count", "sum", "min", "max", "avg", "argmax"]
 _ACTS: tuple[Act, ...] = ("count", "sum", "min", "max", "avg", "argmax")
@@ -40,7 +45,9 @@ class Total:
     act: Act
     value: str  # of each child, as the in-memory engine has it
     is_zero: bool  # without children it is 0
-    is_nullable: bool  # without children it is NULL, else as it was drawn
+    is_nullable: bool
+    is_emptied: bool  # NULL without children; else as it was drawn
+    is_filled: bool  # never NULL with children; else as it was drawn
     source: str = ""  # the child's column, if it is nothing else that is added up
     by: str = ""  # argmax: what the last child has most of, as the in-memory engine has it
 
@@ -226,19 +233,24 @@ class Totals:
             filled = pc.fill_null(made, from_floats(np.zeros(1), kind, scale)[0])
             is_unknown = pc.and_(pc.is_null(before), pa.scalar(total.is_nullable))
             return pc.if_else(is_unknown, pa.scalar(None, kind), filled)
-        return made if total.is_nullable else pc.coalesce(made, before)
+        return _where_told(total, made, before)
 
     def _last_values(self, total: Total, before: pa.Array, size: int) -> pa.Array:
         held = self.lasts.get(total)
         if held is None:
-            return pa.nulls(size, before.type) if total.is_nullable else before
+            return pa.nulls(size, before.type) if total.is_emptied else before
         places = np.arange(size)
         index = pa.array(places, mask=places >= len(held.by))
         scale = before.type.scale if pa.types.is_decimal(before.type) else 10
         made = as_kind(held.values.take(index), before.type, scale)
-        if made is None:
-            return before
-        return made if total.is_nullable else pc.coalesce(made, before)
+        return before if made is None else _where_told(total, made, before)
+
+
+def _where_told(total: Total, made: pa.Array, before: pa.Array) -> pa.Array:
+    """What children come to, where they are what decides, and what there was elsewhere."""
+    found = made if total.is_emptied else pc.coalesce(made, before)
+    nothing = pa.scalar(None, before.type)
+    return found if total.is_filled else pc.if_else(pc.is_valid(before), found, nothing)
 
 
 def _allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Repair) -> pa.Table:
@@ -275,7 +287,9 @@ def _after(plan: Plan, name: TableName, found: Iterable[Total]) -> tuple[Step, .
     totals = {t.column for t in found if t.table == name}
     table = plan.schema.table(name)
     known, kept = set(totals), []
-    for step in steps(plan.rules, table, _fixed(table, plan.schema.dialect) | totals):
+    dialect = plan.schema.dialect
+    rules = [*plan.rules, *declared(table, dialect)]
+    for step in steps(rules, table, _fixed(table, dialect) | totals):
         if step.act == "set" and known & set(step.of):
             known.add(step.column)
             kept.append(step)
@@ -317,12 +331,31 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     if roles not in (["owner"], ["token"], ["reference"]) or child.name == table.name:
         return None
     is_count = value.key == "count"
+    is_nullable = table.column(column).is_nullable
+    here, there = _emptiness(plan, table, tree.this, value)
     summed = value.this
     is_plain = isinstance(summed, exp.Column) and not isinstance(summed.this, exp.Star)
     return Total(
         table.name, column, child.name, key.name, value.key, inner, is_zero or is_count,
-        table.column(column).is_nullable, summed.name if is_plain and summed.table else "", by,
+        is_nullable, is_nullable and here, there or not is_nullable,
+        summed.name if is_plain and summed.table else "", by,
     )  # fmt: skip
+
+
+def _emptiness(
+    plan: Plan, table: Table, column: exp.Expr, value: exp.Expr
+) -> tuple[bool, bool]:  # fmt: skip
+    """Whether rules say that a total is empty without children, and that it never is with them."""
+    own, told = column.sql("duckdb"), value.sql("duckdb")
+    known = {
+        parse(r.text, "duckdb").sql("duckdb")
+        for r in rules_of(plan.rules, table.name)
+        if r.kind == "nulls" or r.status == "accepted"
+    }
+    both = f"({own} IS NULL) = ({told} IS NULL)"
+    texts = both, f"{own} IS NULL OR NOT {told} IS NULL", f"{told} IS NULL OR NOT {own} IS NULL"
+    together, emptied, filled = (t in known for t in texts)
+    return together or emptied, together or filled
 
 
 def _may_change(table: Table, column: str, plan: Plan) -> bool:
