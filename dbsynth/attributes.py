@@ -491,8 +491,11 @@ def _to_arrow(
     column: NumberColumn | DatetimeColumn, values: Ints | Floats, sql: Column
 ) -> pa.Array:
     kind = arrow_type(sql.type)
-    if isinstance(column, DatetimeColumn) and pa.types.is_string(kind):
-        return moments_to_text(values.astype(np.float64), column.time is None)
+    if isinstance(column, DatetimeColumn):
+        moments = column.moments(values.astype(np.float64))
+        if pa.types.is_string(kind):
+            return moments_to_text(moments, column.time is None)
+        values = moments
     decimals = decimals_of(column.codec.step) if isinstance(column, NumberColumn) else 10
     if isinstance(column, NumberColumn) and column.family:
         return numerals.write(values.astype(np.float64), sql.type, decimals)

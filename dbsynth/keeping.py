@@ -21,6 +21,7 @@ from dbsynth.members import Members, memberships
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.rowkeeper import RowKeeper
+from dbsynth.rowrules import Step
 from dbsynth.rulebook import Rule
 from dbsynth.ruled import Loosely, Rows, levels
 from dbsynth.rulewords import declared, dependencies, in_dialect, names_of, widened
@@ -237,7 +238,8 @@ class Keeping:
         fixed, follows = self._fixed_in(steps), self._follows
         keeper = self._near.keeper if steps and self._near else None
         derived = frozenset(s.column for s in (keeper.steps if keeper else ()) if s.act == "set")
-        return GroupKeeper(tuple(steps), fixed, free, follows, derived) if steps else None
+        settled = _settled(keeper.steps, fixed) if keeper else frozenset()
+        return GroupKeeper(tuple(steps), fixed, free, follows, derived, settled) if steps else None
 
     @cached_property
     def _follows(self) -> dict[str, tuple[str, ...]]:
@@ -461,3 +463,11 @@ class Keeping:
                 at = rows.column_names.index(name)
                 rows = rows.set_column(at, rows.schema.field(name), after)
         return rows, frozenset(changed)
+
+
+def _settled(steps: Iterable[Step], fixed: frozenset[str]) -> frozenset[str]:
+    """The columns that are calculated, or follow, from fixed ones alone."""
+    known, deciding = set(fixed), [s for s in steps if s.act in ("set", "follow")]
+    while more := {s.column for s in deciding if set(s.of) <= known} - known:
+        known |= more
+    return frozenset(known - fixed)

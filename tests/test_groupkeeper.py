@@ -150,6 +150,35 @@ def test_spans_are_pushed_along_and_stay_within_their_time() -> None:
     assert spans[-1][1] <= DAY + timedelta(days=9)
 
 
+def test_spans_end_where_the_next_begins_if_starts_may_not_move() -> None:
+    apart = "begins >= lag(ends) OVER (PARTITION BY room ORDER BY begins)"
+    days = [DAY + timedelta(n) for n in (0, 5, 9, 30)]
+    never = date(9999, 1, 1)
+    given = {
+        "room": [1, 1, 2, 2, *range(3, 9)],
+        "begins": [days[i] for i in (1, 0, 0, 2)] + [days[3]] * 6,
+    }
+    given["ends"] = [days[2], never, days[1], days[3], *[never] * 3, *[days[3]] * 3]
+    made = kept(steps(apart), "room begins", **given)
+    assert made["begins"] == given["begins"]
+    # What was open too early is open at last.
+    assert made["ends"][:4] == [never, days[1], days[1], days[3]]
+    assert made["ends"][4:] == given["ends"][4:]
+    meet = "begins = lag(ends) OVER (PARTITION BY room ORDER BY begins)"
+    made = kept(steps(meet), "room begins", **given)
+    assert made["ends"][:4] == [never, days[1], days[2], days[3]]
+
+
+def test_no_span_of_days_is_pushed_to_the_end_of_time() -> None:
+    apart = "begins >= lag(ends) OVER (PARTITION BY room ORDER BY begins)"
+    never, later = date(9999, 1, 1), DAY + timedelta(9)
+    given = {"room": [1, 1, 2, 2, 3], "begins": [DAY, DAY, DAY, later, DAY]}
+    given["ends"] = [never, later, later, never, never]
+    made = kept(steps(apart), **given)
+    assert max(made["begins"]) < date(2025, 1, 1)
+    assert sorted(made["ends"])[2:] == [never] * 3
+
+
 def test_states_follow_on_each_other() -> None:
     rule = steps(
         "(coalesce(lag(state) OVER (PARTITION BY room ORDER BY number), ''), state) IN " + STATES
