@@ -23,7 +23,7 @@ from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, Presenc
 from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
-from dbsynth.makers import make_columns
+from dbsynth.makers import blanked, make_columns
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
@@ -312,6 +312,7 @@ class _Attributes:
             nothing = pa.scalar(None, values.type)
             masked = pc.if_else(missing, nothing, values) if is_masked else values
             columns[name] = borrowed.copied(name, masked, drawn)
+        blanked(self.model.makers, self.table, columns, self.state.seed, start)
         for column in self.table.written_columns:
             if column.name not in columns:
                 columns[column.name] = self._key_column(column, start, stop)

@@ -26,6 +26,8 @@ TextKind = Literal[
 ]
 
 _SINGLE = ("word", "name")
+_CASES = {"upper": pc.utf8_upper, "lower": pc.utf8_lower}
+_ALL = 0.99  # of the texts
 _SHARES = np.linspace(0.0, 1.0, 21)
 _SENTENCE = 11  # words
 _FEW_WORDS = 100
@@ -44,6 +46,7 @@ class TextModel:
     words: tuple[str, ...]
     key: int
     max_length: int | None = None
+    case: str = ""  # "upper": all letters are capitals; "lower": none is
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -53,6 +56,7 @@ class TextModel:
             "words": list(self.words),
             "key": self.key,
             "max_length": self.max_length,
+            "case": self.case,
         }
 
     @classmethod
@@ -71,6 +75,7 @@ def fit_prose(
     words: Sequence[str],
 ) -> TextModel:
     """Learn the lengths and the manner of texts; see `pii.fit_text`, which knows the words."""
+    case = case_of(values, entities, release)
     texts = values.cast(pa.string())
     present = np.asarray(pc.is_valid(texts))
     texts, owners = texts.drop_null(), entities[present]
@@ -86,7 +91,31 @@ def fit_prose(
         words=_free_words(texts, offered),
         key=key_of("text", release.seed, statistic),
         max_length=max_length,
+        case=case,
     )
+
+
+def case_of(
+    values: pa.Array | pa.ChunkedArray | None, entities: NDArray[np.int64], release: Release
+) -> str:
+    """Whether all letters of a column's texts are capitals ("upper") or none is; else ""."""
+    if values is None or len(values) != len(entities) or not pa.types.is_string(values.type):
+        return ""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    has_letters = pc.match_substring_regex(whole, r"\p{L}")
+    there = np.asarray(pc.fill_null(has_letters, False))
+    texts = whole.filter(pa.array(there))
+    if not len(texts) or not release.is_enough(entities[there]):
+        return ""
+    for case, change in _CASES.items():
+        if pc.mean(pc.equal(change(texts), texts).cast(pa.float64())).as_py() >= _ALL:
+            return case
+    return ""
+
+
+def in_case(texts: pa.Array, case: str) -> pa.Array:
+    """Texts as `case_of` says that they are written."""
+    return _CASES[case](texts) if case else texts
 
 
 def _manner(texts: pa.Array, sizes: NDArray[np.float64]) -> TextKind:
@@ -148,6 +177,7 @@ def sample_text(
     texts = _written(model, rng, np.maximum(targets, 1))
     if unique_offset is not None:
         texts = _numbered(model, texts, unique_offset)
+    texts = in_case(texts, model.case)
     if model.max_length is not None:
         texts = pc.utf8_slice_codeunits(texts, 0, model.max_length)
     return texts

@@ -84,6 +84,8 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("forum", "nickname", WORDS, (), "personal/user_name"),
         ("kunden", "Vorname", PEOPLE, (), "personal/first_name"),
         ("kunden", "Straße", WORDS, (), "personal/street_address"),
+        ("kunden", "address2", WORDS, (), "personal/unit"),
+        ("kunden", "address_line_2", ["", "Apt. 3"] * 100, (), "category/unit"),
         ("clientes", "correo_electronico", WORDS, (), "personal/email"),
         ("clients", "nom_de_famille", PEOPLE, (), "personal/last_name"),
         ("usuarios", "senha", WORDS, (), "personal/password_hash"),
