@@ -18,6 +18,7 @@ from dbsynth.groupkeeper import GroupKeeper
 from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
 from dbsynth.leading import known_of
 from dbsynth.members import Members, memberships
+from dbsynth.ordered import Ordered
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.rowkeeper import RowKeeper
@@ -161,7 +162,9 @@ class Keeping:
         derived = {s.column for s in steps}
         loose = self._loosely(wide, fixed | told | derived | self._late(*late))
         last = self._last(rules, wide, fixed | told, keeper)
-        return Rows(above, keeper, donors, loose, last) if keeper or donors or loose else None
+        ordered = Ordered.of(rules, wide, fixed | told, keeper.steps if keeper else ())
+        is_any = keeper or donors or loose
+        return Rows(above, keeper, donors, loose, ordered, last) if is_any else None
 
     def _last(
         self, rules: list[Rule], wide: Table, fixed: frozenset[str], keeper: RowKeeper | None

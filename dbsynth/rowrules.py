@@ -121,6 +121,26 @@ def steps(
     )
 
 
+def order_pairs(rules: Iterable[Rule], table: Table) -> list[tuple[str, str]]:
+    """The columns of which the first is never more than the second, as far as rules say so."""
+    from sqlglot import exp
+
+    found = []
+    for rule in rules:
+        if rule.table != table.name or rule.status == "rejected" or rule.exceptions:
+            continue
+        try:
+            tree = flattened(parse(rule.text, "duckdb")) if "->" not in rule.text else None
+        except UntranslatableError:
+            continue
+        if isinstance(tree, exp.LTE | exp.GTE) and _is_plain(tree, table):
+            low, high = tree.this, tree.expression
+            if isinstance(low, exp.Column) and isinstance(high, exp.Column):
+                pair = (low.name, high.name)
+                found.append(pair if isinstance(tree, exp.LTE) else pair[::-1])
+    return list(dict.fromkeys(found))
+
+
 def _leads(
     every: list[Step], follows: list[Step], bound: set[str] | frozenset[str], told: set[str]
 ) -> list[Step]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.above import rules_of
+from dbsynth.above import needed_above, rules_of
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.checks import Repair, unjudged
@@ -19,12 +19,12 @@ from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan
 from dbsynth.rowkeeper import RowKeeper, as_kind
-from dbsynth.rowrules import Step, local_sql, steps
+from dbsynth.rowrules import Step, local_sql, order_pairs, steps
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, child_of
 from dbsynth.rulewords import declared
 from dbsynth.schema import Backfill, Table, TableName
-from dbsynth.values import from_floats
+from dbsynth.values import from_floats, to_floats
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 Act = Literal["count", "sum", "min", "max", "avg", "argmax"]
 _ACTS: tuple[Act, ...] = ("count", "sum", "min", "max", "avg", "argmax")
 _BATCH = 50_000  # rows
+_NUMBERS = ("integer", "decimal", "float")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,9 @@ class Totals:
     found: tuple[Total, ...] = ()
     after: dict[TableName, tuple[Step, ...]] = field(default_factory=dict)
     judges: dict[TableName, Repair] = field(default_factory=dict)  # of checks about them
+    parts: dict[TableName, tuple[tuple[str, str], ...]] = field(
+        default_factory=dict
+    )  # see `_parts`
     sums: dict[Total, _Sum] = field(default_factory=dict)
     lasts: dict[Total, _Last] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
@@ -114,12 +118,14 @@ class Totals:
             changed |= {s.column for s in after[name]}
             judge = Repair.of(table, dialect, (), Scope(only=frozenset(changed)))
             judges |= {name: judge} if judge is not None else {}
-        return cls(found, after, judges)
+        parts = {n: _parts(plan, n, found, after[n]) for n in tables}
+        return cls(found, after, judges, parts)
 
     def columns(self, name: TableName) -> set[str]:
         """The columns of a table's rows that are needed when its children are all there."""
         own = {t.column for t in self.found if t.table == name}
         own |= {c for s in self.after.get(name, ()) for c in (s.column, *s.of)}
+        own |= {c for pair in self.parts.get(name, ()) for c in pair}
         judge = self.judges.get(name)
         groups = judge.groups if judge is not None else ()
         return own | {c for group in groups for condition in group for c in condition.columns}
@@ -206,11 +212,15 @@ class Totals:
             values = self._values(total, rows.column(total.column).combine_chunks(), size)
             rows = rows.set_column(place, rows.schema.field(total.column), values)
         changed = [t.column for t in own]
-        if after := self.after.get(table.name, ()):
+        after, parts = self.after.get(table.name, ()), self.parts.get(table.name, ())
+        if after:
             rows, _ = RowKeeper(table, after).keep(rows)
-            # All of them: what children were told before is not in the target yet.
-            more = {s.column for s in after if s.column in kept}
-            changed += [c for c in sorted(more) if c not in changed]
+        for low, high in parts:
+            rows = _scaled(rows, before, low, high)
+            rows = RowKeeper(table, after).keep(rows)[0] if after else rows
+        # All of them: what children were told before is not in the target yet.
+        more = {c for c in (*(s.column for s in after), *(low for low, _ in parts)) if c in kept}
+        changed += [c for c in sorted(more) if c not in changed]
         if (judge := self.judges.get(table.name)) is not None:
             rows = _allowed(rows, before, changed, judge)
         return rows, tuple(changed)
@@ -251,6 +261,22 @@ def _where_told(total: Total, made: pa.Array, before: pa.Array) -> pa.Array:
     found = made if total.is_emptied else pc.coalesce(made, before)
     nothing = pa.scalar(None, before.type)
     return found if total.is_filled else pc.if_else(pc.is_valid(before), found, nothing)
+
+
+def _scaled(rows: pa.Table, before: pa.Table, low: str, high: str) -> pa.Table:
+    """Let what is never more than a total be as large a part of it as it was of what was drawn."""
+    part, whole, drawn = (
+        to_floats(t.column(c).combine_chunks())
+        for t, c in ((rows, low), (rows, high), (before, high))
+    )
+    with np.errstate(all="ignore"):
+        is_more = part > whole
+        made = np.where(drawn > 0, part * (whole / drawn), whole)
+    made = np.minimum(np.floor(made) if pa.types.is_integer(rows.column(low).type) else made, whole)
+    kind = rows.column(low).type
+    values = from_floats(made, kind, kind.scale if pa.types.is_decimal(kind) else 10)
+    at, now = rows.column_names.index(low), rows.column(low).combine_chunks()
+    return rows.set_column(at, rows.schema.field(low), pc.if_else(pa.array(is_more), values, now))
 
 
 def _allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Repair) -> pa.Table:
@@ -294,6 +320,22 @@ def _after(plan: Plan, name: TableName, found: Iterable[Total]) -> tuple[Step, .
             known.add(step.column)
             kept.append(step)
     return tuple(kept)
+
+
+def _parts(
+    plan: Plan, name: TableName, found: Iterable[Total], after: Iterable[Step]
+) -> tuple[tuple[str, str], ...]:
+    """Numbers that are never more than a total, and the total; nobody else relies on them."""
+    table = plan.schema.table(name)
+    totals = {t.column for t in found if t.table == name}
+    changed = totals | {s.column for s in after}
+    fixed = _fixed(table, plan.schema.dialect) | needed_above(plan).get(name, set()) | changed
+    pairs = [
+        (low, high)
+        for low, high in order_pairs(plan.rules, table)
+        if high in changed and low not in fixed and table.column(low).type.kind in _NUMBERS
+    ]
+    return tuple(sorted(pairs, key=lambda p: p[1] not in totals))
 
 
 def _fixed(table: Table, dialect: str) -> frozenset[str]:

@@ -214,3 +214,16 @@ def test_what_children_leave_open_is_empty_only_where_a_rule_says_so(tmp_path: P
     assert (made["baskets"]["sent_on"].notna() == there).all()
     assert made["baskets"]["seen_on"].notna()[there].all()
     assert made["baskets"]["seen_on"].notna()[~there].mean() > 0.2
+
+
+def test_what_is_part_of_a_total_stays_part_of_it(tmp_path: Path) -> None:
+    url = baskets(tmp_path / "a.db")
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute(
+            "UPDATE baskets SET tax = net * 9 / 10, total = net + net * 9 / 10 + fee + freight"
+        )
+        connection.execute("DELETE FROM baskets WHERE net = 0")
+    connection.close()
+    done = run.clone(url, f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST))
+    assert "tax <= net" in {c.rule.text for c in done.rules}
+    assert [] == [str(c.rule) for c in done.rules if not c.is_kept]
