@@ -94,13 +94,19 @@ class GroupKeeper:
         taken[order] = source
         return found | {step.column: rows.column(step.column).take(pa.array(taken))}
 
-    def _leader(self, step: GroupStep) -> str:
-        """A column from which another follows, if both are to be in the same order; else ""."""
+    def _leader(self, step: GroupStep) -> GroupStep | None:
+        """What sorts a column from which another follows, by the same; None if nothing does."""
         leaders = self.follows.get(step.column, ()) if step.act == "sort" else ()
-        return next((c for c in leaders if replace(step, column=c) in self.steps), "")
+        wanted = [replace(step, column=c, sign=sign) for c in leaders for sign in (1, -1)]
+        for other in (w for w in wanted if w in self.steps):
+            is_mutual = step.column in self.follows.get(other.column, ())
+            if not is_mutual or self.steps.index(other) < self.steps.index(step):
+                return other
+        return None
 
-    def _chosen_again(self, step: GroupStep, leader: str, rows: pa.Table) -> pa.Array:
+    def _chosen_again(self, step: GroupStep, lead: GroupStep, rows: pa.Table) -> pa.Array:
         """Let values follow from a column in order: as few as can be become others."""
+        leader = lead.column
         others = [c for c, of in self.follows.items() if leader in of and c != step.column]
         heads, first, place = np.unique(
             group_codes(rows, [leader]), return_index=True, return_inverse=True
@@ -108,7 +114,7 @@ class GroupKeeper:
         own = group_codes(rows, others) if others else np.zeros(len(rows), np.int64)
         alike = _commonest(place.reshape(-1), own, len(heads))
         leading, values = (ranks(rows.column(c))[first] for c in (leader, step.column))
-        order = np.lexsort((leading, alike))
+        order = np.lexsort((lead.sign * leading, alike))
         order = order[~np.isnan(values[order])]
         taken = np.arange(len(heads))
         for some in np.split(order, np.flatnonzero(np.diff(alike[order])) + 1):

@@ -13,6 +13,7 @@ from dbsynth.features import Floats, Ints
 from dbsynth.rowrules import Step, order_pairs
 from dbsynth.rulebook import Rule
 from dbsynth.schema import Table
+from dbsynth.spacing import farthest
 from dbsynth.values import DAY, from_floats, to_floats
 
 _KINDS = ("integer", "decimal", "float", "date", "timestamp", "timestamptz")
@@ -77,7 +78,10 @@ class Ordered:
         found = {}
         for name in self.movable:
             ways = [p for p in self.pairs if name in p]
-            apart = np.concatenate([(values[b] - values[a])[broken == 0] for a, b in ways])
+            near = {
+                b: np.where(values[b] < farthest(values[b]), values[b], np.nan) for _, b in ways
+            }
+            apart = np.concatenate([(near[b] - values[a])[broken == 0] for a, b in ways])
             apart = apart[np.isfinite(apart)]
             found[name] = apart if len(apart) else np.zeros(1)
         return found

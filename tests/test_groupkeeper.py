@@ -104,6 +104,19 @@ def test_what_follows_from_an_ordered_column_is_ordered_by_another_choice_of_fol
     assert [6, 6, 6, 7] == [int(p) for p in made["part"]]  # only what follows from 10 changes
 
 
+def test_of_columns_that_follow_from_each_other_one_is_put_in_order_and_leads() -> None:
+    rules = steps(
+        "number >= lag(number) OVER (PARTITION BY room ORDER BY id)",
+        "total >= lag(total) OVER (PARTITION BY room ORDER BY id)",
+        "part <= lag(part) OVER (PARTITION BY room ORDER BY id)",
+    )
+    follows = {"part": ("number",), "number": ("total",), "total": ("number",)}
+    made = kept(rules, free="id", follows=follows, id=[1, 2, 3, 4], room=[1, 1, 2, 2],
+                number=[20, 10, 20, 30], total=[2, 1, 2, 3], part=[6, 8, 6, 5])  # fmt: skip
+    assert [2, 1, 3, 4] == made["id"]
+    assert [6, 8, 6, 5] == [int(p) for p in made["part"]]
+
+
 def test_one_row_that_is_wrong_changes_nothing_for_all_that_have_its_label() -> None:
     rules = steps(
         "number >= lag(number) OVER (PARTITION BY room ORDER BY id)",
