@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,7 @@ TextKind = Literal[
 _SINGLE = ("word", "name")
 _CASES = {"upper": pc.utf8_upper, "lower": pc.utf8_lower}
 _ALL = 0.99  # of the texts
+_MARKS = ("-", "_", ".")
 _SHARES = np.linspace(0.0, 1.0, 21)
 _SENTENCE = 11  # words
 _FEW_WORDS = 100
@@ -47,6 +49,7 @@ class TextModel:
     key: int
     max_length: int | None = None
     case: str = ""  # "upper": all letters are capitals; "lower": none is
+    joint: str = ""  # what stands between the words of one "word": `on-the-way`
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -57,6 +60,7 @@ class TextModel:
             "key": self.key,
             "max_length": self.max_length,
             "case": self.case,
+            "joint": self.joint,
         }
 
     @classmethod
@@ -92,7 +96,17 @@ def fit_prose(
         key=key_of("text", release.seed, statistic),
         max_length=max_length,
         case=case,
+        joint=_joint(texts) if kind in _SINGLE and lengths != _DEFAULT_LENGTHS else "",
     )
+
+
+def _joint(texts: pa.Array) -> str:
+    """What most texts have between their words where these are not apart; "" if nothing."""
+    for mark in _MARKS:
+        found = pc.match_substring_regex(texts, rf"\p{{L}}{re.escape(mark)}\p{{L}}")
+        if pc.mean(found.cast(pa.float64())).as_py() > 0.5:
+            return mark
+    return ""
 
 
 def case_of(
@@ -186,7 +200,8 @@ def sample_text(
 def _written(model: TextModel, rng: np.random.Generator, targets: NDArray[np.float64]) -> pa.Array:
     """Put words together until each text has about its target's length; (n,) -> (n,)."""
     lengths = np.array([len(w) for w in model.words])
-    tries = (np.ones(len(targets)) if model.kind in _SINGLE else targets // 3 + 1).astype(np.int64)
+    is_single = model.kind in _SINGLE and not model.joint
+    tries = (np.ones(len(targets)) if is_single else targets // 3 + 1).astype(np.int64)
     ends = np.cumsum(tries)
     starts = ends - tries
     picked = rng.integers(0, len(model.words), int(ends[-1]))
@@ -197,11 +212,12 @@ def _written(model: TextModel, rng: np.random.Generator, targets: NDArray[np.flo
     place = np.arange(len(picked)) - starts[owner]
     kept = (within <= targets[owner] + 1) | (place == 0)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(owner[kept], minlength=len(targets)))])
-    if model.kind in _SINGLE:
+    if is_single:
         picked = _fitting(model, rng, targets)
     words, forms = _forms(model)
     taken = words.take(pa.array(picked[kept] + forms * _form(place[kept], model.kind)))
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken), " ")
+    apart = model.joint or " "
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken), apart)
     if model.kind == "title":
         return pc.utf8_title(joined)
     return joined if model.kind in _SINGLE else pc.binary_join_element_wise(joined, ".", "")

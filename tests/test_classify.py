@@ -102,6 +102,8 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("x", "c1", ["$2b$12$" + "a" * 50 + f"{i:03d}" for i in range(ROWS)], (),
          "personal/password_hash"),
         ("x", "c1", [f"{i:032x}" for i in range(ROWS)], (), "format/"),
+        ("x", "c1", [["pi_", "PAYID-", "ad"][i % 3] + f"{i * 7919 ** 4:016x}"[-16:]
+                     for i in range(1, ROWS)], (), "format/"),
         ("x", "c1", [f"AB-{i:05d}" for i in range(ROWS)], (), "format/"),
         ("x", "c1", [f"2020-01-{i % 28 + 1:02d} 10:{i % 60:02d}" for i in range(ROWS)], (),
          "datetime/"),

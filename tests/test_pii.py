@@ -289,3 +289,12 @@ def test_texts_that_are_blank_are_as_frequent_as_they_were(tmp_path: Path) -> No
     notes = rows.column("note").to_pylist()
     assert abs(np.mean([n == "" for n in notes]) - 0.25) < 0.06
     assert np.mean([len(n) for n in notes if n]) > 15
+
+
+def test_words_that_are_joined_stay_joined() -> None:
+    slugs = pa.array([f"old-{'green-' * (i % 4)}house-{'ab'[i % 2]}" for i in range(ROWS)])
+    model = fit_text("t.c", slugs, np.arange(ROWS), RELEASE)
+    made = sample_text(model, np.random.default_rng(1), 50, unique_offset=0).to_pylist()
+    assert all(" " not in v and "." not in v and v.islower() for v in made)
+    assert np.mean([v.count("-") > 1 for v in made]) > 0.8
+    assert len(set(made)) == 50
