@@ -154,7 +154,7 @@ def fit_format(
         for i, (label, weight) in enumerate(zip(labels, weights, strict=True))
     ]
     if level == 0:
-        templates = _with_words(statistic, templates, shapes, owners, release)
+        templates = _with_words(statistic, templates, shapes, owners, release, key)
     generic = Template(_generic(max_length), "X")
     return _model(templates or [generic], shapes, key, max_length, share)
 
@@ -165,6 +165,7 @@ def _with_words(
     shapes: Shapes,
     entities: NDArray[np.int64],
     release: Release,
+    key: int,
 ) -> list[Template]:
     """
     Split templates by the words that stand in them: `INV-2024-` and `CN-2023-`.
@@ -181,8 +182,15 @@ def _with_words(
         split = _split(
             f"{statistic}.{number}", template, matrix[mine], entities[rows[mine]], release
         )
-        found += split if len(found) + len(split) + rest <= _MAX_PATTERNS else [template]
+        is_roomy = all(_has_room(_pattern(t, shapes, key, True), t) for t in split)
+        is_kept = is_roomy and len(found) + len(split) + rest <= _MAX_PATTERNS
+        found += split if is_kept else [template]
     return found
+
+
+def _has_room(pattern: Pattern, template: Template) -> bool:
+    """Whether there are new strings, for as many rows as have the template."""
+    return not pattern.space.may_collide and pattern.space.capacity >= template.weight
 
 
 def _split(
@@ -357,7 +365,7 @@ def _pattern(template: Template, shapes: Shapes, key: int, may_widen: bool) -> P
         ranks = shapes.ranks(candidate, _tail(candidate), is_mixed)
         space = free_space(ranks, size, max(weight, 1), key)
         narrow = Pattern(alphabets=candidate, weight=weight, space=space, is_mixed_case=is_mixed)
-        if not space.may_collide and space.capacity >= weight:
+        if _has_room(narrow, template):
             return narrow
     return narrow
 

@@ -159,3 +159,10 @@ def test_words_of_codes_stay_together_and_are_those_that_many_have() -> None:
 def test_words_that_few_have_are_mixed() -> None:
     values = [f"{word}-{n:04d}" for n, word in enumerate(["ABC", "XYZ"] * 400 + ["QQQ"] * 3)]
     assert not any(v.startswith("QQQ") for v in _unique(_fit(values), 0, 300))
+
+
+def test_words_give_way_where_they_leave_no_room_for_new_codes() -> None:
+    values = [f"{word}-{n:02d}" for word in ("LEFT", "RIGHT") for n in range(100)]
+    made = _unique(_fit(values), 0, 200)
+    assert not set(made) & set(values)
+    assert len(set(made)) == 200
