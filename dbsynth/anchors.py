@@ -22,6 +22,8 @@ SOME_DAYS = (18_262.0, 20_088.0)  # 2020 to 2024, in days since 1970: if nothing
 FEW_DAYS = (1.0, 30.0)
 KEPT = 0.05  # share of the rows that have the time of day of the sibling before
 SAME_DAY = 0.02  # share of siblings on the day of the one before, at most, if days are counted
+FAR = 20 * 365.25 * DAY  # what lies so far behind all others is no moment that anybody waits for
+FEW_DISTINCT = 7  # days that have something in common by chance
 SHORT = 2 * DAY  # distances that are mostly shorter are learned in seconds
 
 
@@ -55,6 +57,8 @@ def fit_datetime(
         fallback: days since 1970 between which dates lie where too few entities have one.
         above: the anchors that are no dates of the same row.
     """
+    far = _far(statistic, values, entities, release)
+    values = values if far is None else np.where(values == far, np.inf, values)
     known = np.isfinite(values)
     times = np.where(known, np.where(known, values, 0.0) % DAY, np.nan)
     at_midnight = is_date or not np.nanmax(np.where(known, times, 0.0), initial=0.0) > 0
@@ -94,7 +98,39 @@ def fit_datetime(
         turns=turns,
         keeps_time=siblings is not None and unit == "day" and _keeps(values, siblings, entities),
         paces=paces,
+        grid=_grid(values[known]) if unit == "day" and (delta or gap) else "",
+        far=far,
     )
+
+
+def _grid(values: Floats) -> str:
+    """What days have in common that no distance says: the first of a month, a day of the week."""
+    days = np.floor(values / DAY)
+    dates = days.astype("int64").astype("datetime64[D]")
+    if len(np.unique(days)) < FEW_DISTINCT:
+        return ""
+    if np.mean(dates == dates.astype("datetime64[M]")) >= HOLDS:
+        return "month"
+    of_week = int(np.median(days % 7))
+    return f"week{of_week}" if np.mean(days % 7 == of_week) >= HOLDS else ""
+
+
+def _far(statistic: str, values: Floats, entities: Ints, release: Release) -> float | None:
+    """
+    The last moment, where it stands for "never" (9999-12-31): farther off than all others reach.
+
+    Distances to it say nothing, so that it is learned as an infinity.
+    """
+    known = np.isfinite(values)
+    if (~known & ~np.isnan(values)).any() or not known.any() or not release.is_enough(entities):
+        return None
+    last = values[known].max()
+    others = values[known & (values < last)]
+    here = len(np.unique(entities[values == last]))
+    if len(others) == 0 or here < release.threshold(f"{statistic}.far"):
+        return None
+    reach = others.max() - others.min()
+    return float(last) if last - others.max() > max(reach, FAR) else None
 
 
 def _time(statistic: str, times: Floats, entities: Ints, release: Release) -> NumberCodec:

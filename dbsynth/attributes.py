@@ -24,7 +24,7 @@ from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, Presenc
 from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
-from dbsynth.makers import make_columns
+from dbsynth.makers import blanked, make_columns
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
@@ -343,6 +343,7 @@ class _Attributes:
             nothing = pa.scalar(None, values.type)
             masked = pc.if_else(missing, nothing, values) if is_masked else values
             columns[name] = borrowed.copied(name, masked, drawn)
+        blanked(self.model.makers, self.table, columns, self.state.seed, start)
         for column in self.table.written_columns:
             if column.name not in columns:
                 columns[column.name] = self._key_column(column, start, stop)
@@ -485,6 +486,7 @@ class _Attributes:
         if late := self._set_later("self"):
             rng = self.state.rng(self.planned.name, "mend", "whole")
             whole = self._mender(replace(scope, only=late)).mend(whole, rng).whole
+        unruled = whole
         ruled, told = self.keeping.close(whole, self.state.known.pointers[self.planned.name])
         noted(self.state.changes, self.planned.name, told, whole, ruled)
         whole = ruled
@@ -493,7 +495,7 @@ class _Attributes:
         checked = {c for check in self.table.row_checks for c in check.columns}
         if told & (checked | mender.watched):
             rng = self.state.rng(self.planned.name, "mend", "ruled")
-            whole = mender.mend(whole, rng).whole
+            whole = self._sound(mender, mender.mend(whole, rng).whole, unruled)
         for rule in Apart.of(self.table, self.state.plan.schema.dialect):
             whole = rule.moved(whole, Scratch())
         for column in self.part.layout.columns:
@@ -504,13 +506,28 @@ class _Attributes:
                     values[column.name] = column.values(now.combine_chunks())
         return whole
 
+    def _sound(self, mender: Mender, rows: pa.Table, before: pa.Table) -> pa.Table:
+        """Rows as they were before rules changed them, where nothing has mended a check since."""
+        sound = mender.sound(rows, rows)
+        if sound.all():
+            return rows
+        places = np.where(sound, np.arange(len(sound)), np.arange(len(sound)) + len(sound))
+        whole = pa.concat_tables([rows, before]).take(pa.array(places))
+        for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
+            at = whole.column_names.index(name)
+            whole = whole.set_column(at, whole.schema.field(name), rows.column(name))
+        return whole
+
 
 def _to_arrow(
     column: NumberColumn | DatetimeColumn, values: Ints | Floats, sql: Column
 ) -> pa.Array:
     kind = arrow_type(sql.type)
-    if isinstance(column, DatetimeColumn) and pa.types.is_string(kind):
-        return moments_to_text(values.astype(np.float64), column.time is None)
+    if isinstance(column, DatetimeColumn):
+        moments = column.moments(values.astype(np.float64))
+        if pa.types.is_string(kind):
+            return moments_to_text(moments, column.time is None)
+        values = moments
     decimals = decimals_of(column.codec.step) if isinstance(column, NumberColumn) else 10
     if isinstance(column, NumberColumn) and column.family:
         return numerals.write(values.astype(np.float64), sql.type, decimals)

@@ -22,6 +22,7 @@ _NEARLY_UNIQUE = 0.5
 _SOME = 0.2  # share of companies that say of which legal form they are
 _FEW_DOCUMENTS = 50
 _LONG_CODE = 40
+_DENSE, _FEW_LENGTHS = 0.25, 8  # digits among the characters of tokens, and lengths of these
 _SHORT_TITLE = 4.5  # characters: Mr., Mrs., Dr.; codes of languages
 _ID_DIGITS = 6  # numbers with fewer digits on average identify nobody by themselves
 # Shapes that decide by themselves, whatever the column is called.
@@ -322,8 +323,11 @@ def _spelled(clues: _Clues) -> Treatment | None:
         evidence = f"{profile.pattern_share:.0%} of the values share a few patterns"
         return clues.treat("format", evidence)
     is_whole = profile.share("spaced") <= 1 - _ALL
-    if is_whole and has_digits and profile.length_share >= _ALL:
+    if is_whole and has_digits and profile.length_share() >= _ALL:
         return clues.treat("format", "letters and digits anywhere, of one or two lengths")
+    is_dense = profile.mean_digits >= max(_DENSE * profile.mean_length, _SHORT_TITLE)
+    if is_whole and is_dense and profile.length_share(_FEW_LENGTHS) >= _ALL:
+        return clues.treat("format", "many digits among letters, of a few lengths")
     return None
 
 

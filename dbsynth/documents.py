@@ -129,6 +129,7 @@ class Items:
     bounds: tuple[str, ...] = ()  # arrays of several dimensions: how they are bounded, …
     weights: tuple[float, ...] = ()  # … and how often; the lengths follow
     names: Node | None = None  # maps: their keys
+    is_distinct: bool = False  # no value comes twice
 
 
 Node = Leaf | Constant | Choice | Record | Items

@@ -144,10 +144,20 @@ class DatetimeColumn:
     keeps_time: bool = False  # a last token of the time of day: that of the sibling before
     paces: tuple[tuple[float, float], ...] = ()  # least and most time a row until the last sibling
     is_given: bool = False  # laid out before rows are drawn, see `series`
+    grid: str = (
+        ""  # "month": first days of one; "week2": days as many after a Thursday; "": any day
+    )
+    far: float | None = None  # a moment that stands for "never": an infinity, in working values
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow dates and times, or texts of them, into seconds, NaN for NULL."""
-        return to_floats(text_to_moments(column) if pa.types.is_string(column.type) else column)
+        is_text = pa.types.is_string(column.type)
+        found = to_floats(text_to_moments(column) if is_text else column)
+        return found if self.far is None else np.where(found == self.far, np.inf, found)
+
+    def moments(self, values: Floats) -> Floats:
+        """Working values as moments that can be written."""
+        return values if self.far is None else np.where(values == np.inf, self.far, values)
 
     def day_features(self, values: Floats) -> Features:
         """

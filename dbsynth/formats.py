@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,8 @@ _FEW_PATTERNS = 24  # more of them hint at letters and digits that mix freely
 _MAX_OVERFLOW = 12
 _MAX_SPACE = 1 << 60
 _ENOUGH = 0.6  # share of the rows that the released patterns of a level must carry
+_MOST_WORDS, _USES = 24, 20  # different words at one place, and codes that have each on average
+_MOSTLY = 0.9  # share of the codes that released words must carry
 _UUID = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 _HEX = DIGITS + "abcdef"
 
@@ -89,11 +92,15 @@ class Template:
     alphabets: tuple[str, ...]
     signature: str
     weight: int = 1
+    words: frozenset[int] = frozenset()  # positions of words that stay as they are
 
     @property
     def kind(self) -> str:
         """What tells templates apart where case is ignored: equal kinds may share strings."""
-        return "".join("#" if c in "XxHhZ" else c for c in self.signature).lower()
+        signs = ["#" if c in "XxHhZ" else c for c in self.signature]
+        for i in self.words:
+            signs[i] = f"={self.alphabets[i]}"
+        return "".join(signs).lower()
 
     @property
     def is_fine(self) -> bool:
@@ -146,8 +153,76 @@ def fit_format(
         )
         for i, (label, weight) in enumerate(zip(labels, weights, strict=True))
     ]
+    if level == 0:
+        templates = _with_words(statistic, templates, shapes, owners, release, key)
     generic = Template(_generic(max_length), "X")
     return _model(templates or [generic], shapes, key, max_length, share)
+
+
+def _with_words(
+    statistic: str,
+    templates: Sequence[Template],
+    shapes: Shapes,
+    entities: NDArray[np.int64],
+    release: Release,
+    key: int,
+) -> list[Template]:
+    """
+    Split templates by the words that stand in them: `INV-2024-` and `CN-2023-`.
+
+    Words are runs of letters, or of several digits, of which few occur, each in the codes of enough
+    entities; those of one code are taken together.
+    """
+    found: list[Template] = []
+    for number, template in enumerate(templates):
+        rest = len(templates) - number - 1
+        rows, matrix = shapes.groups[len(template.signature)]
+        is_mine = pc.equal(shapes.signatures(0).take(pa.array(rows)), template.signature)
+        mine = np.flatnonzero(np.asarray(pc.fill_null(is_mine, False)))
+        split = _split(
+            f"{statistic}.{number}", template, matrix[mine], entities[rows[mine]], release
+        )
+        is_roomy = all(_has_room(_pattern(t, shapes, key, True), t) for t in split)
+        is_kept = is_roomy and len(found) + len(split) + rest <= _MAX_PATTERNS
+        found += split if is_kept else [template]
+    return found
+
+
+def _has_room(pattern: Pattern, template: Template) -> bool:
+    """Whether there are new strings, for as many rows as have the template."""
+    return not pattern.space.may_collide and pattern.space.capacity >= template.weight
+
+
+def _split(
+    statistic: str,
+    template: Template,
+    matrix: NDArray[np.uint32],
+    entities: NDArray[np.int64],
+    release: Release,
+) -> list[Template]:
+    """One template for each combination of words that may be released; itself without words."""
+    places: list[int] = []
+    for run in re.finditer(r"[Aa]+|9{3,}", template.signature):
+        here = matrix[:, run.start() : run.end()]
+        words = len(np.unique(here, axis=0))
+        if 1 < words <= _MOST_WORDS and words * _USES <= len(matrix):
+            places += range(*run.span())
+    if not places:
+        return [template]
+    texts = ["".join(map(chr, row)) for row in matrix[:, places].tolist()]
+    labels, counts = release.labels(f"{statistic}.words", pa.array(texts), entities)
+    if counts.sum() < _MOSTLY * len(matrix):
+        return [template]
+    return [
+        replace(
+            template, weight=int(count), words=frozenset(places),
+            alphabets=tuple(
+                label[places.index(i)] if i in places else a
+                for i, a in enumerate(template.alphabets)
+            ),
+        )
+        for label, count in zip(labels, counts, strict=True)
+    ]  # fmt: skip
 
 
 def fit_template(
@@ -278,14 +353,19 @@ def _pattern(template: Template, shapes: Shapes, key: int, may_widen: bool) -> P
     narrow = Pattern(alphabets=alphabets, weight=weight, space=Space(size=1))
     candidates = [alphabets]
     if may_widen:
-        digits = tuple(wide_alphabet(a) if a[0] in DIGITS else a for a in alphabets)
-        candidates += [digits, tuple(wide_alphabet(a) for a in digits)]
+        free = [i not in template.words for i in range(len(alphabets))]
+        digits = tuple(
+            wide_alphabet(a) if f and a[0] in DIGITS else a
+            for f, a in zip(free, alphabets, strict=True)
+        )
+        wide = (wide_alphabet(a) if f else a for f, a in zip(free, digits, strict=True))
+        candidates += [digits, tuple(wide)]
     for candidate in dict.fromkeys(candidates):
         size = _size(candidate)
         ranks = shapes.ranks(candidate, _tail(candidate), is_mixed)
         space = free_space(ranks, size, max(weight, 1), key)
         narrow = Pattern(alphabets=candidate, weight=weight, space=space, is_mixed_case=is_mixed)
-        if not space.may_collide and space.capacity >= weight:
+        if _has_room(narrow, template):
             return narrow
     return narrow
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dbsynth.features import Floats, Ints
 from dbsynth.grouprules import GroupStep
 from dbsynth.keys import combined
-from dbsynth.spacing import at_least_after, packed
+from dbsynth.spacing import at_least_after, closed, farthest, packed, until
 from dbsynth.values import DAY, from_floats, to_floats
 from dbsynth.walks import walked
 
@@ -35,6 +35,7 @@ class GroupKeeper:
         free: keys whose values say nothing, so that rows may exchange them.
         follows: the columns from which others follow, by these.
         derived: columns that are calculated, and are not moved apart.
+        settled: columns that follow from fixed ones, as do the ends of spans from their starts.
     """
 
     steps: tuple[GroupStep, ...]
@@ -42,6 +43,7 @@ class GroupKeeper:
     free: frozenset[str] = frozenset()
     follows: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     derived: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
 
     def keep(self, rows: pa.Table, rng: np.random.Generator) -> tuple[pa.Table, frozenset[str]]:
         """
@@ -92,13 +94,19 @@ class GroupKeeper:
         taken[order] = source
         return found | {step.column: rows.column(step.column).take(pa.array(taken))}
 
-    def _leader(self, step: GroupStep) -> str:
-        """A column from which another follows, if both are to be in the same order; else ""."""
+    def _leader(self, step: GroupStep) -> GroupStep | None:
+        """What sorts a column from which another follows, by the same; None if nothing does."""
         leaders = self.follows.get(step.column, ()) if step.act == "sort" else ()
-        return next((c for c in leaders if replace(step, column=c) in self.steps), "")
+        wanted = [replace(step, column=c, sign=sign) for c in leaders for sign in (1, -1)]
+        for other in (w for w in wanted if w in self.steps):
+            is_mutual = step.column in self.follows.get(other.column, ())
+            if not is_mutual or self.steps.index(other) < self.steps.index(step):
+                return other
+        return None
 
-    def _chosen_again(self, step: GroupStep, leader: str, rows: pa.Table) -> pa.Array:
+    def _chosen_again(self, step: GroupStep, lead: GroupStep, rows: pa.Table) -> pa.Array:
         """Let values follow from a column in order: as few as can be become others."""
+        leader = lead.column
         others = [c for c, of in self.follows.items() if leader in of and c != step.column]
         heads, first, place = np.unique(
             group_codes(rows, [leader]), return_index=True, return_inverse=True
@@ -106,7 +114,7 @@ class GroupKeeper:
         own = group_codes(rows, others) if others else np.zeros(len(rows), np.int64)
         alike = _commonest(place.reshape(-1), own, len(heads))
         leading, values = (ranks(rows.column(c))[first] for c in (leader, step.column))
-        order = np.lexsort((leading, alike))
+        order = np.lexsort((lead.sign * leading, alike))
         order = order[~np.isnan(values[order])]
         taken = np.arange(len(heads))
         for some in np.split(order, np.flatnonzero(np.diff(alike[order])) + 1):
@@ -130,23 +138,43 @@ class GroupKeeper:
     def _apart(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Push spans along until none overlaps the next, within the time that they take up."""
         del rng
-        if {step.column, step.other} & self.fixed:
+        if step.other in self.fixed | self.settled:
             return {}
         first, last = rows.column(step.column), rows.column(step.other)
         start, end = (to_floats(c.combine_chunks()) for c in (first, last))
         groups = group_codes(rows, step.partition)
         here = np.flatnonzero(~np.isnan(start))
         order = here[np.lexsort((start[here], groups[here]))]
+        far = farthest(end)
+        end[order] = closed(start[order], end[order], groups[order], far)
+        if step.column in self.fixed | self.settled:
+            end[order] = np.fmin(end[order], until(start[order], groups[order]))
+            return {step.other: _floats_as(end, last)}
+        is_far = end[order] >= far
         unit = _unit(first.type, start[order])
-        length = np.nan_to_num(end - start)[order].clip(0)
-        if not _is_lapping(start[order], length, groups[order]):
-            return {}
-        whole = np.ceil(length / unit) * unit
-        begun, ended = packed(start[order], whole, groups[order], unit)
-        ended = np.where(length < whole, begun + np.minimum(length, ended - begun), ended)
-        start[order] = begun
-        end[order] = np.where(np.isnan(end[order]), np.nan, ended)
+        length = np.nan_to_num(np.where(is_far, unit, end[order] - start[order])).clip(0)
+        if _is_lapping(start[order], length, groups[order]):
+            whole = np.ceil(length / unit) * unit
+            begun, ended = packed(start[order], whole, groups[order], unit)
+            ended = np.where(length < whole, begun + np.minimum(length, ended - begun), ended)
+            start[order] = begun
+            end[order] = np.where(np.isnan(end[order]) | is_far, end[order], ended)
         return {step.column: _floats_as(start, first), step.other: _floats_as(end, last)}
+
+    def _meet(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Let spans end where the next begin; the last one of all is as long as it was drawn."""
+        del rng
+        if step.other in self.fixed | self.settled:
+            return {}
+        last = rows.column(step.other)
+        start, end = (to_floats(rows.column(c).combine_chunks()) for c in (step.column, step.other))
+        groups = group_codes(rows, step.partition)
+        here = np.flatnonzero(~np.isnan(start))
+        order = here[np.lexsort((start[here], groups[here]))]
+        following = until(start[order], groups[order])
+        end[order] = closed(start[order], end[order], groups[order], farthest(end))
+        end[order] = np.where(np.isnan(following) | np.isnan(end[order]), end[order], following)
+        return {step.other: _floats_as(end, last)}
 
     def _run(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Add up one column into another, from sibling to sibling."""

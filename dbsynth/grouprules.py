@@ -21,12 +21,13 @@ class GroupStep:
     Something about the rows that agree in `partition`, in the order of `by`.
 
     sort: `column` does not fall (sign 1) or does not rise (-1).  apart: what `column` and `other`
-    span does not overlap.  run: `column` adds up `other`, from its first value on if `is_lagged`.
-    number: `column` counts from `start` on.  states: `column` only takes the steps in `pairs`; ""
-    comes before the first.  mark: at most one row, or exactly one, has `label` in `column`.
+    span does not overlap.  meet: `column` begins where `other` of the sibling before ends.  run:
+    `column` adds up `other`, from its first value on if `is_lagged`.  number: `column` counts from
+    `start` on.  states: `column` only takes the steps in `pairs`; "" comes before the first.  mark:
+    at most one row, or exactly one, has `label` in `column`.
     """
 
-    act: Literal["sort", "apart", "run", "number", "states", "mark"]
+    act: Literal["sort", "apart", "meet", "run", "number", "states", "mark"]
     column: str
     partition: tuple[str, ...]
     by: str = ""
@@ -45,7 +46,7 @@ class GroupStep:
         return frozenset(c for c in named if c)
 
 
-_ORDER = ("apart", "sort", "number", "states", "mark", "run")
+_ORDER = ("apart", "meet", "sort", "number", "states", "mark", "run")
 
 
 def group_steps(rules: Iterable[Rule], table: Table, schema: Schema) -> tuple[GroupStep, ...]:
@@ -130,6 +131,9 @@ def _counting(tree: exp.Expr) -> GroupStep | None:
     from sqlglot import exp
 
     left, right, start = tree.this, tree.expression, 1
+    if isinstance(left, exp.Column) and (before := _lagged(right)) is not None:
+        ends = _window(right)
+        return GroupStep("meet", left.name, *ends, other=before) if ends else None
     if isinstance(left, exp.Sub) and (window := _window(left.expression)) is not None:
         is_same = isinstance(left.this, exp.Column) and _lagged(left.expression) == left.this.name
         if is_same and isinstance(right, exp.Column):

@@ -18,12 +18,14 @@ from dbsynth.groupkeeper import GroupKeeper
 from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
 from dbsynth.leading import known_of
 from dbsynth.members import Members, memberships
+from dbsynth.ordered import Ordered
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.rowkeeper import RowKeeper
+from dbsynth.rowrules import Step
 from dbsynth.rulebook import Rule
 from dbsynth.ruled import Loosely, Rows, levels
-from dbsynth.rulewords import dependencies, in_dialect, names_of, widened
+from dbsynth.rulewords import declared, dependencies, in_dialect, names_of, widened
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Check, Table, Unique
 from dbsynth.shares import shared_out
@@ -58,7 +60,9 @@ class Keeping:
 
     @cached_property
     def _rules(self) -> list[Rule]:
-        return rules_of(self.state.plan.rules, self.table.name)
+        schema = self.state.plan.schema
+        found = rules_of(self.state.plan.rules, self.table.name)
+        return found + declared(self.table, schema.dialect) if found else found
 
     @cached_property
     def fixed(self) -> frozenset[str]:
@@ -70,11 +74,19 @@ class Keeping:
 
     @cached_property
     def _uniques(self) -> tuple[tuple[str, ...], ...]:
-        """What must not repeat, but for what cannot, for the primary key is part of it."""
+        """What must not repeat, but for what cannot: a key, or a counted column, is part of it."""
         key = set(self.table.primary_key)
         sets = [tuple(u) for u in self.table.unique_sets]
         sets += [u.columns for u in self.uniques]
+        sets = [u if self._counted.isdisjoint(u) else tuple(self._counted & set(u)) for u in sets]
         return tuple(u for u in sets if not key or set(u) == key or not key < set(u))
+
+    @cached_property
+    def _counted(self) -> frozenset[str]:
+        """Columns that number all rows of the table, or the like: none of them ever repeats."""
+        leading = {c for k in self.table.foreign_keys for c in k.columns}
+        found = {c for c, t in self.planned.columns.items() if t.kind == "key"}
+        return frozenset(found - leading)
 
     @cached_property
     def _movable(self) -> dict[str, KeyPlan]:
@@ -101,11 +113,8 @@ class Keeping:
     def free(self) -> frozenset[str]:
         """Keys whose values say nothing, in a table whose rows do not refer to each other."""
         is_tree = any(k.is_self for k in self.table.foreign_keys)
-        leading = {c for k in self.table.foreign_keys for c in k.columns}
-        key = self.table.primary_key
-        if is_tree or len(key) != 1 or key[0] in leading:
-            return frozenset()
-        return frozenset(key) if self.planned.columns[key[0]].kind == "key" else frozenset()
+        found = self._counted & set(self.table.primary_key)
+        return found if len(found) == 1 and not is_tree else frozenset()
 
     # ---- rows --------------------------------------------------------------------------------
 
@@ -153,7 +162,9 @@ class Keeping:
         derived = {s.column for s in steps}
         loose = self._loosely(wide, fixed | told | derived | self._late(*late))
         last = self._last(rules, wide, fixed | told, keeper)
-        return Rows(above, keeper, donors, loose, last) if keeper or donors or loose else None
+        ordered = Ordered.of(rules, wide, fixed | told, keeper.steps if keeper else ())
+        is_any = keeper or donors or loose
+        return Rows(above, keeper, donors, loose, ordered, last) if is_any else None
 
     def _last(
         self, rules: list[Rule], wide: Table, fixed: frozenset[str], keeper: RowKeeper | None
@@ -230,7 +241,8 @@ class Keeping:
         fixed, follows = self._fixed_in(steps), self._follows
         keeper = self._near.keeper if steps and self._near else None
         derived = frozenset(s.column for s in (keeper.steps if keeper else ()) if s.act == "set")
-        return GroupKeeper(tuple(steps), fixed, free, follows, derived) if steps else None
+        settled = _settled(keeper.steps, fixed) if keeper else frozenset()
+        return GroupKeeper(tuple(steps), fixed, free, follows, derived, settled) if steps else None
 
     @cached_property
     def _follows(self) -> dict[str, tuple[str, ...]]:
@@ -454,3 +466,11 @@ class Keeping:
                 at = rows.column_names.index(name)
                 rows = rows.set_column(at, rows.schema.field(name), after)
         return rows, frozenset(changed)
+
+
+def _settled(steps: Iterable[Step], fixed: frozenset[str]) -> frozenset[str]:
+    """The columns that are calculated, or follow, from fixed ones alone."""
+    known, deciding = set(fixed), [s for s in steps if s.act in ("set", "follow")]
+    while more := {s.column for s in deciding if set(s.of) <= known} - known:
+        known |= more
+    return frozenset(known - fixed)

@@ -16,7 +16,7 @@ def word_list(text: str) -> list[str]:
 SEMANTICS: tuple[str, ...] = (
     "first_name", "last_name", "full_name", "user_name", "email", "phone", "birth_date",
     "national_id", "passport", "driver_license", "license_plate", "iban", "bank_account",
-    "card_number", "street_address", "address", "city", "state", "postal_code", "country",
+    "card_number", "street_address", "unit", "address", "city", "state", "postal_code", "country",
     "country_code", "company", "job", "ip", "ipv6", "mac_address", "url", "domain", "user_agent",
     "file_path", "password_hash", "token", "salutation", "language", "product",
 )  # fmt: skip
@@ -31,7 +31,7 @@ PEOPLE = frozenset({
 # Learned like any category where the same few values come again and again.
 SHARED = frozenset({
     "city", "state", "postal_code", "country", "country_code", "company", "job", "salutation",
-    "language", "product", "user_agent",
+    "language", "product", "user_agent", "unit",
 })  # fmt: skip
 
 PLACES = frozenset({"street_address", "address", "city", "state", "postal_code", "country"})
@@ -83,8 +83,10 @@ _PHRASES: dict[str, str] = {
     "cc number|ccnumber|cc num|pan|kreditkarte|kreditkartennummer|numero carte|carte bancaire|"
     "numero tarjeta|tarjeta|numero cartao|cartao",
     "street_address": "street address|streetaddress|street|street name|streetname|address line|"
-    "addressline|address 1|address 2|address line 1|address line 2|addr 1|addr 2|strasse|"
+    "addressline|address 1|address line 1|addr 1|street 1|strasse|"
     "hausnummer|street number|rue|calle|rua|logradouro",
+    "unit": "address 2|address line 2|addr 2|street 2|street address 2|apartment number|apt|"
+    "apt number|suite number|secondary address|adresszusatz|complement adresse|complemento",
     "address": "address|addr|full address|postal address|mailing address|home address|anschrift|"
     "adresse|direccion|domicilio|endereco|morada",
     "city": "city|town|city name|cityname|municipality|stadt|ort|wohnort|ville|commune|ciudad|"

@@ -27,6 +27,8 @@ from dbsynth.treatments import Treatment
 from dbsynth.uuids import UuidModel, fit_uuids, make_uuids
 from dbsynth.wording import FAMILIES, write_words
 
+_WRITTEN = ("personal", "text")  # treatments of which some texts may have no characters
+
 
 @dataclass(frozen=True)
 class Makers:
@@ -37,6 +39,7 @@ class Makers:
     texts: Mapping[str, TextModel] = field(default_factory=dict)
     sizes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # bytes, at quantiles
     uuids: Mapping[str, UuidModel] = field(default_factory=dict)
+    blanks: Mapping[str, float] = field(default_factory=dict)  # share of texts of no characters
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -46,6 +49,7 @@ class Makers:
             "texts": {n: t.to_json() for n, t in self.texts.items()},
             "sizes": {n: list(s) for n, s in self.sizes.items()},
             "uuids": {n: u.to_json() for n, u in self.uuids.items()},
+            "blanks": dict(self.blanks),
         }
 
     @classmethod
@@ -63,6 +67,7 @@ class Makers:
             texts={n: TextModel.from_json(t) for n, t in data["texts"].items()},
             sizes={n: tuple(s) for n, s in data["sizes"].items()},
             uuids={n: UuidModel.from_json(u) for n, u in data["uuids"].items()},
+            blanks=dict(data["blanks"]),
         )
 
 
@@ -97,6 +102,9 @@ def fit_makers(
     """
     columns = made_columns(table, planned, learned)
     values = {c: rows.column(c).combine_chunks() for c in rows.column_names}
+    blanks = _blanks(table, planned, values, entities, release)
+    for name in blanks:
+        values[name] = pc.if_else(_is_blank(values[name]), None, values[name])
     personal = [
         PersonalColumn.of(c, planned.columns[c.name])
         for c in columns
@@ -128,6 +136,7 @@ def fit_makers(
         texts=texts,
         sizes=sizes,
         uuids=uuids,
+        blanks=blanks,
     )
 
 
@@ -165,6 +174,46 @@ def make_columns(
     return {n: v.cast(arrow_type(table.column(n).type), safe=False) for n, v in made.items()}
 
 
+def blanked(
+    makers: Makers, table: Table, columns: dict[str, pa.Array], seed: int, first: int
+) -> None:
+    """Leave out the characters of so many texts as have none in the source."""
+    for name, share in makers.blanks.items():
+        is_blank = _rng(table, name, "blank", seed, first).random(len(columns[name])) < share
+        blank = pc.if_else(pc.is_valid(columns[name]), "", pa.scalar(None, pa.string()))
+        columns[name] = pc.if_else(pa.array(is_blank), blank, columns[name])
+
+
+def _blanks(
+    table: Table,
+    planned: TablePlan,
+    values: Mapping[str, pa.Array],
+    entities: Ints,
+    release: Release,
+) -> dict[str, float]:
+    """The share of blank texts of columns that are written, where enough entities have one."""
+    found = {}
+    for column in table.written_columns:
+        treatment = planned.columns[column.name]
+        if column.type.kind != "string" or treatment.kind not in _WRITTEN or treatment.is_unique:
+            continue
+        own = values[column.name]
+        is_blank = np.asarray(_is_blank(own))
+        if release.is_enough(entities[is_blank]):
+            found[column.name] = round(float(is_blank.sum()) / (len(own) - own.null_count), 3)
+    return found
+
+
+def _is_blank(values: pa.Array) -> pa.Array:
+    return pc.fill_null(pc.equal(values.cast(pa.string()), ""), False)
+
+
+def _rng(table: Table, column: str, what: str, seed: int, first: int) -> np.random.Generator:
+    """What decides on the rows from the first one on."""
+    key = key_of(what, seed, str(table.name), column)
+    return np.random.Generator(np.random.Philox(key=key % 2**63, counter=[0, first, 0, 0]))
+
+
 def _make(
     makers: Makers,
     table: Table,
@@ -174,8 +223,7 @@ def _make(
     first: int,
     rows: int,
 ) -> pa.Array:
-    key = key_of("make", seed, str(table.name), column.name)
-    rng = np.random.Generator(np.random.Philox(key=key % 2**63, counter=[0, first, 0, 0]))
+    rng = _rng(table, column.name, "make", seed, first)
     unique = first if treatment.is_unique or treatment.kind == "key" else None
     if column.name in makers.formats:
         return sample_format(

@@ -61,6 +61,7 @@ class PersonalModel:
     domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
     quantiles: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # days since 1970
+    cases: Mapping[str, str] = field(default_factory=dict)  # "upper": all letters are capitals
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -76,6 +77,7 @@ class PersonalModel:
             "domains": {n: list(d) for n, d in self.domains.items()},
             "layouts": dict(self.layouts),
             "quantiles": {n: list(q) for n, q in self.quantiles.items()},
+            "cases": dict(self.cases),
         }
 
     @classmethod
@@ -93,4 +95,5 @@ class PersonalModel:
             domains={n: tuple(d) for n, d in data["domains"].items()},
             layouts=dict(data["layouts"]),
             quantiles={n: tuple(q) for n, q in data["quantiles"].items()},
+            cases=dict(data["cases"]),
         )

@@ -16,6 +16,7 @@ from dbsynth.errors import FitError
 from dbsynth.formats import draw_strings, unique_strings
 from dbsynth.permute import Words, key_of, mix, permute, serial
 from dbsynth.personal import PersonalColumn, PersonalModel
+from dbsynth.prose import in_case
 
 __all__ = [
     "CODED", "HOUSES", "PersonalColumn", "PersonalModel", "is_number_first", "make_personal",
@@ -128,6 +129,7 @@ class _Maker:
             made = getattr(self, f"_{column.semantic}", self._pooled)(column, persona)
         if column.kind == "integer":
             return pc.replace_substring_regex(made, r"\D", "").cast(pa.int64())
+        made = in_case(made, self.model.cases.get(column.name, ""))
         if column.max_length is not None:
             made = pc.utf8_slice_codeunits(made, 0, column.max_length)
         return made

@@ -32,7 +32,7 @@ from dbsynth.lexicon import SEMANTICS, word_list
 from dbsynth.permute import key_of
 from dbsynth.personal import PersonalColumn, PersonalModel
 from dbsynth.personas import CODED, make_personal
-from dbsynth.prose import TextModel, fit_prose, sample_text
+from dbsynth.prose import TextModel, case_of, fit_prose, sample_text
 from dbsynth.release import MIN_ENTITIES, Release
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ _THINGS = word_list(
     "Backpack Basket Bench Blanket Bottle Bowl Chair Clock Cup Desk Gloves Jacket Kettle Knife "
     "Lamp Mirror Mug Pan Pillow Plate Rack Shelf Shirt Stool Table Tray Vase Wallet Watch"
 )
+_UNITS = ("Apt. #?", "Apt. %#?", "Suite %#?", "Unit %?", "Unit %#?", "Floor %, left")
 _FEW = 20  # entries that a pool must keep
 _PEOPLE_POOLS = ("female", "male", "last")
 _PLACE_POOLS = ("city", "state", "state_code", "postcode")
@@ -78,6 +79,7 @@ _POOLS_OF = {
     "country_code": ("country_code", "country_code3"), "job": ("job",),
     "user_agent": ("user_agent",), "file_path": ("path",), "language": ("language",),
     "product": ("product",), "salutation": (),
+    "unit": ("unit",),
 }  # fmt: skip
 
 
@@ -109,6 +111,7 @@ def fit_personal(
     layouts: dict[str, str] = {}
     domains: dict[str, tuple[str, ...]] = {}
     quantiles: dict[str, tuple[float, ...]] = {}
+    cases = {c.name: case_of(values.get(c.name), entities, release) for c in columns}
     for column in columns:
         source = text_of(values.get(column.name))
         example = partial(_example_iban, locales[0])
@@ -134,6 +137,7 @@ def fit_personal(
         domains=domains,
         layouts=layouts,
         quantiles=quantiles,
+        cases={n: c for n, c in cases.items() if c and n not in formats},
     )
 
 
@@ -196,6 +200,7 @@ def _pool(locale: str, pool: str) -> tuple[str, ...]:
         "language": fake.language_name,
         "product": lambda: " ".join(map(fake.random_element, (_MANNERS, _STUFFS, _THINGS))),
         "user_agent": fake.user_agent,
+        "unit": lambda: fake.bothify(fake.random_element(_UNITS), letters="ABCDEFGH"),
         "path": lambda: fake.file_path(depth=2).rpartition(".")[0],
     }[pool]
     found = dict.fromkeys(draw().replace("\n", " ") for _ in range(_DRAWS.get(pool, 2000)))

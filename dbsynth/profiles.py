@@ -102,14 +102,13 @@ class Profile:
             return 0.0
         return float(pc.mean(pc.count_substring_regex(self.text, r"\d")).as_py())
 
-    @cached_property
-    def length_share(self) -> float:
-        """The share of values that have one of the two most frequent lengths, up to 64."""
+    def length_share(self, most: int = 2) -> float:
+        """The share of values that have one of the most frequent lengths, up to 64."""
         if self.rows == 0:
             return 0.0
         lengths = pc.utf8_length(self.text)
         counts = lengths.filter(pc.less_equal(lengths, 64)).value_counts().field("counts")
-        return float(sum(sorted(counts.to_pylist(), reverse=True)[:2])) / self.rows
+        return float(sum(sorted(counts.to_pylist(), reverse=True)[:most])) / self.rows
 
     def is_repetitive(self, labels: int = 2_000) -> bool:
         """Whether few values come again and again: at most half distinct, at most `labels`."""

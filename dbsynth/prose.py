@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -26,6 +27,9 @@ TextKind = Literal[
 ]
 
 _SINGLE = ("word", "name")
+_CASES = {"upper": pc.utf8_upper, "lower": pc.utf8_lower}
+_ALL = 0.99  # of the texts
+_MARKS = ("-", "_", ".")
 _SHARES = np.linspace(0.0, 1.0, 21)
 _SENTENCE = 11  # words
 _FEW_WORDS = 100
@@ -44,6 +48,8 @@ class TextModel:
     words: tuple[str, ...]
     key: int
     max_length: int | None = None
+    case: str = ""  # "upper": all letters are capitals; "lower": none is
+    joint: str = ""  # what stands between the words of one "word": `on-the-way`
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -53,6 +59,8 @@ class TextModel:
             "words": list(self.words),
             "key": self.key,
             "max_length": self.max_length,
+            "case": self.case,
+            "joint": self.joint,
         }
 
     @classmethod
@@ -71,6 +79,7 @@ def fit_prose(
     words: Sequence[str],
 ) -> TextModel:
     """Learn the lengths and the manner of texts; see `pii.fit_text`, which knows the words."""
+    case = case_of(values, entities, release)
     texts = values.cast(pa.string())
     present = np.asarray(pc.is_valid(texts))
     texts, owners = texts.drop_null(), entities[present]
@@ -86,7 +95,41 @@ def fit_prose(
         words=_free_words(texts, offered),
         key=key_of("text", release.seed, statistic),
         max_length=max_length,
+        case=case,
+        joint=_joint(texts) if kind in _SINGLE and lengths != _DEFAULT_LENGTHS else "",
     )
+
+
+def _joint(texts: pa.Array) -> str:
+    """What most texts have between their words where these are not apart; "" if nothing."""
+    for mark in _MARKS:
+        found = pc.match_substring_regex(texts, rf"\p{{L}}{re.escape(mark)}\p{{L}}")
+        if pc.mean(found.cast(pa.float64())).as_py() > 0.5:
+            return mark
+    return ""
+
+
+def case_of(
+    values: pa.Array | pa.ChunkedArray | None, entities: NDArray[np.int64], release: Release
+) -> str:
+    """Whether all letters of a column's texts are capitals ("upper") or none is; else ""."""
+    if values is None or len(values) != len(entities) or not pa.types.is_string(values.type):
+        return ""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    has_letters = pc.match_substring_regex(whole, r"\p{L}")
+    there = np.asarray(pc.fill_null(has_letters, False))
+    texts = whole.filter(pa.array(there))
+    if not len(texts) or not release.is_enough(entities[there]):
+        return ""
+    for case, change in _CASES.items():
+        if pc.mean(pc.equal(change(texts), texts).cast(pa.float64())).as_py() >= _ALL:
+            return case
+    return ""
+
+
+def in_case(texts: pa.Array, case: str) -> pa.Array:
+    """Texts as `case_of` says that they are written."""
+    return _CASES[case](texts) if case else texts
 
 
 def _manner(texts: pa.Array, sizes: NDArray[np.float64]) -> TextKind:
@@ -148,6 +191,7 @@ def sample_text(
     texts = _written(model, rng, np.maximum(targets, 1))
     if unique_offset is not None:
         texts = _numbered(model, texts, unique_offset)
+    texts = in_case(texts, model.case)
     if model.max_length is not None:
         texts = pc.utf8_slice_codeunits(texts, 0, model.max_length)
     return texts
@@ -156,7 +200,8 @@ def sample_text(
 def _written(model: TextModel, rng: np.random.Generator, targets: NDArray[np.float64]) -> pa.Array:
     """Put words together until each text has about its target's length; (n,) -> (n,)."""
     lengths = np.array([len(w) for w in model.words])
-    tries = (np.ones(len(targets)) if model.kind in _SINGLE else targets // 3 + 1).astype(np.int64)
+    is_single = model.kind in _SINGLE and not model.joint
+    tries = (np.ones(len(targets)) if is_single else targets // 3 + 1).astype(np.int64)
     ends = np.cumsum(tries)
     starts = ends - tries
     picked = rng.integers(0, len(model.words), int(ends[-1]))
@@ -167,11 +212,12 @@ def _written(model: TextModel, rng: np.random.Generator, targets: NDArray[np.flo
     place = np.arange(len(picked)) - starts[owner]
     kept = (within <= targets[owner] + 1) | (place == 0)
     offsets = np.concatenate([[0], np.cumsum(np.bincount(owner[kept], minlength=len(targets)))])
-    if model.kind in _SINGLE:
+    if is_single:
         picked = _fitting(model, rng, targets)
     words, forms = _forms(model)
     taken = words.take(pa.array(picked[kept] + forms * _form(place[kept], model.kind)))
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken), " ")
+    apart = model.joint or " "
+    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken), apart)
     if model.kind == "title":
         return pc.utf8_title(joined)
     return joined if model.kind in _SINGLE else pc.binary_join_element_wise(joined, ".", "")

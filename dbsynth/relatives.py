@@ -134,6 +134,8 @@ class Relatives:
         values, rare = self._values(column.name), labels >= 0
         if kept is not None:
             rare &= kept.codec.encode(values) == kept.codec.rare
+        else:  # blanks come by their share, see `Makers`
+            rare &= ~np.asarray(pc.fill_null(pc.equal(values.cast(pa.string()), ""), False))
         return fit_pseudonyms(
             f"{self.planned.name}.{column.name}",
             column,

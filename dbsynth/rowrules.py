@@ -64,6 +64,12 @@ def steps(
     derived = {s.column for s in sets}
     told = [s for s in sets if set(s.of) <= fixed]  # by rows above, before anything else is decided
     sets = [s for s in sets if s not in told]
+    # Rows above agree with each other, but some rows lack one of them.
+    known = {s.column for s in told}
+    told += [
+        s for s in found
+        if s.act == "set" and s.column in known and set(s.of) <= fixed and s not in told
+    ]  # fmt: skip
     every = [s for s in found if s.act == "follow"]
     follows = [s for s in every if s.column not in derived]
     # What cannot change decides first, for others can be chosen so that the same follows.
@@ -120,6 +126,26 @@ def steps(
         *bounds,
         *begins,
     )
+
+
+def order_pairs(rules: Iterable[Rule], table: Table) -> list[tuple[str, str]]:
+    """The columns of which the first is never more than the second, as far as rules say so."""
+    from sqlglot import exp
+
+    found = []
+    for rule in rules:
+        if rule.table != table.name or rule.status == "rejected" or rule.exceptions:
+            continue
+        try:
+            tree = flattened(parse(rule.text, "duckdb")) if "->" not in rule.text else None
+        except UntranslatableError:
+            continue
+        if isinstance(tree, exp.LTE | exp.GTE) and _is_plain(tree, table):
+            low, high = tree.this, tree.expression
+            if isinstance(low, exp.Column) and isinstance(high, exp.Column):
+                pair = (low.name, high.name)
+                found.append(pair if isinstance(tree, exp.LTE) else pair[::-1])
+    return list(dict.fromkeys(found))
 
 
 def _leads(

@@ -243,8 +243,37 @@ def place_day(
         return moved if column.is_strict else _until_the_end(column, start, moved)
     if column.delta is not None:
         moved = _advance(start, column.delta.decode(tokens, uniforms), column.unit)
+        moved = _on_grid(column.grid, moved, start)
         return _until_the_end(column, start, moved)
     return np.floor(column.day.decode(tokens, uniforms)) * DAY
+
+
+def _on_grid(grid: str, moved: Floats, start: Floats) -> Floats:
+    """The nearest day of the calendar's grid that is not before the start; see `DatetimeColumn`."""
+    known = np.isfinite(moved)
+    if not grid or not known.any():
+        return moved
+    days = np.floor(moved[known] / DAY).astype(np.int64)
+    index = _grid_index(grid, days)
+    low, high = _grid_days(grid, index), _grid_days(grid, index + 1)
+    is_early = low * DAY < np.nan_to_num(start[known], nan=-np.inf)
+    found = moved.copy()
+    found[known] = np.where(is_early | (high - days < days - low), high, low) * DAY
+    return found
+
+
+def _grid_index(grid: str, days: Ints) -> Ints:
+    """Which of the grid's days is the last one until each of (n,) days."""
+    if grid == "month":
+        return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return (days - int(grid.removeprefix("week"))) // 7
+
+
+def _grid_days(grid: str, index: Ints) -> Ints:
+    """The inverse of `_grid_index`."""
+    if grid == "month":
+        return index.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return index * 7 + int(grid.removeprefix("week"))
 
 
 def _until_the_end(column: DatetimeColumn, start: Floats, moved: Floats) -> Floats:
@@ -267,6 +296,8 @@ def within(
         follow: (n,) how many siblings come after each.
     """
     assert column.gap is not None
+    if column.grid:
+        return _within_grid(column, placed, start, end, follow)
     unit = DAY if column.unit == "day" else 1.0
     lattice = column.gap.step * unit
     step = (lattice or unit) if column.is_strict else 0.0
@@ -280,6 +311,27 @@ def within(
     moved = np.fmax(moved, start + step)
     known: Floats = np.where(np.isfinite(placed) & np.isfinite(end), moved, placed)
     return known
+
+
+def _within_grid(
+    column: DatetimeColumn, placed: Floats, start: Floats, end: Floats, follow: Ints
+) -> Floats:
+    """The same on the calendar's grid; without room, the first comes sooner than from its start."""
+    found, known = placed.copy(), np.isfinite(placed) & np.isfinite(end)
+    step = int(column.is_strict)
+    drawn, last = (
+        _grid_index(column.grid, np.floor(x[known] / DAY).astype(np.int64)) for x in (placed, end)
+    )
+    behind = follow[known]
+    index = np.where(behind == 0, last, np.minimum(drawn, last - behind * step))
+    has_start = np.isfinite(start[known])
+    first = np.where(has_start, start[known], 0.0)
+    least = _grid_index(column.grid, np.floor(first / DAY).astype(np.int64)) + step
+    index = np.where(has_start, np.maximum(index, least), index)
+    top = int(_grid_index(column.grid, np.array([int(column.day.high)]))[0])
+    index = np.minimum(index, top - behind * step)  # those after the first have room then
+    found[known] = _grid_days(column.grid, index) * DAY
+    return found
 
 
 def place_number(

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from dbsynth.above import Above
 from dbsynth.donors import Donors
 from dbsynth.features import Ints
+from dbsynth.ordered import Ordered
 from dbsynth.rowkeeper import RowKeeper
 from dbsynth.state import State
 
@@ -24,6 +25,7 @@ class Rows:
     keeper: RowKeeper | None
     donors: Donors | None
     loosely: Loosely | None
+    ordered: Ordered | None = None  # what steps and donors leave out of order
     last: Donors | None = None  # who leave alone what siblings have settled
 
     def keep(
@@ -42,6 +44,9 @@ class Rows:
             changed |= more
         if self.donors is not None:
             wide, more = self.donors.keep(wide, rng)
+            changed |= more
+        if self.ordered is not None:
+            wide, more = self.ordered.keep(wide)
             changed |= more
         if self.loosely is not None:
             wide, more = self.loosely.keep(wide, rng, self.donors)

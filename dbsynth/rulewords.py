@@ -64,6 +64,45 @@ def names_of(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def declared(table: Table, dialect: str) -> list[Rule]:
+    """The checks of a table that define a number by others, as rules that rows are to keep."""
+    found = []
+    for check in table.row_checks:
+        try:
+            tree = parse(check.expression, dialect)
+        except UntranslatableError:
+            continue
+        found += [
+            Rule(table=table.name, text=part.sql(dialect="duckdb"))
+            for part in _conjuncts(tree)
+            if _is_sum(part, table)
+        ]
+    return found
+
+
+def _conjuncts(tree: exp.Expr) -> list[exp.Expr]:
+    from sqlglot import exp
+
+    while isinstance(tree, exp.Paren):
+        tree = tree.this
+    return list(tree.flatten()) if isinstance(tree, exp.And) else [tree]
+
+
+def _is_sum(tree: exp.Expr, table: Table) -> bool:
+    """Whether a condition says of a number what others come to; nothing that may be rounded."""
+    from sqlglot import exp
+
+    if not (isinstance(tree, exp.EQ) and isinstance(tree.this, exp.Column)):
+        return False
+    known = (exp.Add, exp.Sub, exp.Mul, exp.Paren, exp.Column, exp.Identifier, exp.Literal)
+    numbers = {c.name for c in table.written_columns if c.type.kind in ("integer", "decimal")}
+    used = [c.name for c in tree.expression.find_all(exp.Column)]
+    return (
+        all(isinstance(node, known) for node in tree.expression.walk())
+        and len(used) > 1 and {tree.this.name, *used} <= numbers and tree.this.name not in used
+    )  # fmt: skip
+
+
 def word_of(column: exp.Expr) -> str:
     """The one word for a column of a row above."""
     from sqlglot import exp

@@ -8,6 +8,7 @@ own treatments keep.  What is too rare to be released is left out of the documen
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,7 @@ MAX_VALUES = 20_000  # documents that are taken apart
 MAX_CHARACTERS = 40_000_000
 MAX_ELEMENTS = 200  # elements of one list that are looked at
 MAX_DEPTH = 12
+_BY_CHANCE = 12.0  # values that would come twice in a list by chance: never is a rule then
 _MAP_KEYS = 20  # so many different keys, most of them rare: they are data
 
 Build = Callable[[Level], Node]  # finishes a node once its level is learned
@@ -360,7 +362,11 @@ class _Shredder:
         level = inner.fit()
         if not elements or (not self.release.is_enough(owners) and not bounds):
             lengths = _no_elements()
-        return _always(Items(style, sql, lengths, level, build(level), bounds, weights))
+        is_distinct = not bounds and self.release.is_enough(owners) and _never_repeat(cut)
+        items = Items(
+            style, sql, lengths, level, build(level), bounds, weights, is_distinct=is_distinct
+        )
+        return _always(items)
 
     def _shaped(
         self,
@@ -440,6 +446,20 @@ def _float(value: float) -> float:
         return float(value)
     except OverflowError:
         return np.nan
+
+
+def _never_repeat(lists: Sequence[Sequence[Any]]) -> bool:
+    """Whether no list has a value twice, though by chance many would."""
+    known: Counter[str] = Counter()
+    pairs = 0.0
+    for some in lists:
+        texts = [repr(e) for e in some]
+        if len(set(texts)) < len(texts):
+            return False
+        known.update(texts)
+        pairs += len(texts) * (len(texts) - 1) / 2
+    total = known.total()
+    return total > 0 and pairs * sum((n / total) ** 2 for n in known.values()) >= _BY_CHANCE
 
 
 def _no_elements() -> Numbers:

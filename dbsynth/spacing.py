@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from dbsynth.features import Floats, Ints
+from dbsynth.values import DAY
+
+_FAR = 20 * 365.25 * DAY  # behind all others
 
 
 def at_least_after(values: Floats, gaps: Floats, groups: Ints) -> Floats:
@@ -57,6 +60,40 @@ def packed(start: Floats, length: Floats, groups: Ints, unit: float) -> tuple[Fl
     late = np.minimum(begun + extent, closing) + after
     ended = -_running_most(-late[::-1], starts_behind)[::-1] - after
     return ended - extent, ended
+
+
+def farthest(ends: Floats) -> float:
+    """The last moment, where it is one for "never" that many spans have; infinity if none is."""
+    known = ends[np.isfinite(ends)]
+    last = known.max(initial=-np.inf)
+    others = known[known < last]
+    if len(others) < 2 or len(known) - len(others) < 2:
+        return np.inf
+    return float(last) if last - others.max() > max(np.ptp(others), _FAR) else np.inf
+
+
+def until(start: Floats, groups: Ints) -> Floats:
+    """(n,) the next start of the same group; NaN for the last."""
+    following = np.append(start[1:], np.nan)
+    return np.where(np.append(_starts(groups)[1:], True), np.nan, following)
+
+
+def closed(start: Floats, end: Floats, groups: Ints, far: float) -> Floats:
+    """
+    Let no span but a group's last one stay open; it does so where any of them was.
+
+    Args:
+        start: (n,) of one group after the other, ascending in each.
+        end: (n,) of the spans; NaN stays.
+        groups: (n,) numbers.
+        far: from where on ends are no ends.
+    """
+    is_open = end >= far
+    if not is_open.any():
+        return end
+    following, number = until(start, groups), np.cumsum(_starts(groups)) - 1
+    is_last, has_open = np.isnan(following), np.bincount(number, weights=is_open)[number] > 0
+    return np.where(is_last & has_open, far, np.where(is_open, following, end))
 
 
 def _starts(groups: Ints) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

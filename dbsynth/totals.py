@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.above import needed_above, rules_of
 from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.checks import Repair, unjudged
@@ -18,15 +19,20 @@ from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan
 from dbsynth.rowkeeper import RowKeeper, as_kind
-from dbsynth.rowrules import Step, local_sql, steps
+from dbsynth.rowrules import Step, local_sql, order_pairs, steps
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import RuleError, child_of
+from dbsynth.rulewords import declared
 from dbsynth.schema import Backfill, Table, TableName
-from dbsynth.values import from_floats
+from dbsynth.values import from_floats, to_floats
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 Act = Literal["count", "sum", "min", "max", "avg", "argmax"]
 _ACTS: tuple[Act, ...] = ("count", "sum", "min", "max", "avg", "argmax")
 _BATCH = 50_000  # rows
+_NUMBERS = ("integer", "decimal", "float")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,9 @@ class Total:
     act: Act
     value: str  # of each child, as the in-memory engine has it
     is_zero: bool  # without children it is 0
-    is_nullable: bool  # without children it is NULL, else as it was drawn
+    is_nullable: bool
+    is_emptied: bool  # NULL without children; else as it was drawn
+    is_filled: bool  # never NULL with children; else as it was drawn
     source: str = ""  # the child's column, if it is nothing else that is added up
     by: str = ""  # argmax: what the last child has most of, as the in-memory engine has it
 
@@ -83,6 +91,9 @@ class Totals:
     found: tuple[Total, ...] = ()
     after: dict[TableName, tuple[Step, ...]] = field(default_factory=dict)
     judges: dict[TableName, Repair] = field(default_factory=dict)  # of checks about them
+    parts: dict[TableName, tuple[tuple[str, str], ...]] = field(
+        default_factory=dict
+    )  # see `_parts`
     sums: dict[Total, _Sum] = field(default_factory=dict)
     lasts: dict[Total, _Last] = field(default_factory=dict)
     scratch: Scratch = field(default_factory=Scratch)
@@ -107,12 +118,14 @@ class Totals:
             changed |= {s.column for s in after[name]}
             judge = Repair.of(table, dialect, (), Scope(only=frozenset(changed)))
             judges |= {name: judge} if judge is not None else {}
-        return cls(found, after, judges)
+        parts = {n: _parts(plan, n, found, after[n]) for n in tables}
+        return cls(found, after, judges, parts)
 
     def columns(self, name: TableName) -> set[str]:
         """The columns of a table's rows that are needed when its children are all there."""
         own = {t.column for t in self.found if t.table == name}
         own |= {c for s in self.after.get(name, ()) for c in (s.column, *s.of)}
+        own |= {c for pair in self.parts.get(name, ()) for c in pair}
         judge = self.judges.get(name)
         groups = judge.groups if judge is not None else ()
         return own | {c for group in groups for condition in group for c in condition.columns}
@@ -199,11 +212,15 @@ class Totals:
             values = self._values(total, rows.column(total.column).combine_chunks(), size)
             rows = rows.set_column(place, rows.schema.field(total.column), values)
         changed = [t.column for t in own]
-        if after := self.after.get(table.name, ()):
+        after, parts = self.after.get(table.name, ()), self.parts.get(table.name, ())
+        if after:
             rows, _ = RowKeeper(table, after).keep(rows)
-            # All of them: what children were told before is not in the target yet.
-            more = {s.column for s in after if s.column in kept}
-            changed += [c for c in sorted(more) if c not in changed]
+        for low, high in parts:
+            rows = _scaled(rows, before, low, high)
+            rows = RowKeeper(table, after).keep(rows)[0] if after else rows
+        # All of them: what children were told before is not in the target yet.
+        more = {c for c in (*(s.column for s in after), *(low for low, _ in parts)) if c in kept}
+        changed += [c for c in sorted(more) if c not in changed]
         if (judge := self.judges.get(table.name)) is not None:
             rows = _allowed(rows, before, changed, judge)
         return rows, tuple(changed)
@@ -226,19 +243,40 @@ class Totals:
             filled = pc.fill_null(made, from_floats(np.zeros(1), kind, scale)[0])
             is_unknown = pc.and_(pc.is_null(before), pa.scalar(total.is_nullable))
             return pc.if_else(is_unknown, pa.scalar(None, kind), filled)
-        return made if total.is_nullable else pc.coalesce(made, before)
+        return _where_told(total, made, before)
 
     def _last_values(self, total: Total, before: pa.Array, size: int) -> pa.Array:
         held = self.lasts.get(total)
         if held is None:
-            return pa.nulls(size, before.type) if total.is_nullable else before
+            return pa.nulls(size, before.type) if total.is_emptied else before
         places = np.arange(size)
         index = pa.array(places, mask=places >= len(held.by))
         scale = before.type.scale if pa.types.is_decimal(before.type) else 10
         made = as_kind(held.values.take(index), before.type, scale)
-        if made is None:
-            return before
-        return made if total.is_nullable else pc.coalesce(made, before)
+        return before if made is None else _where_told(total, made, before)
+
+
+def _where_told(total: Total, made: pa.Array, before: pa.Array) -> pa.Array:
+    """What children come to, where they are what decides, and what there was elsewhere."""
+    found = made if total.is_emptied else pc.coalesce(made, before)
+    nothing = pa.scalar(None, before.type)
+    return found if total.is_filled else pc.if_else(pc.is_valid(before), found, nothing)
+
+
+def _scaled(rows: pa.Table, before: pa.Table, low: str, high: str) -> pa.Table:
+    """Let what is never more than a total be as large a part of it as it was of what was drawn."""
+    part, whole, drawn = (
+        to_floats(t.column(c).combine_chunks())
+        for t, c in ((rows, low), (rows, high), (before, high))
+    )
+    with np.errstate(all="ignore"):
+        is_more = part > whole
+        made = np.where(drawn > 0, part * (whole / drawn), whole)
+    made = np.minimum(np.floor(made) if pa.types.is_integer(rows.column(low).type) else made, whole)
+    kind = rows.column(low).type
+    values = from_floats(made, kind, kind.scale if pa.types.is_decimal(kind) else 10)
+    at, now = rows.column_names.index(low), rows.column(low).combine_chunks()
+    return rows.set_column(at, rows.schema.field(low), pc.if_else(pa.array(is_more), values, now))
 
 
 def _allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Repair) -> pa.Table:
@@ -275,11 +313,29 @@ def _after(plan: Plan, name: TableName, found: Iterable[Total]) -> tuple[Step, .
     totals = {t.column for t in found if t.table == name}
     table = plan.schema.table(name)
     known, kept = set(totals), []
-    for step in steps(plan.rules, table, _fixed(table, plan.schema.dialect) | totals):
+    dialect = plan.schema.dialect
+    rules = [*plan.rules, *declared(table, dialect)]
+    for step in steps(rules, table, _fixed(table, dialect) | totals):
         if step.act == "set" and known & set(step.of):
             known.add(step.column)
             kept.append(step)
     return tuple(kept)
+
+
+def _parts(
+    plan: Plan, name: TableName, found: Iterable[Total], after: Iterable[Step]
+) -> tuple[tuple[str, str], ...]:
+    """Numbers that are never more than a total, and the total; nobody else relies on them."""
+    table = plan.schema.table(name)
+    totals = {t.column for t in found if t.table == name}
+    changed = totals | {s.column for s in after}
+    fixed = _fixed(table, plan.schema.dialect) | needed_above(plan).get(name, set()) | changed
+    pairs = [
+        (low, high)
+        for low, high in order_pairs(plan.rules, table)
+        if high in changed and low not in fixed and table.column(low).type.kind in _NUMBERS
+    ]
+    return tuple(sorted(pairs, key=lambda p: p[1] not in totals))
 
 
 def _fixed(table: Table, dialect: str) -> frozenset[str]:
@@ -317,12 +373,31 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     if roles not in (["owner"], ["token"], ["reference"]) or child.name == table.name:
         return None
     is_count = value.key == "count"
+    is_nullable = table.column(column).is_nullable
+    here, there = _emptiness(plan, table, tree.this, value)
     summed = value.this
     is_plain = isinstance(summed, exp.Column) and not isinstance(summed.this, exp.Star)
     return Total(
         table.name, column, child.name, key.name, value.key, inner, is_zero or is_count,
-        table.column(column).is_nullable, summed.name if is_plain and summed.table else "", by,
+        is_nullable, is_nullable and here, there or not is_nullable,
+        summed.name if is_plain and summed.table else "", by,
     )  # fmt: skip
+
+
+def _emptiness(
+    plan: Plan, table: Table, column: exp.Expr, value: exp.Expr
+) -> tuple[bool, bool]:  # fmt: skip
+    """Whether rules say that a total is empty without children, and that it never is with them."""
+    own, told = column.sql("duckdb"), value.sql("duckdb")
+    known = {
+        parse(r.text, "duckdb").sql("duckdb")
+        for r in rules_of(plan.rules, table.name)
+        if r.kind == "nulls" or r.status == "accepted"
+    }
+    both = f"({own} IS NULL) = ({told} IS NULL)"
+    texts = both, f"{own} IS NULL OR NOT {told} IS NULL", f"{told} IS NULL OR NOT {own} IS NULL"
+    together, emptied, filled = (t in known for t in texts)
+    return together or emptied, together or filled
 
 
 def _may_change(table: Table, column: str, plan: Plan) -> bool:

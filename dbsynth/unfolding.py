@@ -31,6 +31,7 @@ from dbsynth.permute import key_of
 from dbsynth.spellings import spell
 
 ELEMENTS = 256  # row numbers that each row's elements may take for their personas
+SPARE = 4  # values that are offered for one, where none may come twice
 
 
 def draw_document(document: Document, seed: int, first: int, rows: int) -> pa.Array:
@@ -174,9 +175,13 @@ class _Drawing:
         else:
             drawn = np.nan_to_num(draw_learned(node.lengths, rng, len(rows)))
             lengths = np.maximum(np.round(drawn), 0).astype(np.int64)
-        key, total = key_of(self._key, path), int(lengths.sum())
+        key = key_of(self._key, path)
+        offered = lengths * SPARE if node.is_distinct else lengths
+        total = int(offered.sum())
         inner = _Drawing(node.level, key, self._first * ELEMENTS, total)
         texts = inner.text(node.element)
+        if node.is_distinct:
+            texts, lengths = _distinct(texts, offered, lengths)
         if node.names is not None:
             names = _Drawing(node.level, key_of(key, "names"), self._first * ELEMENTS, total)
             return assembly.join_map(node.style, names.text(node.names), texts, lengths)
@@ -208,6 +213,18 @@ class _Drawing:
 def decimals_of(step: float) -> int:
     """How many digits behind the point a lattice has; ten without one."""
     return max(0, -int(np.floor(np.log10(step) + 1e-9))) if step else 10
+
+
+def _distinct(texts: pa.Array, offered: Ints, lengths: Ints) -> tuple[pa.Array, Ints]:
+    """Of what is offered to each list the first values that differ; how many each list has then."""
+    owners = np.repeat(np.arange(len(offered)), offered)
+    codes = np.asarray(texts.dictionary_encode(null_encoding="encode").indices, np.int64)
+    _, first = np.unique(owners * (int(codes.max(initial=0)) + 1) + codes, return_index=True)
+    first = np.sort(first)
+    counts = np.bincount(owners[first], minlength=len(offered))
+    place = np.arange(len(first)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = first[place < lengths[owners[first]]]
+    return texts.take(pa.array(kept)), np.minimum(counts, lengths)
 
 
 def _presence(node: Record, number: int) -> NDArray[np.bool_]:

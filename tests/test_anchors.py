@@ -82,3 +82,28 @@ def test_only_the_first_sibling_is_measured_from_the_owner() -> None:
     assert "owner/signed_up" == column.anchor
     assert column.delta is not None
     assert (0.0, 0.0) == (column.delta.low, column.delta.high)
+
+
+def test_a_moment_that_stands_for_never_is_an_infinity_and_is_written_again() -> None:
+    never = 2_932_532 * DAY  # 9999-01-01
+    end = np.where(RNG.random(ROWS) < 0.3, never, START + RNG.integers(1, 30, ROWS) * DAY)
+    column = fitted(end, {"start": START})
+    assert ("start", never) == (column.anchor, column.far)
+    assert column.delta is not None
+    assert column.delta.high < 30 < column.day.high < 20_000
+    assert np.inf in column.delta.beyond
+    assert [never, 5.0] == column.moments(np.array([np.inf, 5.0])).tolist()
+
+
+def test_a_last_day_that_few_have_or_that_is_near_is_a_day() -> None:
+    near = np.where(np.arange(ROWS) < 99, START.max() + 900 * DAY, START)
+    rare = np.where(np.arange(ROWS) < 2, 2_932_532 * DAY, START)
+    assert [None, None] == [fitted(values, {}).far for values in (near, rare)]
+
+
+def test_days_that_are_the_first_of_a_month_or_of_one_weekday_are_a_grid() -> None:
+    months = (START / DAY).astype("datetime64[D]").astype("datetime64[M]")
+    after = (months + 1).astype("datetime64[D]").astype(float) * DAY
+    mondays = START + 7 * DAY - (START / DAY - 4) % 7 * DAY
+    grids = [fitted(day, {"start": START}).grid for day in (after, mondays, START + DAY)]
+    assert ["month", "week4", ""] == grids

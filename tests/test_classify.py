@@ -84,6 +84,8 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("forum", "nickname", WORDS, (), "personal/user_name"),
         ("kunden", "Vorname", PEOPLE, (), "personal/first_name"),
         ("kunden", "Straße", WORDS, (), "personal/street_address"),
+        ("kunden", "address2", WORDS, (), "personal/unit"),
+        ("kunden", "address_line_2", ["", "Apt. 3"] * 100, (), "category/unit"),
         ("clientes", "correo_electronico", WORDS, (), "personal/email"),
         ("clients", "nom_de_famille", PEOPLE, (), "personal/last_name"),
         ("usuarios", "senha", WORDS, (), "personal/password_hash"),
@@ -100,6 +102,8 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("x", "c1", ["$2b$12$" + "a" * 50 + f"{i:03d}" for i in range(ROWS)], (),
          "personal/password_hash"),
         ("x", "c1", [f"{i:032x}" for i in range(ROWS)], (), "format/"),
+        ("x", "c1", [["pi_", "PAYID-", "ad"][i % 3] + f"{i * 7919 ** 4:016x}"[-16:]
+                     for i in range(1, ROWS)], (), "format/"),
         ("x", "c1", [f"AB-{i:05d}" for i in range(ROWS)], (), "format/"),
         ("x", "c1", [f"2020-01-{i % 28 + 1:02d} 10:{i % 60:02d}" for i in range(ROWS)], (),
          "datetime/"),

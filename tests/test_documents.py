@@ -243,3 +243,12 @@ def test_types_without_a_value_are_made_from_the_schema_alone() -> None:
     assert {"{}"} == set(drawn([], WORDS, rows=5))
     ranges = drawn([], other("range", element=integer), rows=5)
     assert all(t.startswith("[") for t in ranges)
+
+
+def test_values_that_never_come_twice_in_a_list_do_not(source: Any, copy: Any) -> None:
+    assert all(len(set(e["tags"])) == len(e["tags"]) for e in copy)
+    for size in range(4):
+        told, made = (share([len(e["tags"]) == size for e in x]) for x in (source, copy))
+        assert abs(told - made) < 0.08
+    dice = [json.dumps([i % 3, i % 2]) for i in range(ROWS)]
+    assert any(len(set(json.loads(t))) == 1 for t in drawn(dice))

@@ -145,3 +145,24 @@ def test_shapes_keep_their_shares() -> None:
 
 def test_an_empty_column_still_gets_codes() -> None:
     assert 10 == len(set(_unique(_fit([], max_length=5), 0, 10)))
+
+
+def test_words_of_codes_stay_together_and_are_those_that_many_have() -> None:
+    kinds = ["INV-2023-9999", "INV-2024-9999", "CN-2024-9999", "ORD-2022-9999"]
+    values = [_codes(kinds[i % 4], 1, i)[0] for i in range(2_000)]
+    made = _unique(_fit(values), 0, 1_500)
+    assert {v[:-4] for v in made} == {k[:-4] for k in kinds}
+    assert len(set(made)) == 1_500
+    assert not set(made) & set(values)
+
+
+def test_words_that_few_have_are_mixed() -> None:
+    values = [f"{word}-{n:04d}" for n, word in enumerate(["ABC", "XYZ"] * 400 + ["QQQ"] * 3)]
+    assert not any(v.startswith("QQQ") for v in _unique(_fit(values), 0, 300))
+
+
+def test_words_give_way_where_they_leave_no_room_for_new_codes() -> None:
+    values = [f"{word}-{n:02d}" for word in ("LEFT", "RIGHT") for n in range(100)]
+    made = _unique(_fit(values), 0, 200)
+    assert not set(made) & set(values)
+    assert len(set(made)) == 200

@@ -104,6 +104,19 @@ def test_what_follows_from_an_ordered_column_is_ordered_by_another_choice_of_fol
     assert [6, 6, 6, 7] == [int(p) for p in made["part"]]  # only what follows from 10 changes
 
 
+def test_of_columns_that_follow_from_each_other_one_is_put_in_order_and_leads() -> None:
+    rules = steps(
+        "number >= lag(number) OVER (PARTITION BY room ORDER BY id)",
+        "total >= lag(total) OVER (PARTITION BY room ORDER BY id)",
+        "part <= lag(part) OVER (PARTITION BY room ORDER BY id)",
+    )
+    follows = {"part": ("number",), "number": ("total",), "total": ("number",)}
+    made = kept(rules, free="id", follows=follows, id=[1, 2, 3, 4], room=[1, 1, 2, 2],
+                number=[20, 10, 20, 30], total=[2, 1, 2, 3], part=[6, 8, 6, 5])  # fmt: skip
+    assert [2, 1, 3, 4] == made["id"]
+    assert [6, 8, 6, 5] == [int(p) for p in made["part"]]
+
+
 def test_one_row_that_is_wrong_changes_nothing_for_all_that_have_its_label() -> None:
     rules = steps(
         "number >= lag(number) OVER (PARTITION BY room ORDER BY id)",
@@ -148,6 +161,35 @@ def test_spans_are_pushed_along_and_stay_within_their_time() -> None:
     assert all(b[0] >= a[1] for a, b in pairwise(spans))
     assert DAY <= spans[0][0]
     assert spans[-1][1] <= DAY + timedelta(days=9)
+
+
+def test_spans_end_where_the_next_begins_if_starts_may_not_move() -> None:
+    apart = "begins >= lag(ends) OVER (PARTITION BY room ORDER BY begins)"
+    days = [DAY + timedelta(n) for n in (0, 5, 9, 30)]
+    never = date(9999, 1, 1)
+    given = {
+        "room": [1, 1, 2, 2, *range(3, 9)],
+        "begins": [days[i] for i in (1, 0, 0, 2)] + [days[3]] * 6,
+    }
+    given["ends"] = [days[2], never, days[1], days[3], *[never] * 3, *[days[3]] * 3]
+    made = kept(steps(apart), "room begins", **given)
+    assert made["begins"] == given["begins"]
+    # What was open too early is open at last.
+    assert made["ends"][:4] == [never, days[1], days[1], days[3]]
+    assert made["ends"][4:] == given["ends"][4:]
+    meet = "begins = lag(ends) OVER (PARTITION BY room ORDER BY begins)"
+    made = kept(steps(meet), "room begins", **given)
+    assert made["ends"][:4] == [never, days[1], days[2], days[3]]
+
+
+def test_no_span_of_days_is_pushed_to_the_end_of_time() -> None:
+    apart = "begins >= lag(ends) OVER (PARTITION BY room ORDER BY begins)"
+    never, later = date(9999, 1, 1), DAY + timedelta(9)
+    given = {"room": [1, 1, 2, 2, 3], "begins": [DAY, DAY, DAY, later, DAY]}
+    given["ends"] = [never, later, later, never, never]
+    made = kept(steps(apart), **given)
+    assert max(made["begins"]) < date(2025, 1, 1)
+    assert sorted(made["ends"])[2:] == [never] * 3
 
 
 def test_states_follow_on_each_other() -> None:

@@ -193,3 +193,13 @@ def test_a_row_takes_over_only_what_its_key_leads_to() -> None:
     given = rows_of(TABLE, id=[1, 1, 1, 2, 2], state=["a", "a", "b", "b", "b"], qty=[1] * 5)
     made, changed = donors.keep(given, np.random.default_rng(1))
     assert (["a", "a", "a", "b", "b"], {"state"}) == (made["state"].to_pylist(), set(changed))
+
+
+def test_what_one_row_above_leaves_open_another_one_says() -> None:
+    given = {"land": ["a", "b", "c"], "boss__land": ["x", None, None], "city": ["p", "q", None]}
+    keeper = RowKeeper.of(
+        rules("land = boss.land", "land = city"), WIDE, frozenset({"id", "boss.land", "city"})
+    )
+    assert keeper is not None
+    made, _ = keeper.keep(rows_of(WIDE, **{n.replace("__", "."): v for n, v in given.items()}))
+    assert ["p", "q", "c"] == made.column("land").to_pylist()

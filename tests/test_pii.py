@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +29,7 @@ from dbsynth.pii import (
     sample_text,
 )
 from dbsynth.release import Release
+from tests.generated import drawn, fitted
 
 ROWS = 300
 RELEASE = Release(seed=3)
@@ -261,3 +265,36 @@ def test_long_addresses_stay_addresses_however_short_the_source_writes_them() ->
     made = make_personal(_fit([column], {"a": source}), seed=1, first_row=0, rows=300, known={})
     for text in made["a"].to_pylist():
         assert ipaddress.ip_address(text) in ipaddress.ip_network("2001:db8::/32")
+
+
+def test_what_is_written_in_capitals_stays_in_capitals() -> None:
+    columns = [PersonalColumn(name=s, semantic=s) for s in ("last_name", "email", "city")]
+    source = _source() | {"last_name": pc.utf8_upper(_source()["last_name"])}
+    made = make_personal(_fit(columns, source), seed=1, first_row=0, rows=50)
+    assert pc.all(pc.utf8_is_upper(made["last_name"])).as_py()
+    assert pc.all(pc.utf8_is_lower(made["email"])).as_py()
+    assert pc.all(pc.utf8_is_title(made["city"])).as_py()
+    loud = pa.array([f"RED CAR {i}" for i in range(ROWS)])
+    model = fit_text("t.c", loud, np.arange(ROWS), RELEASE)
+    assert pc.all(pc.utf8_is_upper(sample_text(model, np.random.default_rng(1), 9))).as_py()
+
+
+def test_texts_that_are_blank_are_as_frequent_as_they_were(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, note TEXT NOT NULL)")
+        texts = [("" if i % 4 == 0 else f"seen by {i} and {i * 7} on the way",) for i in range(800)]
+        connection.executemany("INSERT INTO notes (note) VALUES (?)", texts)
+    connection.close()
+    [rows] = drawn(fitted(f"sqlite:///{tmp_path / 'a.db'}")).values()
+    notes = rows.column("note").to_pylist()
+    assert abs(np.mean([n == "" for n in notes]) - 0.25) < 0.06
+    assert np.mean([len(n) for n in notes if n]) > 15
+
+
+def test_words_that_are_joined_stay_joined() -> None:
+    slugs = pa.array([f"old-{'green-' * (i % 4)}house-{'ab'[i % 2]}" for i in range(ROWS)])
+    model = fit_text("t.c", slugs, np.arange(ROWS), RELEASE)
+    made = sample_text(model, np.random.default_rng(1), 50, unique_offset=0).to_pylist()
+    assert all(" " not in v and "." not in v and v.islower() for v in made)
+    assert np.mean([v.count("-") > 1 for v in made]) > 0.8
+    assert len(set(made)) == 50

@@ -214,3 +214,14 @@ def test_what_is_moved_stays_on_the_steps_that_gaps_have() -> None:
     start = np.array([19 * HOUR, 22 * HOUR])
     moved = within(column, np.array([23 * HOUR, 23 * HOUR]), start, np.zeros(2), ints(2, 0))
     assert [21.0, 23.0] == (moved / HOUR).tolist()
+
+
+def test_siblings_stay_on_the_first_of_a_month_and_come_sooner_without_room() -> None:
+    months = np.tile(np.arange("2020-01", "2020-09", dtype="datetime64[M]"), ROWS // 8)
+    days = months.astype("datetime64[D]").astype(float)
+    column = dated(days * DAY, SIBLINGS, is_strict=True, is_date=True)
+    assert "month" == column.grid
+    end = np.full(2, days.max() * DAY)
+    start = np.array([days[6] + 9, np.nan]) * DAY
+    moved = within(column, np.array([days[7], days[1]]) * DAY, start, end, ints(2, 1))
+    assert [days[5], days[1]] == (moved / DAY).tolist()

@@ -132,3 +132,29 @@ def test_what_a_parent_says_is_kept_where_rows_have_to_go_to_another(
     with duckdb.connect(str(tmp_path / "copy.duckdb"), read_only=True) as connection:
         years = connection.execute("SELECT min(year), max(year), count(*) FROM teams").fetchone()
     assert years == (2001, 2012, 168)  # full, and still no club has had to leave the range
+
+
+def rentals(path: Path, count: int = 400) -> str:
+    """Rentals that are paid on the day, by payments whose day is part of their key."""
+    rng = np.random.default_rng(3)
+    start, hours = dt.datetime(2024, 1, 1), np.sort(rng.integers(7000, size=count))  # noqa: DTZ001
+    days = [str(start + dt.timedelta(hours=int(h))) for h in hours]
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE rentals (id INTEGER PRIMARY KEY, day TIMESTAMP NOT NULL, film TEXT);
+            CREATE TABLE payments (id INTEGER NOT NULL UNIQUE, paid_on TIMESTAMP NOT NULL,
+                rental_id INTEGER NOT NULL REFERENCES rentals (id), PRIMARY KEY (paid_on, id));
+        """)
+        rows = [(i, day, f"film {i % 9}") for i, day in enumerate(days, 1)]
+        connection.executemany("INSERT INTO rentals VALUES (?, ?, ?)", rows)
+        paid = [(i, day, i) for i, day in enumerate(days, 1) if i % 11]
+        connection.executemany("INSERT INTO payments VALUES (?, ?, ?)", paid)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_a_day_follows_the_row_above_though_it_is_part_of_a_key(tmp_path: Path) -> None:
+    options = run.Options(engine="marginal", quality="fast")
+    done = run.clone(rentals(tmp_path / "a.db"), f"duckdb:///{tmp_path}/copy.duckdb", options)
+    assert "paid_on = rentals.day" in {c.rule.text for c in done.rules}
+    assert broken(done.rules) == []

@@ -162,3 +162,68 @@ def test_what_is_not_known_is_not_added_up(tmp_path: Path) -> None:
     texts = {c.rule.text: c.is_kept for c in done.rules}
     assert texts["paid = coalesce(sum(parts.amount), 0)"]
     assert texts["(paid IS NOT NULL) = (status IN ('denied', 'paid'))"]
+
+
+def baskets(path: Path) -> str:
+    """Baskets with a check over what their lines come to, of which some were never sent."""
+    rng = np.random.default_rng(4)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE baskets (id INTEGER PRIMARY KEY, net INTEGER NOT NULL,
+                tax INTEGER NOT NULL, fee INTEGER NOT NULL, freight INTEGER NOT NULL,
+                total INTEGER NOT NULL, seen_on DATE, sent_on DATE,
+                CHECK (total = net + tax + fee + freight AND tax >= 0));
+            CREATE TABLE lines (id INTEGER PRIMARY KEY, amount INTEGER NOT NULL, sent_on DATE,
+                basket_id INTEGER NOT NULL REFERENCES baskets (id));
+        """)
+        for number in range(1, 401):
+            amounts = rng.integers(1, 500, rng.integers(0, 5)).tolist()
+            more = rng.integers(0, 90, 3).tolist()
+            days = [f"2024-{rng.integers(1, 13):02}-{rng.integers(1, 29):02}" for _ in amounts]
+            if number % 3 == 0:
+                days = [None for _ in amounts]
+            last = max(days) if days and days[0] else None
+            seen = last or (f"2023-05-{rng.integers(1, 29):02}" if number % 2 else None)
+            net = sum(amounts)
+            row = number, net, *more, net + sum(more), seen, last
+            connection.execute("INSERT INTO baskets VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            parts = [(a, day, number) for a, day in zip(amounts, days, strict=True)]
+            connection.executemany(
+                "INSERT INTO lines (amount, sent_on, basket_id) VALUES (?, ?, ?)", parts
+            )
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_a_check_is_no_hindrance_to_the_total_that_it_is_about(tmp_path: Path) -> None:
+    url = baskets(tmp_path / "a.db")
+    done = run.clone(url, f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST))
+    assert "net = coalesce(sum(lines.amount), 0)" in {c.rule.text for c in done.rules}
+    assert [] == [str(c.rule) for c in done.rules if not c.is_kept]
+
+
+def test_what_children_leave_open_is_empty_only_where_a_rule_says_so(tmp_path: Path) -> None:
+    url = baskets(tmp_path / "a.db")
+    model = fitted(url)
+    texts = {r.text for r in model.plan.rules}
+    assert {"seen_on = max(lines.sent_on)", "sent_on = max(lines.sent_on)"} <= texts
+    assert "(sent_on IS NULL) = (max(lines.sent_on) IS NULL)" in texts
+    assert "max(lines.sent_on) IS NULL OR seen_on IS NOT NULL" in texts
+    made = {n.name: rows.to_pandas() for n, rows in drawn(model).items()}
+    there = made["baskets"]["id"].isin(made["lines"].dropna()["basket_id"])
+    assert (made["baskets"]["sent_on"].notna() == there).all()
+    assert made["baskets"]["seen_on"].notna()[there].all()
+    assert made["baskets"]["seen_on"].notna()[~there].mean() > 0.2
+
+
+def test_what_is_part_of_a_total_stays_part_of_it(tmp_path: Path) -> None:
+    url = baskets(tmp_path / "a.db")
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute(
+            "UPDATE baskets SET tax = net * 9 / 10, total = net + net * 9 / 10 + fee + freight"
+        )
+        connection.execute("DELETE FROM baskets WHERE net = 0")
+    connection.close()
+    done = run.clone(url, f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST))
+    assert "tax <= net" in {c.rule.text for c in done.rules}
+    assert [] == [str(c.rule) for c in done.rules if not c.is_kept]

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from dbsynth.mining.arithmetic import is_close
 from dbsynth.mining.frames import EXPECTED, MIN_ROWS, Bools, Frame, Frames, Ints, View
-from dbsynth.mining.totals import children_of
+from dbsynth.mining.totals import children_of, emptiness
 from dbsynth.rulebook import Rule
 from dbsynth.rulesql import child_word
 
@@ -43,6 +43,9 @@ def find_lasts(frame: Frame, frames: Frames, told: set[str]) -> Iterator[Rule]:
                         found.add(goal.word)
                         text = f"arg_max({word}.{view.word}, {word}.{by.word})"
                         yield frame.rule("last", f"{goal.word} = {text}")
+                        there = last >= 0
+                        there[there] = view.valid[last[there]]
+                        yield from emptiness(frame, goal, text, there)
                         break
 
 

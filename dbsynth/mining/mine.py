@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from dbsynth.adapters.scratch import Held
 from dbsynth.errors import DbsynthError
+from dbsynth.features import Floats
 from dbsynth.mining.arithmetic import Operand, find_arithmetic, operands
 from dbsynth.mining.balances import find_balances
 from dbsynth.mining.dependencies import find_dependencies
@@ -142,6 +145,12 @@ def _durations(frame: Frame) -> Iterator[Rule]:
                     yield frame.rule("duration", text)
 
 
+def _is_copy(values: Floats, above: Floats) -> bool:
+    """Whether a column has what stands above, wherever both are there."""
+    both = ~np.isnan(values) & ~np.isnan(above)
+    return bool(both.any() and (values[both] == above[both]).all())
+
+
 def _with_parents(
     frame: Frame, frames: Frames, own: list[Operand], explained: set[str]
 ) -> Iterator[Rule]:
@@ -154,8 +163,8 @@ def _with_parents(
             if not above.is_number:
                 continue
             more = Operand(above.word, above.floats, frozenset([above.word]))
-            if any((o.values == above.floats).all() for o in own):
-                continue  # a copy, with which the row's own formulas are written
+            if any(_is_copy(o.values, above.floats) for o in own):
+                continue  # with it the row's own formulas are written
             most = 3 if is_near else 2
             for rule in find_arithmetic(frame, [*own, more], goals, most=most, must=len(own)):
                 told.add(_right(rule))

@@ -244,12 +244,21 @@ def _intervals(frame: Frame, partition: str, pointers: Ints) -> Iterator[Rule]:
             if _overlaps(a, b, shuffled) >= EXPECTED:
                 window = f"OVER (PARTITION BY {partition} ORDER BY {start.word})"
                 yield frame.rule("intervals", f"{start.word} >= lag({end.word}) {window}")
+                if _meets(a, b, group):
+                    yield frame.rule("intervals", f"{start.word} = lag({end.word}) {window}")
 
 
 def _overlaps(start: Floats, end: Floats, group: Ints) -> int:
     order = np.lexsort((start, group))
     same = group[order][1:] == group[order][:-1]
     return int((same & (start[order][1:] < end[order][:-1])).sum())
+
+
+def _meets(start: Floats, end: Floats, group: Ints) -> bool:
+    """Whether each span begins when the one before it ends, as versions of a row do."""
+    order = np.lexsort((start, group))
+    same = group[order][1:] == group[order][:-1]
+    return bool(same.sum() >= MIN_ROWS and (start[order][1:] == end[order][:-1])[same].all())
 
 
 def find_marked(frame: Frame, frames: Frames) -> Iterator[Rule]:

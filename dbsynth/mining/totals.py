@@ -58,9 +58,22 @@ def find_totals(frame: Frame, frames: Frames, own: list[Operand]) -> Iterator[Ru
                     explained.add(goal.word)
                     sums = [s for s in sums if s.word != text]
                     yield frame.rule("total", f"{goal.word} = {found}")
+                    yield from emptiness(frame, goal, text, ~np.isnan(values))
     rest = [o for o in own if o.word not in explained]
     useful = [s for s in sums if s.word.startswith(("sum(", "count("))][:6]
     yield from _with_totals(frame, own, rest, useful)
+
+
+def emptiness(frame: Frame, goal: View, text: str, there: Bools) -> Iterator[Rule]:
+    """The rule that a column is empty exactly, or only, where children leave nothing to tell."""
+    if min(goal.valid.sum(), (~goal.valid).sum(), there.sum(), (~there).sum()) < CARRIED:
+        return
+    if np.array_equal(goal.valid, there):
+        yield frame.rule("nulls", f"({goal.word} IS NULL) = ({text} IS NULL)")
+    elif goal.valid[there].all():
+        yield frame.rule("nulls", f"{text} IS NULL OR {goal.word} IS NOT NULL")
+    elif there[goal.valid].all():
+        yield frame.rule("nulls", f"{goal.word} IS NULL OR {text} IS NOT NULL")
 
 
 def _copies(child: Frame, goal: View, word: str, pointers: Ints) -> set[str]:

@@ -3,7 +3,9 @@
 -- pg_class, pg_type, pg_proc, pg_operator, pg_opclass, pg_opfamily, pg_collation, pg_conversion,
 -- pg_ts_config, pg_ts_dict, pg_depend (deptype e: owned by an extension, i: part of something else).
 WITH kept AS (
-    SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype IN ('e', 'i')
+    -- a partitioned table has its own columns as parts: they say nothing of the table
+    SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+    WHERE d.deptype IN ('e', 'i') AND d.objsubid = 0
 ), spaces AS (
     SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'

@@ -107,6 +107,16 @@ class TestPostgres(CycleContract, EnumContract):
         self.copy(here, there)
         assert self.sorted(here) == self.sorted(there)
 
+    def test_partitioned_tables_are_replaced(self, there: Location) -> None:
+        self.load(there, (
+            "CREATE TABLE log (at date NOT NULL, n integer) PARTITION BY RANGE (at)",
+            "CREATE TABLE log_2024 PARTITION OF log FOR VALUES FROM ('2024-01-01') TO (MAXVALUE)",
+        ))  # fmt: skip
+        with open_target(there) as target:
+            assert ["log"] == [name.name for name in target.occupants()]
+            target.begin(replace=True)
+            assert () == target.occupants()
+
     def sorted(self, location: Location) -> Schema:
         """Read a schema, its objects in an order that does not tell when they were made."""
         schema = self.introspect(location)
