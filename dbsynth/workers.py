@@ -30,6 +30,7 @@ from typing import Any, Protocol, Self
 
 from dbsynth.errors import WorkerError
 from dbsynth.lean import without_pandas
+from dbsynth.resting import pieces, rest, watch
 
 WORTH_STARTING = 8_000_000  # cells: fewer are drawn before workers have started
 WORTH_WHEN_STARTED = 400_000
@@ -220,7 +221,10 @@ def _end_with(sentinel: int) -> None:
 
 
 def _carry_out(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return call(*(_shared(a.path) if isinstance(a, Shared) else a for a in arguments))
+    try:
+        return call(*(_shared(a.path) if isinstance(a, Shared) else a for a in arguments))
+    finally:
+        rest()
 
 
 _known: dict[str, Any] = {}
@@ -244,15 +248,17 @@ def _write(value: Any, path: Path) -> None:
         pickle.dump([len(p) for p in parts], file)
         for part in parts:
             file.write(bytes(-file.tell() % _ALIGNED))
-            file.write(part)
+            for piece in pieces(len(part), 1):
+                file.write(part[piece])
 
 
 def _read(path: Path) -> Any:
     with path.open("rb") as file:
         sizes: list[int] = pickle.load(file)  # noqa: S301 (the process that started this one wrote it)
         place, parts = file.tell(), []
-        # A private copy: whoever changes an array changes it for nobody else.
-        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    watch(mapped)
+    whole = memoryview(mapped)
     for size in sizes:
         place += -place % _ALIGNED
         parts.append(whole[place : place + size])

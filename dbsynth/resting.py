@@ -1,0 +1,109 @@
+"""Large arrays that lie in files: what nobody is at work on takes up no memory."""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import tempfile
+import weakref
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import DTypeLike, NDArray
+
+LARGE = 4 << 20  # bytes; what is smaller stays in memory
+PIECE = 4 << 20  # bytes that are looked at before they rest again
+
+_mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+
+
+def room(shape: tuple[int, ...], kind: DTypeLike, order: Literal["C", "F"] = "C") -> NDArray[Any]:
+    """Zeros to be written over: in a file without a name, if they are many."""
+    kind = np.dtype(kind)
+    size = math.prod(shape) * kind.itemsize
+    whole = _file(size) if size >= LARGE else None
+    if whole is None:
+        return np.zeros(shape, kind, order)
+    return np.ndarray(shape, kind, whole, order=order)
+
+
+def rest() -> None:
+    """Give back the memory of all such arrays; what is needed again comes from the files."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        for whole in list(_mapped):
+            whole.madvise(mmap.MADV_DONTNEED)
+
+
+def watch(whole: mmap.mmap) -> None:
+    """Let a map of a file rest with the others; nobody writes to it, or it is shared."""
+    _mapped.add(whole)
+
+
+def pieces(rows: int, width: int) -> Iterator[slice]:
+    """Cut rows of so many bytes, so that one piece after the other is at work."""
+    step = max(1, PIECE // max(1, width))
+    for start in range(0, rows, step):
+        yield slice(start, min(start + step, rows))
+        rest()
+
+
+def numbers(rows: int) -> NDArray[np.int64]:
+    """0, 1, … of so many rows."""
+    found = room((rows,), np.int64)
+    for part in pieces(rows, found.itemsize):
+        found[part] = np.arange(part.start, part.stop)
+    return found
+
+
+def filtered(values: NDArray[Any], kept: NDArray[np.bool_]) -> NDArray[Any]:
+    """The (m,) values of (n,) that are kept."""
+    found, at = room((int(kept.sum()),), values.dtype), 0
+    for part in pieces(len(values), values.itemsize):
+        some = values[part][kept[part]]
+        found[at : at + len(some)] = some
+        at += len(some)
+    return found
+
+
+def repeated(counts: NDArray[np.int64], more: int) -> NDArray[np.int64]:
+    """The number of each row, as often as its (n,) count says, then so many times -1."""
+    whole = int(counts.sum())
+    found, at = room((whole + more,), np.int64), 0
+    for part in pieces(len(counts), 64):
+        some = np.repeat(np.arange(part.start, part.stop), counts[part])
+        found[at : at + len(some)] = some
+        at += len(some)
+    found[whole:] = -1
+    return found
+
+
+def column(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same values, in a file if they are many."""
+    if values.nbytes < LARGE:
+        return values
+    rows = pa.table({"": values}).combine_chunks()
+    with tempfile.TemporaryFile() as file:
+        with pa.ipc.new_stream(file, rows.schema) as stream:
+            stream.write_table(rows)
+        file.flush()
+        whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    watch(whole)
+    return pa.ipc.open_stream(pa.py_buffer(whole)).read_all().column(0)
+
+
+def _file(size: int) -> mmap.mmap | None:
+    """So many bytes of a file; None: there is no room for it, so memory has to do."""
+    with tempfile.TemporaryFile() as file:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)  # a full disk is known now, or never
+            else:
+                file.truncate(size)
+        except OSError:
+            return None
+        whole = mmap.mmap(file.fileno(), size)
+    watch(whole)
+    return whole
