@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import NoReturn
 
-from dbsynth import cli
+gc.set_threshold(50_000)  # modules make many objects, of which none is ever garbage
+
+from dbsynth import cli  # noqa: E402
 
 NO_FRAMES = ("clone", "generate")  # commands that make no data frames
 
