@@ -16,8 +16,9 @@ NO_FRAMES = ("clone", "generate")  # commands that make no data frames
 def main() -> NoReturn:
     """Run the command line, with no more loaded than the command needs."""
     if sys.argv[1:2] and sys.argv[1] in NO_FRAMES:
-        from dbsynth.lean import without_pandas
+        from dbsynth.lean import keep_memory, without_pandas
 
+        keep_memory()
         without_pandas()
     cli.main()
 

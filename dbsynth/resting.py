@@ -81,10 +81,10 @@ def repeated(counts: NDArray[np.int64], more: int) -> NDArray[np.int64]:
 
 
 def column(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The same values, in a file if they are many."""
-    if values.nbytes < LARGE:
-        return values
+    """The same values in one piece, for whoever takes some of them; in a file if they are many."""
     rows = pa.table({"": values}).combine_chunks()
+    if values.nbytes < LARGE:
+        return rows.column(0)
     with tempfile.TemporaryFile() as file:
         with pa.ipc.new_stream(file, rows.schema) as stream:
             stream.write_table(rows)
