@@ -28,7 +28,7 @@ from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
-from dbsynth.resting import filtered, rest, room
+from dbsynth.resting import copied, filtered, rest, room
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Stored, Table
@@ -395,7 +395,7 @@ class _Attributes:
         columns = self.state.remembered(self.planned.name)
         if self._waits:
             columns = set(rows.column_names)
-        done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
+        done.rows.append(copied(rows.select([c for c in rows.column_names if c in columns])))
         done.kept.append(np.broadcast_to(np.True_, len(kept)) if kept.all() else kept)
         done.size += len(index)
         rest()

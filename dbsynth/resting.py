@@ -80,6 +80,11 @@ def repeated(counts: NDArray[np.int64], more: int) -> NDArray[np.int64]:
     return found
 
 
+def copied(rows: pa.Table) -> pa.Table:
+    """The same rows, which hold on to nothing that they came with."""
+    return rows.take(pa.array(np.arange(len(rows)))) if rows.num_columns else rows
+
+
 def column(values: pa.ChunkedArray) -> pa.ChunkedArray:
     """The same values in one piece, for whoever takes some of them; in a file if they are many."""
     rows = pa.table({"": values}).combine_chunks()

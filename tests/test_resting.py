@@ -69,3 +69,11 @@ def test_rows_of_owners_and_what_is_kept(monkeypatch: pytest.MonkeyPatch, large:
     assert resting.filtered(owners, owners != 2).tolist() == [0, 0, 3, -1, -1]
     assert resting.numbers(20).tolist() == list(range(20))
     assert resting.filtered(owners, owners > 9).tolist() == []
+
+
+def test_rows_that_are_copied_hold_on_to_nothing() -> None:
+    rows = pa.table({"a": np.arange(1000), "b": ["x"] * 1000}).slice(10, 5)
+    found = resting.copied(rows)
+    assert found == rows
+    assert found.column(0).chunk(0).buffers()[1].size < 1000
+    assert resting.copied(rows.select([])).num_rows == rows.select([]).num_rows
