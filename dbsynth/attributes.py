@@ -24,11 +24,12 @@ from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
 from dbsynth.makers import make_columns
+from dbsynth.mapped import rest
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
-from dbsynth.resting import copied, filtered, rest, room
+from dbsynth.resting import copied, filtered, room
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Stored, Table

@@ -25,9 +25,9 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.foregone import Foregone
 from dbsynth.keys import Strata
 from dbsynth.lateness import Order, Places, order_of
+from dbsynth.mapped import rest
 from dbsynth.model.base import Choosing, Columns, Preparing, Session, Telling
 from dbsynth.ordering import token_places
-from dbsynth.resting import rest
 from dbsynth.rows import (
     Slot,
     blank,

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from dbsynth.features import Ints
 from dbsynth.keys import ANYWHERE, NOWHERE, numbered
-from dbsynth.resting import numbers, pieces
+from dbsynth.mapped import pieces
+from dbsynth.resting import numbers
 from dbsynth.schema import ForeignKey, Table
 
 NONE = -1  # the code of NULL, and the pointer to no parent

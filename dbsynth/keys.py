@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.features import Floats, Ints
-from dbsynth.resting import pieces
+from dbsynth.mapped import pieces
 
 ANYWHERE = -1  # a place that any parent may have: the row shares no key column yet
 NOWHERE = -2  # a place that no parent has

@@ -4,50 +4,26 @@ from __future__ import annotations
 
 import math
 import mmap
-import os
 import tempfile
-import weakref
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import DTypeLike, NDArray
 
-LARGE = 4 << 20  # bytes; what is smaller stays in memory
-PIECE = 4 << 20  # bytes that are looked at before they rest again
+from dbsynth.mapped import blank_file, pieces, watch
 
-_mapped: weakref.WeakSet[mmap.mmap] = weakref.WeakSet()
+LARGE = 4 << 20  # bytes; what is smaller stays in memory
 
 
 def room(shape: tuple[int, ...], kind: DTypeLike, order: Literal["C", "F"] = "C") -> NDArray[Any]:
     """Zeros to be written over: in a file without a name, if they are many."""
     kind = np.dtype(kind)
     size = math.prod(shape) * kind.itemsize
-    whole = _file(size) if size >= LARGE else None
+    whole = blank_file(size) if size >= LARGE else None
     if whole is None:
         return np.zeros(shape, kind, order)
     return np.ndarray(shape, kind, whole, order=order)
-
-
-def rest() -> None:
-    """Give back the memory of all such arrays; what is needed again comes from the files."""
-    if hasattr(mmap, "MADV_DONTNEED"):
-        for whole in list(_mapped):
-            whole.madvise(mmap.MADV_DONTNEED)
-
-
-def watch(whole: mmap.mmap) -> None:
-    """Let a map of a file rest with the others; nobody writes to it, or it is shared."""
-    _mapped.add(whole)
-
-
-def pieces(rows: int, width: int) -> Iterator[slice]:
-    """Cut rows of so many bytes, so that one piece after the other is at work."""
-    step = max(1, PIECE // max(1, width))
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
-        rest()
 
 
 def numbers(rows: int) -> NDArray[np.int64]:
@@ -97,18 +73,3 @@ def column(values: pa.ChunkedArray) -> pa.ChunkedArray:
         whole = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     watch(whole)
     return pa.ipc.open_stream(pa.py_buffer(whole)).read_all().column(0)
-
-
-def _file(size: int) -> mmap.mmap | None:
-    """So many bytes of a file; None: there is no room for it, so memory has to do."""
-    with tempfile.TemporaryFile() as file:
-        try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)  # a full disk is known now, or never
-            else:
-                file.truncate(size)
-        except OSError:
-            return None
-        whole = mmap.mmap(file.fileno(), size)
-    watch(whole)
-    return whole

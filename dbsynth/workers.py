@@ -31,7 +31,7 @@ from typing import Any, Protocol, Self
 
 from dbsynth.errors import WorkerError
 from dbsynth.lean import without_pandas
-from dbsynth.resting import pieces, rest, watch
+from dbsynth.mapped import pieces, rest, watch
 
 WORTH_STARTING = 8_000_000  # cells: fewer are drawn before workers have started
 WORTH_WHEN_STARTED = 400_000

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbsynth import resting
+from dbsynth import mapped, resting
 
 ROWS = 2_000_000
 
@@ -24,23 +24,23 @@ def test_what_rests_is_there_when_it_is_needed() -> None:
     assert not found.any()
     found[:] = np.arange(ROWS)[:, None]
     before = in_memory()
-    resting.rest()
+    mapped.rest()
     assert before - in_memory() > 0.9 * found.nbytes
     assert (found[:, 3] == np.arange(ROWS)).all()
 
 
 def test_what_is_small_stays_in_memory() -> None:
-    before = len(resting._mapped)
+    before = len(mapped._mapped)
     resting.room((1000,), np.int64)
     resting.column(pa.chunked_array([[1, 2], [3]]))
-    assert len(resting._mapped) == before
+    assert len(mapped._mapped) == before
 
 
 def test_a_full_disk_leaves_arrays_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(resting.os, "posix_fallocate", full)
+    monkeypatch.setattr(mapped.os, "posix_fallocate", full)
     found = resting.room((ROWS,), np.int64)
     found[-1] = 3
     assert (found.sum(), found.base) == (3, None)
@@ -51,7 +51,7 @@ def test_values_of_a_column_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     chunks = [["a", None], [], ["bcd", "é"]]
     values = pa.chunked_array(chunks, pa.string())
     found = resting.column(values)
-    resting.rest()
+    mapped.rest()
     assert (found.to_pylist(), found.type, found.num_chunks) == (
         ["a", None, "bcd", "é"],
         pa.string(),
@@ -62,7 +62,7 @@ def test_values_of_a_column_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("large", [1, 1 << 40])
 def test_rows_of_owners_and_what_is_kept(monkeypatch: pytest.MonkeyPatch, large: int) -> None:
     monkeypatch.setattr(resting, "LARGE", large)
-    monkeypatch.setattr(resting, "PIECE", 64)
+    monkeypatch.setattr(mapped, "PIECE", 64)
     counts = np.array([2, 0, 3, 1], np.int64)
     owners = resting.repeated(counts, 2)
     assert owners.tolist() == [0, 0, 2, 2, 2, 3, -1, -1]
