@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import NoReturn
 
-from dbsynth import cli
+gc.set_threshold(50_000)  # modules make many objects, of which none is ever garbage
+
+from dbsynth import cli  # noqa: E402
 
 NO_FRAMES = ("clone", "generate")  # commands that make no data frames
 
@@ -13,8 +16,9 @@ NO_FRAMES = ("clone", "generate")  # commands that make no data frames
 def main() -> NoReturn:
     """Run the command line, with no more loaded than the command needs."""
     if sys.argv[1:2] and sys.argv[1] in NO_FRAMES:
-        from dbsynth.lean import without_pandas
+        from dbsynth.lean import keep_memory, without_pandas
 
+        keep_memory()
         without_pandas()
     cli.main()
 

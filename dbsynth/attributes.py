@@ -25,10 +25,12 @@ from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
 from dbsynth.makers import blanked, make_columns
+from dbsynth.mapped import rest
 from dbsynth.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
+from dbsynth.resting import copied, filtered, room
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
 from dbsynth.schema import Batch, Column, Stored, Table
@@ -82,10 +84,18 @@ class _Done:
     """What is kept of the chunks that were handed out."""
 
     features: Features | None = None  # of all rows so far, and room for the others
-    values: list[dict[str, Floats | Ints]] = field(default_factory=list)
+    values: dict[str, Floats | Ints] = field(default_factory=dict)  # the same
     rows: list[pa.Table] = field(default_factory=list)
     kept: list[NDArray[np.bool_]] = field(default_factory=list)
     size: int = 0
+
+    def put(self, values: Values, rows: int) -> None:
+        """Put working values in their place; `rows` says for how many there is to be room."""
+        for name, some in values.items():
+            if name not in self.values:
+                self.values[name] = room((rows,), some.dtype)
+            whole = self.values[name][self.size : self.size + len(some)]
+            np.copyto(whole, some, casting="same_kind")
 
 
 @dataclass
@@ -409,18 +419,19 @@ class _Attributes:
             seen = Features.join([codes, *own], len(index))
             if is_needed:
                 if done.features is None:
-                    done.features = seen.room(self.skeleton.size)
+                    done.features = seen.room(self.skeleton.size, rests=True)
                 done.features.put(done.size, seen)
             if is_asked:
                 self._gather(seen, start + index)
         wanted = self._kept_values(drawn)
-        done.values.append({n: v for n, v in drawn.items() if n in wanted})
+        done.put({n: v for n, v in drawn.items() if n in wanted}, self.skeleton.size)
         columns = self.state.remembered(self.planned.name)
         if self._waits:
             columns = set(rows.column_names)
-        done.rows.append(rows.select([c for c in rows.column_names if c in columns]))
-        done.kept.append(kept)
+        done.rows.append(copied(rows.select([c for c in rows.column_names if c in columns])))
+        done.kept.append(np.broadcast_to(np.True_, len(kept)) if kept.all() else kept)
         done.size += len(index)
+        rest()
 
     @property
     def _no_rows(self) -> Features:
@@ -463,10 +474,9 @@ class _Attributes:
             done.features = None
         if done.size < self.skeleton.size:
             kept = np.concatenate(done.kept)
-            pointers = {k: v[kept] for k, v in self.skeleton.pointers.items()}
+            pointers = {k: filtered(v, kept) for k, v in self.skeleton.pointers.items()}
             state.known.pointers[name] = pointers
-        names = list(done.values[0]) if done.values else []
-        values = {n: np.concatenate([v.pop(n) for v in done.values]) for n in names}
+        values = {n: v[: done.size] for n, v in done.values.items()}
         if waits and done.rows:
             whole = hang(
                 state, self.planned, self.table, self.model, pa.concat_tables(done.rows), values

@@ -25,6 +25,7 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.foregone import Foregone
 from dbsynth.keys import Strata
 from dbsynth.lateness import Order, Places, order_of
+from dbsynth.mapped import rest
 from dbsynth.model.base import Choosing, Columns, Preparing, Session, Telling
 from dbsynth.ordering import token_places
 from dbsynth.rows import (
@@ -68,16 +69,29 @@ def chunks(owners: Ints | None, rows: int) -> list[tuple[int, int]]:
         return []
     if owners is None:
         return [(s, min(s + MAX_CHUNK_OWNERS, rows)) for s in range(0, rows, MAX_CHUNK_OWNERS)]
-    changes = (owners[1:] != owners[:-1]) | (owners[1:] < 0)
-    starts = np.concatenate([[0], np.flatnonzero(changes) + 1, [rows]])
     found, begin = [], 0
-    while begin < len(starts) - 1:
-        enough = int(np.searchsorted(starts, starts[begin] + MIN_CHUNK_ROWS))
-        end = int(np.clip(enough, begin + MIN_CHUNK_OWNERS, begin + MAX_CHUNK_OWNERS))
-        end = min(end, len(starts) - 1)
-        found.append((int(starts[begin]), int(starts[end])))
+    while begin < rows:
+        end = _end_of_chunk(owners, begin)
+        found.append((begin, end))
         begin = end
+        rest()
     return found
+
+
+def _end_of_chunk(owners: Ints, begin: int) -> int:
+    """Where the chunk ends that begins at a row; looks at no more rows than it has to."""
+    width = 2 * MIN_CHUNK_ROWS
+    while True:
+        seen = owners[begin : begin + width]
+        # Where siblings begin, but for the first: the n-th of them ends a chunk of n owners.
+        starts = np.flatnonzero((seen[1:] != seen[:-1]) | (seen[1:] < 0)) + 1
+        is_last = begin + len(seen) == len(owners)
+        starts = np.append(starts, len(seen)) if is_last else starts
+        enough = int(np.searchsorted(starts, MIN_CHUNK_ROWS)) + 1
+        number = int(np.clip(enough, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS))
+        if is_last or number <= len(starts):
+            return begin + int(starts[min(number, len(starts)) - 1])
+        width *= 2
 
 
 @dataclass

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dbsynth.resting import room
+
 Floats = NDArray[np.float64]
 
 
@@ -52,14 +54,22 @@ class Features:
         """One column of floats."""
         return self.floats[:, number]
 
-    def room(self, rows: int, *, by_column: bool = False) -> Features:
-        """Room for so many rows of these columns, in as few bytes as their codes need."""
+    def room(self, rows: int, *, by_column: bool = False, rests: bool = False) -> Features:
+        """
+        Room for so many rows of these columns, in as few bytes as their codes need.
+
+        Args:
+            rows: how many.
+            by_column: a column's values lie together.
+            rests: it outlives what is at work now, so it may lie in a file.
+        """
         most = max(self.cards, default=1) - 1
         order: Literal["C", "F"] = "F" if by_column else "C"
         kind = np.uint8 if most < 2**8 else np.int16 if most < 2**15 else np.int32
+        make = room if rests else np.zeros
         return Features(
-            np.zeros((rows, len(self.cards)), kind, order),
-            np.zeros((rows, self.floats.shape[1]), np.float32, order),
+            make((rows, len(self.cards)), kind, order),
+            make((rows, self.floats.shape[1]), np.float32, order),
             self.cards,
         )
 

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from dbsynth.features import Ints
 from dbsynth.keys import ANYWHERE, NOWHERE, numbered
+from dbsynth.mapped import pieces
+from dbsynth.resting import numbers
 from dbsynth.schema import ForeignKey, Table
 
 NONE = -1  # the code of NULL, and the pointer to no parent
@@ -106,8 +108,11 @@ class Grid:
         offers = {}
         for key in keys:
             places = tuple(columns.index(c) for c in key.columns)
-            offered = np.stack([codes[key.name, c] for c in key.columns], axis=1)
-            viable = np.asarray((offered >= 0).all(axis=1))
+            parts = [codes[key.name, c] for c in key.columns]
+            offered = parts[0][:, None] if len(parts) == 1 else np.stack(parts, axis=1)
+            viable = np.ones(len(offered), bool)
+            for part in pieces(len(offered), 8 * len(parts)):
+                viable[part] = (offered[part] >= 0).all(axis=1)
             offers[key.name] = Offer(key, places, offered, viable, may_lack[list(places)])
         sets = [u for u in table.unique_sets if set(u) <= set(columns)]
         uniques = tuple(tuple(columns.index(c) for c in u) for u in sets)
@@ -164,8 +169,10 @@ class Grid:
 
 def _plain(values: pa.ChunkedArray) -> tuple[pa.ChunkedArray, list[Ints]]:
     """Number the parents themselves: a key of one column has a value for each."""
-    known = np.asarray(values.is_valid())
-    return values, [np.where(known, np.arange(len(values)), NONE)]
+    codes = numbers(len(values))
+    if values.null_count:
+        codes[np.asarray(values.is_null())] = NONE
+    return values, [codes]
 
 
 def _coded(values: Sequence[pa.ChunkedArray]) -> tuple[pa.ChunkedArray, list[Ints]]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.features import Floats, Ints
+from dbsynth.mapped import pieces
 
 ANYWHERE = -1  # a place that any parent may have: the row shares no key column yet
 NOWHERE = -2  # a place that no parent has
@@ -67,14 +68,21 @@ def rake(drawn: Floats, released: Ints, total: int, rng: np.random.Generator) ->
     """
     if len(drawn) == 0 or len(released) == 0:
         return np.zeros(len(drawn), np.int64)
-    place = ((np.arange(len(drawn)) + 0.5) * len(released) / len(drawn)).astype(np.int64)
-    wanted = released[np.minimum(place, len(released) - 1)].astype(np.float64)
-    if wanted.sum() > 0 and released.max() > 1:
-        wanted *= total / wanted.sum()
-    whole = np.floor(wanted + rng.random(len(wanted))).astype(np.int64)
-    order = np.lexsort((rng.random(len(drawn)), np.nan_to_num(drawn)))
+    whole = np.empty(len(drawn), np.int64)
+    for part in pieces(len(drawn), whole.itemsize):  # of many rows little is at work at once
+        middle = np.arange(part.start, part.stop) + 0.5
+        place = (middle * len(released) / len(drawn)).astype(np.int64)
+        whole[part] = released[np.minimum(place, len(released) - 1)]
+    wanted = int(whole.sum())
+    times = total / wanted if wanted > 0 and released.max() > 1 else 1.0
+    for part in pieces(len(drawn), whole.itemsize):
+        whole[part] = np.floor(whole[part] * times + rng.random(len(whole[part])))
+    whole.sort()
+    drawn = np.nan_to_num(drawn) if np.isnan(drawn).any() else drawn
+    order = np.lexsort((rng.random(len(drawn)), drawn))
     counts = np.empty(len(drawn), np.int64)
-    counts[order] = np.sort(whole)
+    counts[order] = whole
+    del whole, order
     return to_total(counts, total, rng, limit=1 if released.max() <= 1 else None)
 
 

@@ -61,7 +61,7 @@ from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database
 from dbsynth.wishes import Wish
-from dbsynth.workers import Processes, cores
+from dbsynth.workers import Processes, cores, is_worth_it
 from dbsynth.write import Written, sink_of, size_of, write
 
 # What loads torch or Faker is imported where it is called, so that inspect and plan stay quick.
@@ -200,6 +200,8 @@ def generate(
     targets = bind(options.wishes, model.plan)
     with ExitStack() as load:
         workers = _workers(options, load, _DRAWING)
+        if isinstance(workers, Processes) and _is_large(model, options, workers):
+            workers.start()
         writer = load.enter_context(open_target(place))
         standing = _stand(writer, place, options)
         landing = _land(model.plan, writer, standing, options, clock)
@@ -499,6 +501,13 @@ def _workers(options: Options, stack: ExitStack, loaded: tuple[str, ...]) -> Wor
     return stack.enter_context(Processes(jobs, loaded)) if jobs > 1 else None
 
 
+def _is_large(model: Model, options: Options, workers: Workers) -> bool:
+    """Whether a table is so large that others will draw rows of it."""
+    rows = _expected(model.plan, options)
+    widths = {n: len(t.content.layout.columns) for n, t in model.tables.items() if t.content}
+    return any(is_worth_it(rows[n] * width, rows[n], workers) for n, width in widths.items())
+
+
 def _trainer(options: Options, workers: Workers | None) -> Trainer:
     from dbsynth.modelcache import ModelCache
     from dbsynth.training import Trainer
@@ -579,10 +588,7 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
             )
         )  # fmt: skip
 
-    expected = {
-        name: rows.get(name, round(table.target_rows * options.scale))
-        for name, table in model.plan.tables.items()
-    }
+    expected = _expected(model.plan, options)
     with Relay(drawn, size_of, clock) as items:
         written = write(
             model.plan, items, target, landing=landing, progress=clock, expected_rows=expected
@@ -604,6 +610,12 @@ def _load(model: Model, target: Target, landing: Landing, job: _Job) -> Run:
             f"Look whether the target's table {RESERVED} names the run {done.run_id}.",
         ) from exc
     return done
+
+
+def _expected(made: Plan, options: Options) -> dict[TableName, int]:
+    """How many rows each table is to get, about."""
+    rows = _rows(made, options.rows)
+    return {n: rows.get(n, round(t.target_rows * options.scale)) for n, t in made.tables.items()}
 
 
 def _rows(made: Plan, wishes: Mapping[str, int]) -> dict[TableName, int]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth import resting
 from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
@@ -187,6 +188,7 @@ class State:
         known = {
             f.name: {n: v for n, v in getattr(self.known, f.name).items() if n in beside}
             for f in fields(self.known)
+            if f.name != "codes"  # parents are chosen
         }
         alone = Model(self.plan, {})
         keys = {n: v for n, v in self.keys.items() if n in names}
@@ -219,7 +221,9 @@ class State:
         empty = pa.schema([(c.name, arrow_type(c.type)) for c in table.written_columns])
         whole = pa.concat_tables(rows) if rows else empty.empty_table()
         wanted = self.referenced(name)
-        self.keys[name] = {c: whole.column(c) for c in whole.column_names if c in wanted}
+        self.keys[name] = {
+            c: resting.column(whole.column(c)) for c in whole.column_names if c in wanted
+        }
         columns = model.content.layout.columns if model.content else ()
         self.known.dates[name] = {
             c.name: values[c.name].astype(np.float64, copy=False)
@@ -256,7 +260,7 @@ class State:
                 total = self._total(child, key, released, size)
                 rng = self.rng(name, edge)
                 drawn = values.get(edge)
-                raw = rng.random(size) if drawn is None else drawn.astype(np.float64)
+                raw = rng.random(size) if drawn is None else drawn.astype(np.float64, copy=False)
                 self.fanouts[edge] = rake(raw, released, total, rng)
 
     def _total(self, child: TablePlan, key: KeyPlan, released: NDArray[np.int64], size: int) -> int:

@@ -28,6 +28,7 @@ from dbsynth.keys import ANYWHERE, NOWHERE, choose_parents, draw_in_place, evenl
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, labels_of, polymorphs
 from dbsynth.repeating import before_name, choose_together, origins, sharing
+from dbsynth.resting import repeated
 from dbsynth.sample import chosen_keys, foreign_key, owner_key
 from dbsynth.schema import Table, TableName
 from dbsynth.series import Series
@@ -240,7 +241,8 @@ class _Structure:
             return False
         offer = next(iter(offers.values()))
         is_plain = not self.grid.uniques and not self.grid.given
-        is_whole = bool(offer.may_lack.all()) or (len(owners) > 0 and int(owners.min()) >= 0)
+        # Those without an owner come last.
+        is_whole = bool(offer.may_lack.all()) or (len(owners) > 0 and int(owners[-1]) >= 0)
         return is_plain and is_whole and bool(offer.is_viable.all())
 
     def _grid(self) -> Grid:
@@ -285,8 +287,7 @@ class _Structure:
                 moved[good] = to_total(fanout[good], total, rng)
             alone += 0 if good.any() or not offer.is_optional else total
             fanout = moved
-        owners = np.repeat(np.arange(len(fanout)), fanout)
-        return np.append(owners, np.full(alone, NONE, np.int64)) if alone else owners
+        return repeated(fanout, alone)
 
     def _choose(self, owners: Ints | None) -> Features:
         """Draw the kinds of parents, then the parents themselves."""

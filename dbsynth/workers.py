@@ -22,6 +22,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from multiprocessing import connection, get_all_start_methods, get_context, parent_process
 from multiprocessing.context import BaseContext
 from pathlib import Path
@@ -30,10 +31,12 @@ from typing import Any, Protocol, Self
 
 from dbsynth.errors import WorkerError
 from dbsynth.lean import without_pandas
+from dbsynth.mapped import pieces, rest, watch
 
 WORTH_STARTING = 8_000_000  # cells: fewer are drawn before workers have started
 WORTH_WHEN_STARTED = 400_000
 _ALIGNED = 64  # bytes
+_LARGE = 1 << 20  # bytes of a result
 _KEPT = 2  # shared values that a worker remembers
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LOST = "Run again with a smaller --jobs; a lack of memory ends workers like this."
@@ -85,6 +88,13 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """A result in a file."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Local:
     """A call that a process of this machine carries out."""
 
@@ -92,7 +102,7 @@ class _Local:
 
     def result(self) -> Any:
         try:
-            return self.future.result()
+            return _fetched(self.future.result())
         except BrokenProcessPool as exc:
             raise WorkerError("a worker process is gone", _LOST) from exc
 
@@ -126,15 +136,30 @@ class Processes:
             self._folder.cleanup()
         self._pool = self._folder = None
 
+    def start(self) -> None:
+        """
+        Start them now as copies of this process, which has loaded already what they need.
+
+        Where another thread is at work here, of which a copy would know nothing, they start when
+        the first call is submitted, and load for themselves.
+        """
+        if self._pool is not None or not _is_alone():
+            return
+        for name in self._loaded:
+            import_module(name)
+        self._pool = self._started(get_context("fork"))
+        self.submit(os.getpid)  # starts all of them
+
+    def _started(self, context: BaseContext) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self.jobs, mp_context=context, initializer=_prepare)
+
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Handed:
         """Hand out a call."""
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.jobs, mp_context=_context(self._loaded), initializer=_prepare
-            )
+            self._pool = self._started(_context(self._loaded))
         try:
             with _hidden_main(), _one_thread():
-                return _Local(self._pool.submit(_carry_out, call, arguments))
+                return _Local(self._pool.submit(_carry_out, call, arguments, self._place()))
         except BrokenProcessPool as exc:
             raise WorkerError("a worker process is gone", _LOST) from exc
 
@@ -146,15 +171,19 @@ class Processes:
     @contextmanager
     def sharing(self, value: Any) -> Iterator[Shared]:
         """Write a value where workers find it, and remove it afterwards."""
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="dbsynth-")
         self._shared += 1
-        path = Path(self._folder.name) / str(self._shared)
+        path = Path(self._place()) / str(self._shared)
         try:
-            _write(value, path)
+            _write(_parts(value), path)
             yield Shared(str(path))
         finally:
             path.unlink(missing_ok=True)
+
+    def _place(self) -> str:
+        """The folder of what goes from process to process."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="dbsynth-")
+        return self._folder.name
 
 
 def cores() -> int:
@@ -192,6 +221,13 @@ def ahead(workers: Workers, calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
         yield waiting.popleft().result()
 
 
+def _is_alone() -> bool:
+    """Whether a process can be copied: the system does it well, and there is only this thread."""
+    is_linux = sys.platform == "linux" and "fork" in get_all_start_methods()
+    # What torch multiplies with does not survive either.
+    return is_linux and threading.active_count() == 1 and "torch" not in sys.modules
+
+
 def _context(loaded: Sequence[str]) -> BaseContext:
     """
     How processes start: where the system can do it, by one that loads modules once, for all.
@@ -209,6 +245,7 @@ def _prepare() -> None:
     """Leave ^C to the process that started this one, and end when it does."""
     without_pandas()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -219,8 +256,37 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _carry_out(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    return call(*(_shared(a.path) if isinstance(a, Shared) else a for a in arguments))
+def _carry_out(call: Callable[..., Any], arguments: tuple[Any, ...], place: str) -> Any:
+    try:
+        found = call(*(_shared(a.path) if isinstance(a, Shared) else a for a in arguments))
+        return _handed_back(found, place)
+    finally:
+        rest()
+
+
+def _handed_back(value: Any, place: str) -> Any:
+    """What is large goes back by way of a file: through a pipe it would be copied four times."""
+    parts = _parts(value)
+    if sum(map(len, parts)) < _LARGE:
+        return value
+    path = Path(tempfile.mktemp(dir=place))  # noqa: S306 (the folder is ours alone)
+    try:
+        _write(parts, path)
+    except OSError:  # no room: by way of the pipe
+        path.unlink(missing_ok=True)
+        return value
+    return Returned(str(path))
+
+
+def _fetched(value: Any) -> Any:
+    """Read what comes back, to be used once, and remove the file."""
+    if not isinstance(value, Returned):
+        return value
+    path = Path(value.path)
+    try:
+        return _read(path, mmap.ACCESS_COPY)
+    finally:
+        path.unlink()
 
 
 _known: dict[str, Any] = {}
@@ -231,28 +297,35 @@ def _shared(path: str) -> Any:
     if path not in _known:
         while len(_known) >= _KEPT:
             del _known[next(iter(_known))]
-        _known[path] = _read(Path(path))
+        _known[path] = _read(Path(path), mmap.ACCESS_READ)
     return _known[path]
 
 
-def _write(value: Any, path: Path) -> None:
-    """Write a value so that its arrays can be mapped: what there is, then each array aligned."""
+def _parts(value: Any) -> list[memoryview]:
+    """What there is, then each array."""
     buffers: list[pickle.PickleBuffer] = []
     data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    parts = [memoryview(data), *(b.raw() for b in buffers)]
+    return [memoryview(data), *(b.raw() for b in buffers)]
+
+
+def _write(parts: Sequence[memoryview], path: Path) -> None:
+    """Write a value so that its arrays can be mapped, each of them aligned."""
     with path.open("wb") as file:
         pickle.dump([len(p) for p in parts], file)
         for part in parts:
             file.write(bytes(-file.tell() % _ALIGNED))
-            file.write(part)
+            for piece in pieces(len(part), 1):
+                file.write(part[piece])
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path, access: int) -> Any:
     with path.open("rb") as file:
         sizes: list[int] = pickle.load(file)  # noqa: S301 (the process that started this one wrote it)
         place, parts = file.tell(), []
-        # A private copy: whoever changes an array changes it for nobody else.
-        whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        mapped = mmap.mmap(file.fileno(), 0, access=access)
+    if access == mmap.ACCESS_READ:
+        watch(mapped)
+    whole = memoryview(mapped)
     for size in sizes:
         place += -place % _ALIGNED
         parts.append(whole[place : place + size])

@@ -29,8 +29,11 @@ from tests.table_sums import table_sums
 
 
 def total(arrays: dict[str, np.ndarray], rows: pa.Table) -> float:
-    arrays["x"][0] += 1  # a worker's own copy
     return float(arrays["x"].sum()) + rows.num_rows
+
+
+def change(arrays: dict[str, np.ndarray]) -> None:
+    arrays["x"][0] += 1
 
 
 def fail() -> None:
@@ -51,12 +54,49 @@ def test_calls_get_shared_values_and_give_results() -> None:
         rows = pa.table({"a": pa.array(["b"] * 7)})
         with crew.sharing(value) as shared, crew.sharing(rows) as more:
             handed = [crew.submit(total, shared, more) for _ in range(4)]
-            # One that another call changed is what this worker has; nobody else sees it.
-            assert {h.result() - value["x"].sum() - 7 for h in handed} <= {1.0, 2.0, 3.0, 4.0}
+            assert {h.result() - value["x"].sum() - 7 for h in handed} == {0.0}
+            with pytest.raises(ValueError, match="read-only"):  # it is everybody's
+                crew.submit(change, shared).result()
         assert not Path(shared.path).exists()
         folder = Path(shared.path).parent
     assert value["x"][0] == 0
     assert not folder.exists()
+
+
+def numbers(rows: int) -> dict[str, object]:
+    return {"x": np.arange(rows), "rows": pa.table({"a": np.arange(rows)})}
+
+
+@pytest.mark.parametrize("rows", [3, 500_000])
+def test_results_come_back_and_leave_nothing_behind(rows: int) -> None:
+    with Processes(1) as crew:
+        found = crew.submit(numbers, rows).result()
+        assert list(Path(crew._place()).iterdir()) == []
+    found["x"][0] = 7
+    assert found["x"].sum() == rows * (rows - 1) // 2 + 7
+    assert found["rows"] == pa.table({"a": np.arange(rows)})
+
+
+def test_workers_start_as_copies_where_nothing_else_is_at_work() -> None:
+    script = (
+        "import sys, threading\n"
+        "from dbsynth.workers import Processes\n"
+        "from tests.test_workers import number\n"
+        "if sys.argv[1] == 'busy':\n"
+        "    threading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+        "with Processes(2, ['dbsynth.draw']) as workers:\n"
+        "    workers.start()\n"
+        "    print(workers.is_started, workers.submit(number).result() > 0)\n"
+    )
+    root = Path(__file__).parents[1]
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", script, word], env={**os.environ, "PYTHONPATH": str(root)},
+            check=True, capture_output=True, text=True, timeout=60,
+        ).stdout.split()
+        for word in ("alone", "busy")
+    ]  # fmt: skip
+    assert told == [["True", "True"], ["False", "True"]]
 
 
 def test_errors_come_back_whole() -> None:
