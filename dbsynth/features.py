@@ -95,6 +95,8 @@ class Features:
         parts = [p for p in parts if p.cards or p.floats.shape[1]]
         if not parts:
             return Features.empty(rows)
+        if len(parts) == 1:
+            return parts[0]
         return Features(
             np.concatenate([p.codes for p in parts], axis=1),
             np.concatenate([p.floats for p in parts], axis=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +14,7 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.rows import Layout
 
 State = NDArray[np.float32]
+PIECE = 16_384  # rows, at least, whose state is worked out at once
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,14 @@ class Summary:
             rows: (n,) what networks see of them.
             first: (n,) row number of each row's first sibling.
         """
+        found = np.empty((len(rows), self.width), np.float32)
+        for start, stop in _pieces(first):
+            codes, floats = rows.codes[start:stop], rows.floats[start:stop]
+            part = Features(codes, floats, rows.cards)
+            found[start:stop] = self._state(part, first[start:stop] - start)
+        return found
+
+    def _state(self, rows: Features, first: Ints) -> State:
         index = np.arange(len(rows)) - first
         sums = self._summands(rows)
         total = np.cumsum(sums, axis=0) - sums
@@ -97,6 +107,17 @@ class Summary:
         extremes = [np.where(none, 0.0, x) for x in (low, high)]
         parts = [level, spread, *extremes, shares, shares > 0]
         return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def _pieces(first: Ints) -> Iterator[tuple[int, int]]:
+    """Cut (n,) rows where siblings begin, so that what is worked out of a piece stays small."""
+    begins = np.flatnonzero(first == np.arange(len(first)))
+    start = 0
+    while start < len(first):
+        after = begins[np.searchsorted(begins, start + PIECE) :]
+        stop = int(after[0]) if len(after) else len(first)
+        yield start, stop
+        start = stop
 
 
 Sums = dict[int, NDArray[np.float32]]  # column -> (groups,)
