@@ -7,7 +7,7 @@ exchange parents with others that asked for the same kind.  How many rows a pare
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from typing import Any
@@ -206,11 +206,14 @@ def claim(
     found = np.full(len(firsts), -1, np.int64)
     least, most, wanted, until = begin.tolist(), limit.tolist(), goal.tolist(), lasts.tolist()
     for row in rows.tolist():
-        near = free.near(min(wanted[row], most[row] - 1), least[row], most[row])
-        place = next((p for p in near if until[row] <= ends[p]), near[0] if near else -1)
-        if place >= 0:
-            free.take(place)
-            found[row] = order[place]
+        tried = -1
+        for place in free.near(min(wanted[row], most[row] - 1), least[row], most[row]):
+            tried = place if tried < 0 or until[row] <= ends[place] else tried
+            if until[row] <= ends[tried]:
+                break
+        if tried >= 0:
+            free.take(tried)
+            found[row] = order[tried]
     return found
 
 
@@ -221,22 +224,21 @@ class _Free:
         self._left = list(range(size + 1))  # of place p - 1: the free one before it, plus 1
         self._right = list(range(size + 1))
 
-    def near(self, wanted: int, least: int, most: int) -> list[int]:
+    def near(self, wanted: int, least: int, most: int) -> Iterator[int]:
         """Some free places between two bounds, those nearest to one first."""
-        found: list[int] = []
         if least >= most:
-            return found
+            return
         before = self._follow(self._left, wanted + 1) - 1
-        after = self._follow(self._right, wanted)
-        while len(found) < TRIED and (before >= least or after < most):
+        after = self._follow(self._right, wanted + 1)
+        for _ in range(TRIED):
+            if before < least and after >= most:
+                return
             if after < most and (before < least or after - wanted < wanted - before):
-                found.append(after)
+                yield after
                 after = self._follow(self._right, after + 1)
             else:
-                found.append(before)
-                after = max(after, before + 1) if after == before else after
+                yield before
                 before = self._follow(self._left, before) - 1
-        return found
 
     def take(self, place: int) -> None:
         """Let a place be free no more."""
