@@ -23,12 +23,12 @@ from dbsynth.model.hearing import Place
 from dbsynth.model.inputs import GRID
 from dbsynth.model.tables import Asked, Groups, HeadTable
 
-MOST_ASKED = 4
-MOST_KINDS, MOST_SHARES = 8_192, 1 << 18
-MOST_GROUPS = 24  # of a code; rarer ones share one
-FLOAT_GROUPS = (6, 16)  # a head may ask for either
+MOST_ASKED = 6
+MOST_KINDS, MOST_SHARES = 32_768, 1 << 20
+MOST_GROUPS = 48  # of a code; rarer ones share one
+FLOAT_GROUPS = (6, 16, 40)  # a head may ask for any of these
 BLOCKS = 12  # of neighbours among ordered tokens
-LEARNED_ROWS, JUDGING_ROWS = 24_000, 12_000  # that choose what is asked
+LEARNED_ROWS, JUDGING_ROWS = 48_000, 16_000  # that choose what is asked
 FEWEST_JUDGING = 500
 SHORTLIST = 16  # of what tells most alone; the others are not tried beside anything
 GAIN, SIBLING_GAIN = 0.001, 0.002  # nats that an answer must bring; about siblings it costs time
@@ -204,9 +204,9 @@ def _choose(head: _Head, candidates: Sequence[_Candidate], own: Sequence[int]) -
             if size <= MOST_KINDS and size * head.tokens <= MOST_SHARES:
                 tried[c] = _score(head, x, kinds, candidates[c].groups[head.rows], prior, room[c])
         costs = {c: SIBLING_GAIN if candidates[c].is_dear else GAIN for c in tried}
-        # An answer of few groups leaves room for more answers.
+        # Gains are taken by the bit: an answer of few groups leaves room for more answers.
         gains = {c: _surely(t - reached) - costs[c] for c, t in tried.items()}
-        worth = {c: gain / np.log2(room[c]) ** 0.5 for c, gain in gains.items()}
+        worth = {c: gain / np.log2(room[c]) for c, gain in gains.items()}
         best = max(worth, key=lambda c: worth[c], default=-1)
         if best < 0 or gains[best] < 0:
             break
