@@ -77,15 +77,8 @@ def fit_datetime(
     if start is not None:
         spread = distance(early, start, unit)
         delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
-    if gaps is not None and siblings is not None:
-        before = _before(values, siblings)
-        apart = distance(values, before, unit)
-        gap = NumberCodec.fit(f"{statistic}.gap", apart, entities, release, FEW_DAYS)
-        ahead = siblings.count - siblings.index - 1
-        left = distance(values[np.arange(len(values)) + ahead], values, unit)
-        paces = fit_paces(statistic, left, ahead, entities, release)
-        if unit == "day":
-            turns = find_turns(f"{statistic}.gap", values, before, entities, release)
+    if siblings is not None:
+        gap, turns, paces = _steps(statistic, values, siblings, entities, release, unit)
     return DatetimeColumn(
         name=name,
         day=NumberCodec.fit(statistic, np.floor(values / DAY), entities, release, fallback),
@@ -101,6 +94,21 @@ def fit_datetime(
         grid=_grid(values[known]) if unit == "day" and (delta or gap) else "",
         far=far,
     )
+
+
+def _steps(
+    statistic: str, values: Floats, siblings: Siblings, entities: Ints, release: Release, unit: str
+) -> tuple[NumberCodec, tuple[str, ...], tuple[tuple[float, float], ...]]:
+    """How far apart siblings are; by what calendar; and how fast the rest of them can follow."""
+    before = _before(values, siblings)
+    apart = distance(values, before, unit)
+    gap = NumberCodec.fit(f"{statistic}.gap", apart, entities, release, FEW_DAYS)
+    ahead = siblings.count - siblings.index - 1
+    left = distance(values[np.arange(len(values)) + ahead], values, unit)
+    paces = fit_paces(statistic, left, ahead, entities, release)
+    is_in_days = unit == "day"
+    turns = find_turns(f"{statistic}.gap", values, before, entities, release) if is_in_days else ()
+    return gap, turns, paces
 
 
 def _grid(values: Floats) -> str:
