@@ -14,8 +14,8 @@ from dbsynth.frames import read_frames
 from dbsynth.plan import Plan
 from dbsynth.progress import Progress, silent
 from dbsynth.report import Run
-from dbsynth.rulebook import combine, from_data
-from dbsynth.rulesql import complaints
+from dbsynth.rules.book import combine, from_data
+from dbsynth.rules.language import complaints
 from dbsynth.wishes import read_mapping
 
 if TYPE_CHECKING:

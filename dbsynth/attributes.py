@@ -19,14 +19,15 @@ from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
 from dbsynth.copying import Given
 from dbsynth.cousins import are_asked, gather
-from dbsynth.draft import Scope
+from dbsynth.documents.unfolding import decimals_of, draw_document
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
-from dbsynth.exclusions import Apart
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
 from dbsynth.makers import blanked, make_columns
 from dbsynth.mapped import rest
-from dbsynth.mender import Mended, Mender
+from dbsynth.mending.draft import Scope
+from dbsynth.mending.exclusions import Apart
+from dbsynth.mending.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
@@ -39,7 +40,6 @@ from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel
 from dbsynth.told import Told
 from dbsynth.trees import hang
-from dbsynth.unfolding import decimals_of, draw_document
 from dbsynth.values import from_floats, moments_to_text, placeholders
 from dbsynth.workers import Workers, ahead, is_worth_it
 

@@ -260,9 +260,10 @@ def plan(
     `dbsynth clone --plan`; a source that has changed its schema since is refused.
     With --target, TARGET is asked what it can hold and how it would be loaded; it is not changed.
     """
-    from dbsynth import planfile, rulebook, run
+    from dbsynth import planfile, run
     from dbsynth.references import summary
     from dbsynth.report import landing_lines
+    from dbsynth.rules import book
 
     options = run.Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
@@ -282,7 +283,7 @@ def plan(
         put_json(planfile.to_json(made)["plan"] | ({"target": told} if target else {}))
     elif output is None:
         put(text)
-    for line in () if quiet else (*summary(made.references), *rulebook.summary(made.rules)[:1]):
+    for line in () if quiet else (*summary(made.references), *book.summary(made.rules)[:1]):
         say(line)
     _next(quiet, f"dbsynth clone {source} TARGET --plan {output or 'FILE'}")
 

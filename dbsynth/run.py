@@ -47,16 +47,16 @@ from dbsynth.relay import Relay
 from dbsynth.release import Release
 from dbsynth.report import Run, TableRun, landing_lines, manifest, missed
 from dbsynth.revise import measured, orphan_notes, revise
-from dbsynth.rulebook import Rule
-from dbsynth.rulebook import combine as combine_rules
 from dbsynth.rulecheck import Checked, check_rules, findings_of
+from dbsynth.rules.book import Rule
+from dbsynth.rules.book import combine as combine_rules
 from dbsynth.sample import Shelf, read_profile
 from dbsynth.schema import Backfill, Batch, ForeignKey, Schema, Stored, TableName
 from dbsynth.selection import restrict, select
 from dbsynth.targets import Reached, bind
 from dbsynth.targets import Target as ShareTarget
 from dbsynth.throttle import Throttled
-from dbsynth.undeclared import propose
+from dbsynth.undeclared.propose import propose
 from dbsynth.urls import Location, resolve
 from dbsynth.verify import verify as ask
 from dbsynth.verify import verify_database

@@ -12,21 +12,21 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth import resting
-from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
 from dbsynth.cousins import are_asked, cousins
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Ints
+from dbsynth.keepers.above import Above, needed_above
+from dbsynth.keepers.members import memberships
+from dbsynth.keepers.totals import Totals
 from dbsynth.keys import rake
-from dbsynth.members import memberships
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.schema import ForeignKey, Table, TableName
 from dbsynth.tablemodel import KIND, Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
-from dbsynth.totals import Totals
 
 Changes = dict[tuple[TableName, str], int]
 

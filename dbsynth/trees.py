@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dbsynth.above import agreements
 from dbsynth.features import Ints
 from dbsynth.grid import NONE
+from dbsynth.keepers.above import agreements
 from dbsynth.keys import combined, duplicates, grow_tree, rake
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.rows import Values
