@@ -21,6 +21,7 @@ from dbsynth.conditions import (
 from dbsynth.copying import Given
 from dbsynth.draw import chunks
 from dbsynth.encode import CategoryColumn
+from dbsynth.exchanging import Windows, exchange
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
@@ -37,7 +38,7 @@ from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
 from dbsynth.ties import Laid, pieces
 from dbsynth.tilt import drawing, fitting
-from dbsynth.timings import Timing, Windows, exchange
+from dbsynth.timings import Timing
 from dbsynth.workers import Workers, ahead, is_worth_it
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from dbsynth.exchanging import Slots, Windows, claim
 from dbsynth.features import Ints
 from dbsynth.grid import NONE
 from dbsynth.keepers.above import agreements
@@ -19,7 +20,7 @@ from dbsynth.sample import foreign_key
 from dbsynth.schema import ForeignKey, Table
 from dbsynth.state import State, row_index
 from dbsynth.tablemodel import TableModel, edge_name
-from dbsynth.timings import Slots, Timing, Windows, claim
+from dbsynth.timings import Timing
 
 
 def hang(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dbsynth.errors import FitError
 from dbsynth.lexicon import word_list
 from dbsynth.permute import key_of, serial
+from dbsynth.plain import Plain
 from dbsynth.release import Release
 
 TextKind = Literal[
@@ -40,7 +41,7 @@ _RIMES = word_list("al an ar el en er ia in ion is on or um us ax ep it ol")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TextModel:
+class TextModel(Plain):
     """Lengths in characters at 21 quantiles, the manner, and the words to use."""
 
     kind: TextKind
@@ -50,24 +51,6 @@ class TextModel:
     max_length: int | None = None
     case: str = ""  # "upper": all letters are capitals; "lower": none is
     joint: str = ""  # what stands between the words of one "word": `on-the-way`
-
-    def to_json(self) -> dict[str, Any]:
-        """Turn into plain values; `from_json` is the inverse."""
-        return {
-            "kind": self.kind,
-            "lengths": list(self.lengths),
-            "words": list(self.words),
-            "key": self.key,
-            "max_length": self.max_length,
-            "case": self.case,
-            "joint": self.joint,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> TextModel:
-        """Rebuild from `to_json`'s value."""
-        lengths, words = tuple(data["lengths"]), tuple(data["words"])
-        return cls(**{**data, "lengths": lengths, "words": words})
 
 
 def fit_prose(
