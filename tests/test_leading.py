@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from dbsynth import run
 from dbsynth.config import Config, TableRule
 from dbsynth.keepers.followers import Followers
-from dbsynth.keepers.groupkeeper import in_order
 from dbsynth.keepers.rowkeeper import RowKeeper
+from dbsynth.keepers.siblings import in_order
 from dbsynth.leading import _pairs, known_of
 from dbsynth.release import Release
 from dbsynth.rules.book import Rule

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
-import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from dbsynth.features import Floats, Ints
+from dbsynth.keepers.siblings import (
+    begins,
+    commonest,
+    disorder,
+    floats_as,
+    group_codes,
+    in_line,
+    in_order,
+    is_falling,
+    is_lapping,
+    is_spaced,
+    is_tied,
+    is_whole,
+    least_unit,
+    ranks,
+)
 from dbsynth.keepers.spacing import at_least_after, closed, farthest, packed, until
 from dbsynth.keepers.walks import walked
-from dbsynth.keys import combined
 from dbsynth.rules.groupsteps import GroupStep
-from dbsynth.values import DAY, from_floats, to_floats
-
-Flags = NDArray[np.bool_]
+from dbsynth.values import to_floats
 
 _MOST_ORDERS = 4  # rules that one numbering of all rows is to keep: all their orders are tried
 
@@ -66,7 +77,7 @@ class GroupKeeper:
             changed |= told
         for step in sorted(self.steps, key=lambda s: bool(self._leader(s))):
             found = getattr(self, f"_{step.act}")(step, rows, rng)
-            here = _is_whole(rows, step.partition)
+            here = is_whole(rows, step.partition)
             if not here.all() and not self._leader(step):
                 found = {n: pc.if_else(pa.array(here), v, rows.column(n)) for n, v in found.items()}
             rows, told = _put(rows, found)
@@ -80,16 +91,16 @@ class GroupKeeper:
         groups = group_codes(rows, step.partition)
         place, values = ranks(rows.column(step.by)), ranks(rows.column(step.column))
         here = np.flatnonzero(~np.isnan(values) & ~np.isnan(place))
-        order = here[_in_line(step.sign * values[here], place[here], groups[here])]
-        tied = _is_tied(groups[order], place[order])
+        order = here[in_line(step.sign * values[here], place[here], groups[here])]
+        tied = is_tied(groups[order], place[order])
         is_free = step.by not in self.fixed | self.derived
-        if tied.any() and is_free and _is_spaced(rows.column(step.by)):
+        if tied.any() and is_free and is_spaced(rows.column(step.by)):
             found[step.by] = self._untied(rows.column(step.by), groups, place)
-        if step.column in self.fixed or not _falls(groups[order], step.sign * values[order]):
+        if step.column in self.fixed or not is_falling(groups[order], step.sign * values[order]):
             return found
         if leader := self._leader(step):
             return found | {step.column: self._chosen_again(step, leader, rows)}
-        source = here[_in_line(step.sign * values[here], groups[here])]
+        source = here[in_line(step.sign * values[here], groups[here])]
         taken = np.arange(len(rows))
         taken[order] = source
         return found | {step.column: rows.column(step.column).take(pa.array(taken))}
@@ -112,7 +123,7 @@ class GroupKeeper:
             group_codes(rows, [leader]), return_index=True, return_inverse=True
         )
         own = group_codes(rows, others) if others else np.zeros(len(rows), np.int64)
-        alike = _commonest(place.reshape(-1), own, len(heads))
+        alike = commonest(place.reshape(-1), own, len(heads))
         leading, values = (ranks(rows.column(c))[first] for c in (leader, step.column))
         order = np.lexsort((lead.sign * leading, alike))
         order = order[~np.isnan(values[order])]
@@ -130,10 +141,10 @@ class GroupKeeper:
         here = np.flatnonzero(~np.isnan(place))
         order = here[np.lexsort((place[here], groups[here]))]
         values = to_floats(column.combine_chunks())
-        unit = _unit(column.type, values)
+        unit = least_unit(column.type, values)
         moved = values.copy()
         moved[order] = at_least_after(values[order], np.full(len(order), unit), groups[order])
-        return _floats_as(moved, column)
+        return floats_as(moved, column)
 
     def _apart(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Push spans along until none overlaps the next, within the time that they take up."""
@@ -149,17 +160,17 @@ class GroupKeeper:
         end[order] = closed(start[order], end[order], groups[order], far)
         if step.column in self.fixed | self.settled:
             end[order] = np.fmin(end[order], until(start[order], groups[order]))
-            return {step.other: _floats_as(end, last)}
+            return {step.other: floats_as(end, last)}
         is_far = end[order] >= far
-        unit = _unit(first.type, start[order])
+        unit = least_unit(first.type, start[order])
         length = np.nan_to_num(np.where(is_far, unit, end[order] - start[order])).clip(0)
-        if _is_lapping(start[order], length, groups[order]):
+        if is_lapping(start[order], length, groups[order]):
             whole = np.ceil(length / unit) * unit
             begun, ended = packed(start[order], whole, groups[order], unit)
             ended = np.where(length < whole, begun + np.minimum(length, ended - begun), ended)
             start[order] = begun
             end[order] = np.where(np.isnan(end[order]) | is_far, end[order], ended)
-        return {step.column: _floats_as(start, first), step.other: _floats_as(end, last)}
+        return {step.column: floats_as(start, first), step.other: floats_as(end, last)}
 
     def _meet(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Let spans end where the next begin; the last one of all is as long as it was drawn."""
@@ -174,7 +185,7 @@ class GroupKeeper:
         following = until(start[order], groups[order])
         end[order] = closed(start[order], end[order], groups[order], farthest(end))
         end[order] = np.where(np.isnan(following) | np.isnan(end[order]), end[order], following)
-        return {step.other: _floats_as(end, last)}
+        return {step.other: floats_as(end, last)}
 
     def _run(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Add up one column into another, from sibling to sibling."""
@@ -188,7 +199,7 @@ class GroupKeeper:
         )
         order = np.lexsort((place, groups))
         added = np.nan_to_num(part[order])
-        starts = _starts(groups[order])
+        starts = begins(groups[order])
         if step.is_lagged:
             added = np.where(starts, np.nan_to_num(total[order]), added)
         summed = np.cumsum(added)
@@ -196,7 +207,7 @@ class GroupKeeper:
         made = np.full(len(rows), np.nan)
         made[order] = summed - base
         made = np.where(np.isnan(total), np.nan, made)
-        return {step.column: _floats_as(made, column)}
+        return {step.column: floats_as(made, column)}
 
     def _number(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Count siblings."""
@@ -205,11 +216,11 @@ class GroupKeeper:
             return {}
         groups, place = group_codes(rows, step.partition), ranks(rows.column(step.by))
         order = np.lexsort((place, groups))
-        starts = _starts(groups[order])
+        starts = begins(groups[order])
         first = np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
         made = np.full(len(rows), np.nan)
         made[order] = np.arange(len(order)) - first + step.start
-        return {step.column: _floats_as(made, rows.column(step.column))}
+        return {step.column: floats_as(made, rows.column(step.column))}
 
     def _states(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Let siblings go from state to state as is allowed."""
@@ -249,12 +260,12 @@ class GroupKeeper:
             other = counts.field(0)[int(np.argmax(np.asarray(counts.field(1))))]
         else:
             return {}
-        groups, has_parent = group_codes(rows, step.partition), _is_whole(rows, step.partition)
+        groups, has_parent = group_codes(rows, step.partition), is_whole(rows, step.partition)
         chance = rng.random(len(rows)) + (~is_marked)  # those with a mark come first
         here = np.flatnonzero(has_parent)
         order = here[np.lexsort((chance[here], groups[here]))]
         first = np.zeros(len(rows), bool)
-        first[order[_starts(groups[order])]] = True
+        first[order[begins(groups[order])]] = True
         wanted = first & has_parent & (is_marked | step.is_exact)
         after = pc.if_else(pa.array(is_marked & has_parent & ~wanted), other, column)
         return {step.column: pc.if_else(pa.array(wanted), label, after)}
@@ -263,45 +274,12 @@ class GroupKeeper:
 _Found = dict[str, pa.Array | pa.ChunkedArray]
 
 
-def group_codes(rows: pa.Table, names: Iterable[str]) -> Ints:
-    """(n,) the same number for rows that agree in some columns; one of its own for a NULL."""
-    columns = []
-    for name in names:
-        encoded = rows.column(name).combine_chunks().dictionary_encode()
-        columns.append(np.asarray(pc.fill_null(encoded.indices, -1)).astype(np.int64))
-    codes = columns[0] if len(columns) == 1 else combined(np.stack(columns, axis=1))
-    return np.where(_is_whole(rows, names), codes, len(rows) + np.arange(len(rows)))
-
-
-def _is_whole(rows: pa.Table, names: Iterable[str]) -> Flags:
-    """(n,) whether rows have siblings at all: no column of the partition is NULL."""
-    found = np.ones(len(rows), bool)
-    for name in names:
-        if rows.column(name).null_count:
-            found &= np.asarray(rows.column(name).is_valid())
-    return found
-
-
-def ranks(column: pa.ChunkedArray) -> Floats:
-    """(n,) numbers that are in the order of a column's values; NaN for NULL."""
-    whole = column.combine_chunks()
-    if _is_spaced(column):
-        return to_floats(whole)
-    encoded = whole.dictionary_encode()
-    words = encoded.dictionary
-    place = np.empty(len(words) + 1)
-    place[np.asarray(pc.sort_indices(words))] = np.arange(len(words))
-    place[-1] = np.nan
-    found: Floats = place[np.asarray(pc.fill_null(encoded.indices, len(words)))]
-    return found
-
-
 def _renumbered(rows: pa.Table, by: str, steps: list[GroupStep]) -> pa.Array | pa.ChunkedArray:
     """Exchange a key's values among rows, so that what is ordered by it is in order."""
     column, place = rows.column(by), ranks(rows.column(by))
     values = [s.sign * np.nan_to_num(ranks(rows.column(s.column)), nan=np.inf) for s in steps]
     groups = [group_codes(rows, s.partition) for s in steps]
-    if sum(_disorder(g, place, v) for g, v in zip(groups, values, strict=True)) == 0:
+    if sum(disorder(g, place, v) for g, v in zip(groups, values, strict=True)) == 0:
         return column
     is_one = len({s.partition for s in steps}) == 1
     orders = list(permutations(range(len(steps)))) if len(steps) <= _MOST_ORDERS else []
@@ -309,116 +287,13 @@ def _renumbered(rows: pa.Table, by: str, steps: list[GroupStep]) -> pa.Array | p
     for ranking in orders or [tuple(range(len(steps)))]:
         keys = [place, *(values[i] for i in reversed(ranking))]
         lines = [place] if not is_one else [place, groups[0]]
-        order = _in_line(*keys, groups[0]) if is_one else _in_line(*keys)
+        order = in_line(*keys, groups[0]) if is_one else in_line(*keys)
         taken = np.empty(len(rows), np.int64)
-        taken[order] = _in_line(*lines)
-        broken = sum(_disorder(g, place[taken], v) for g, v in zip(groups, values, strict=True))
+        taken[order] = in_line(*lines)
+        broken = sum(disorder(g, place[taken], v) for g, v in zip(groups, values, strict=True))
         if broken < best[1]:
             best = column.take(pa.array(taken)), broken
     return best[0]
-
-
-def _disorder(groups: Ints, place: Floats, values: Floats) -> int:
-    """How many rows come after a sibling that should come after them."""
-    order = _in_line(place, groups)
-    lined = groups[order]
-    same = lined[1:] == lined[:-1]
-    ordered = values[order]
-    return int((same & (ordered[1:] < ordered[:-1])).sum())
-
-
-def _in_line(*keys: Ints | Floats) -> Ints:
-    """What `np.lexsort` gives of (n,) keys without NaN; only groups out of line are sorted."""
-    order = np.arange(len(keys[0]))
-    if len(order) < 2:
-        return order
-    groups, *others = reversed(keys)
-    if (groups[1:] < groups[:-1]).any():
-        found: Ints = np.lexsort(keys)
-        return found
-    is_next = groups[1:] == groups[:-1]
-    tied, falls = is_next.copy(), np.zeros(len(is_next), np.bool_)
-    for key in others:
-        falls |= tied & (key[1:] < key[:-1])
-        tied &= key[1:] == key[:-1]
-    number = np.concatenate([[0], np.cumsum(~is_next)])
-    is_out = np.zeros(int(number[-1]) + 1, np.bool_)
-    is_out[number[1:][falls]] = True
-    moved = np.flatnonzero(is_out[number])
-    order[moved] = moved[np.lexsort([key[moved] for key in keys])]
-    return order
-
-
-def _falls(groups: Ints, values: Floats) -> bool:
-    same = groups[1:] == groups[:-1]
-    return bool((same & (values[1:] < values[:-1])).any())
-
-
-def _is_tied(groups: Ints, place: Floats) -> Flags:
-    tied: Flags = (groups[1:] == groups[:-1]) & (place[1:] == place[:-1])
-    return tied
-
-
-def _is_lapping(start: Floats, length: Floats, groups: Ints) -> bool:
-    same = groups[1:] == groups[:-1]
-    return bool((same & (start[1:] < (start + length)[:-1])).any() or _is_tied(groups, start).any())
-
-
-def _starts(groups: Ints) -> Flags:
-    return np.concatenate([[True], groups[1:] != groups[:-1]]) if len(groups) else groups == 0
-
-
-def _is_spaced(column: pa.ChunkedArray) -> bool:
-    """Whether values are numbers or moments."""
-    kind = column.type
-    return bool(
-        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        or pa.types.is_date(kind) or pa.types.is_timestamp(kind)
-    )  # fmt: skip
-
-
-def _unit(kind: pa.DataType, values: Floats) -> float:
-    """The least distance between two values: a day, a minute, a second; 1 of numbers."""
-    if pa.types.is_date(kind):
-        return DAY
-    if not pa.types.is_timestamp(kind):
-        return 1.0
-    there = values[~np.isnan(values)]
-    return next((u for u in (DAY, 3600.0, 60.0) if len(there) and (there % u == 0).all()), 1.0)
-
-
-def _floats_as(values: Floats, column: pa.ChunkedArray) -> pa.Array:
-    kind = column.type
-    return from_floats(values, kind, kind.scale if pa.types.is_decimal(kind) else 10)
-
-
-def _commonest(groups: Ints, codes: Ints, count: int) -> Ints:
-    """The code that most rows of each of `count` groups have."""
-    pairs, counted = np.unique(np.stack([groups, codes]), axis=1, return_counts=True)
-    found = np.zeros(count, np.int64)
-    order = np.argsort(counted, kind="stable")  # the most frequent one is put last, and stays
-    found[pairs[0, order]] = pairs[1, order]
-    return found
-
-
-def in_order(values: Floats) -> Ints:
-    """
-    The places of as many of (n,) values as can be that never fall; n > 0.
-
-    Source: the longest such run by patience sorting (Fredman, Discrete Math. 11, 1975).
-    """
-    tops: list[float] = []
-    ends: list[int] = []  # the place of the last value of the best run of each length
-    before = np.full(len(values), -1)
-    for place, value in enumerate(values.tolist()):
-        length = bisect.bisect_right(tops, value)
-        before[place] = ends[length - 1] if length else -1
-        tops[length : length + 1] = [value]
-        ends[length : length + 1] = [place]
-    found = [ends[-1]]
-    while before[found[-1]] >= 0:
-        found.append(int(before[found[-1]]))
-    return np.array(found[::-1], np.int64)
 
 
 def _put(rows: pa.Table, found: _Found) -> tuple[pa.Table, set[str]]:
