@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dbsynth import run
-from dbsynth.draw import SINGLE_STEPS
+from dbsynth.chunks import SINGLE_STEPS
 from dbsynth.modelfile import load, save
 from dbsynth.people.pii import _pool
 from dbsynth.schema import TableName
