@@ -54,28 +54,18 @@ def steps(
         fixed: columns that may not change: keys, what is unique, what has no value yet.
         loose: keys to rows that are made: nothing was learned of what goes with a single one.
     """
-    own = [
-        r for r in rules
-        if r.table == table.name and r.status != "rejected" and not r.exceptions
-    ]  # fmt: skip
-    found = [step for rule in own if (step := _step(rule.text, table, fixed)) is not None]
-    found = [s for s in found if s.column not in fixed]
-    sets = _acyclic([s for s in found if s.act == "set"])
-    derived = {s.column for s in sets}
-    told = [s for s in sets if set(s.of) <= fixed]  # by rows above, before anything else is decided
-    sets = [s for s in sets if s not in told]
-    # Rows above agree with each other, but some rows lack one of them.
-    known = {s.column for s in told}
-    told += [
-        s for s in found
-        if s.act == "set" and s.column in known and set(s.of) <= fixed and s not in told
-    ]  # fmt: skip
+    found = _found(rules, table, fixed)
+    told, sets = _sets(found, fixed)
+    derived = {s.column for s in (*told, *sets)}
     every = [s for s in found if s.act == "follow"]
-    follows = [s for s in every if s.column not in derived]
-    # What cannot change decides first, for others can be chosen so that the same follows.
-    follows.sort(key=lambda s: (not fixed.issuperset(s.of), s.of[0] in loose))
-    follows = _acyclic(_mutual(follows))
+    follows = _follows(every, derived, fixed, loose)
     leads = _leads(every, follows, derived | fixed, {s.column for s in told})
+    # What leads has its own say first, so that what decides in the end is like what was learned.
+    first = [
+        Step("follow", s.of[0], (s.column,), is_shared=True)
+        for s in leads
+        if s.of[0] not in derived
+    ]
     # Followers are there before anything else is decided by them, derived values only after it.
     settled = derived | {c for s in follows for c in (s.column, *s.of)}
     rest = [s for s in found if s.act in ("fix", "void", "fill", "raise", "lower")]
@@ -83,49 +73,82 @@ def steps(
         s for s in rest
         if s.act in ("void", "fill") or (s.column not in settled and not derived & set(s.of))
     ]  # fmt: skip
+    voids, again = _voids(free, follows)
+    again = [*leads, *follows, *again] if leads else again
     fixes = _acyclic([s for s in free if s.act == "fix"], once=False)
     raises = _acyclic([s for s in free if s.act == "raise"], once=False)
     raises = [_exchanged(s, free, table, fixed) for s in raises]
     lowers = [s for s in free if s.act == "lower"]
-    decisive = settled | {c for s in sets for c in s.of}
-    # What rows above decide may be left open by some of them; there bounds have their say.
-    decisive -= {s.column for s in told} - {c for s in sets for c in s.of}
-    late = [_turned(s, decisive, fixed) for s in rest if s.act in ("raise", "lower")]
-    bounds = [s for s in late if s is not None and s not in raises + lowers and s not in free]
-    # … or before rows above decide, where nothing else follows from the column.
-    early = [
-        s for s in rest
-        if s.act in ("raise", "lower") and s not in free + bounds and set(s.of) <= fixed
-        and s.column in {t.column for t in told}
+    early, bounds = _bounds(rest, [*free, *raises], told, sets, settled, fixed)
+    begins = [s for s in found if s.act == "begin" and s.column not in derived]
+    return (
+        *early, *told, *first, *follows, *voids, *again, *fixes, *raises, *lowers, *sets, *bounds,
+        *begins,
+    )  # fmt: skip
+
+
+def _found(rules: Iterable[Rule], table: Table, fixed: frozenset[str]) -> list[Step]:
+    """What each rule that has no exceptions asks for, as far as it is understood."""
+    own = [
+        r for r in rules
+        if r.table == table.name and r.status != "rejected" and not r.exceptions
     ]  # fmt: skip
+    found = [step for rule in own if (step := _step(rule.text, table, fixed)) is not None]
+    return [s for s in found if s.column not in fixed]
+
+
+def _sets(found: list[Step], fixed: frozenset[str]) -> tuple[list[Step], list[Step]]:
+    """What is calculated: from rows above, before anything else is decided; and from the row."""
+    sets = _acyclic([s for s in found if s.act == "set"])
+    told = [s for s in sets if set(s.of) <= fixed]
+    sets = [s for s in sets if s not in told]
+    # Rows above agree with each other, but some rows lack one of them.
+    known = {s.column for s in told}
+    told += [
+        s for s in found
+        if s.act == "set" and s.column in known and set(s.of) <= fixed and s not in told
+    ]  # fmt: skip
+    return told, sets
+
+
+def _follows(
+    every: list[Step], derived: set[str], fixed: frozenset[str], loose: frozenset[str]
+) -> list[Step]:
+    """The dependencies that can be kept, in the order in which they decide."""
+    follows = [s for s in every if s.column not in derived]
+    # What cannot change decides first, for others can be chosen so that the same follows.
+    follows.sort(key=lambda s: (not fixed.issuperset(s.of), s.of[0] in loose))
+    return _acyclic(_mutual(follows))
+
+
+def _voids(free: list[Step], follows: list[Step]) -> tuple[list[Step], list[Step]]:
+    """What is emptied and filled, and what has its say again after it."""
     # What is empty together comes last, so that what empties one of them empties the others.
     mutual = _acyclic([s for s in free if s.act == "void" and s.is_mutual])
     fills = [s for s in free if s.act == "fill"]
     voids = [s for s in free if s.act == "void" and not s.is_mutual] + fills + mutual
     # What voids fill comes from other rows, so followers have their say again, and then voids.
     again = [*follows, *voids] if (mutual or fills) and follows else []
-    again = [*leads, *follows, *again] if leads else again
-    begins = [s for s in found if s.act == "begin" and s.column not in derived]
-    # What leads has its own say first, so that what decides in the end is like what was learned.
-    first = [
-        Step("follow", s.of[0], (s.column,), is_shared=True)
-        for s in leads
-        if s.of[0] not in derived
-    ]
-    return (
-        *early,
-        *told,
-        *first,
-        *follows,
-        *voids,
-        *again,
-        *fixes,
-        *raises,
-        *lowers,
-        *sets,
-        *bounds,
-        *begins,
-    )
+    return voids, again
+
+
+def _bounds(
+    rest: list[Step], done: list[Step], told: list[Step], sets: list[Step], settled: set[str],
+    fixed: frozenset[str],
+) -> tuple[list[Step], list[Step]]:  # fmt: skip
+    """Orderings that are not `done`: before rows above decide, and after all else is decided."""
+    orderings = [s for s in rest if s.act in ("raise", "lower")]
+    above, decided = {s.column for s in told}, {c for s in sets for c in s.of}
+    # What rows above decide may be left open by some of them; there bounds have their say.
+    decisive = (settled | decided) - (above - decided)
+    late = [_turned(s, decisive, fixed) for s in orderings]
+    bounds = [s for s in late if s is not None and s not in done]
+    # Nothing else follows from these columns, so they can be bounded first.
+    early = [
+        s for s in orderings
+        if s not in done + bounds and set(s.of) <= fixed and s.column in above
+    ]  # fmt: skip
+    return early, bounds
 
 
 def order_pairs(rules: Iterable[Rule], table: Table) -> list[tuple[str, str]]:
