@@ -293,14 +293,6 @@ def noted(
             changes[name, column] = changes.get((name, column), 0) + count
 
 
-def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, ...]:
-    """The columns of a key that closes a cycle which the primary key or other keys fill."""
-    if key.role != "backfill":
-        return ()
-    others = {c for k in planned.keys if k.role != "backfill" for c in k.columns}
-    return tuple(c for c in key.columns if c in others or c in table.primary_key)
-
-
 def late_keys(plan: Plan, planned: TablePlan) -> tuple[KeyPlan, ...]:
     """The keys that close cycles; those between copied tables are copied."""
     table = plan.schema.table(planned.name)
