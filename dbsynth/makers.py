@@ -199,7 +199,7 @@ def _blanks(
             continue
         own = values[column.name]
         is_blank = np.asarray(_is_blank(own))
-        if release.is_enough(entities[is_blank]):
+        if is_blank.any() and release.is_enough(entities[is_blank]):
             found[column.name] = round(float(is_blank.sum()) / (len(own) - own.null_count), 3)
     return found
 
