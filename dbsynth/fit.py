@@ -30,7 +30,8 @@ from dbsynth.conditions import (
 )
 from dbsynth.copying import Flags, gate_name, unsaid
 from dbsynth.cousins import are_asked, gather
-from dbsynth.documents import Document
+from dbsynth.documents.generators import Document
+from dbsynth.documents.shredding import fit_document
 from dbsynth.encode import (
     CategoryColumn,
     DatetimeColumn,
@@ -56,7 +57,6 @@ from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, Shelf, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table, TableName
 from dbsynth.sequences import Sequence, sequence
-from dbsynth.shredding import fit_document
 from dbsynth.sketches import Sketch, is_number, last_days, outlines
 from dbsynth.tablemodel import (
     KIND,

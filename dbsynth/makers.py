@@ -13,13 +13,13 @@ import pyarrow.compute as pc
 from dbsynth.arrow import arrow_type
 from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
-from dbsynth.literals import hexadecimal
+from dbsynth.parts.literals import hexadecimal
 from dbsynth.peculiar import empty_value
+from dbsynth.people.personas import PersonalColumn, PersonalModel, make_personal
+from dbsynth.people.pii import SEMANTICS, fit_personal, fit_text
+from dbsynth.people.prose import TextModel, sample_text
 from dbsynth.permute import key_of
-from dbsynth.personas import PersonalColumn, PersonalModel, make_personal
-from dbsynth.pii import SEMANTICS, fit_personal, fit_text
 from dbsynth.plan import TablePlan
-from dbsynth.prose import TextModel, sample_text
 from dbsynth.release import Release
 from dbsynth.schema import Column, Table
 from dbsynth.serials import can_count, count

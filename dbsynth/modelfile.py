@@ -28,7 +28,7 @@ from safetensors import SafetensorError
 
 import dbsynth
 from dbsynth import planfile
-from dbsynth.documents import Document
+from dbsynth.documents.generators import Document
 from dbsynth.encode import column_from_json, column_to_json
 from dbsynth.errors import DbsynthError, ModelFileError
 from dbsynth.makers import Makers

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.above import Above
-from dbsynth.donors import Donors
 from dbsynth.features import Ints
-from dbsynth.ordered import Ordered
-from dbsynth.rowkeeper import RowKeeper
+from dbsynth.keepers.above import Above
+from dbsynth.keepers.donors import Donors
+from dbsynth.keepers.ordered import Ordered
+from dbsynth.keepers.rowkeeper import RowKeeper
 from dbsynth.state import State
 
 

@@ -12,21 +12,21 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth import resting
-from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
 from dbsynth.cousins import are_asked, cousins
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Ints
+from dbsynth.keepers.above import Above, needed_above
+from dbsynth.keepers.members import memberships
+from dbsynth.keepers.totals import Totals
 from dbsynth.keys import rake
-from dbsynth.members import memberships
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.schema import ForeignKey, Table, TableName
 from dbsynth.tablemodel import KIND, Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
-from dbsynth.totals import Totals
 
 Changes = dict[tuple[TableName, str], int]
 
@@ -291,14 +291,6 @@ def noted(
         count = len(after) - (pc.sum(pc.or_(same, both)).as_py() or 0)
         if count:
             changes[name, column] = changes.get((name, column), 0) + count
-
-
-def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, ...]:
-    """The columns of a key that closes a cycle which the primary key or other keys fill."""
-    if key.role != "backfill":
-        return ()
-    others = {c for k in planned.keys if k.role != "backfill" for c in k.columns}
-    return tuple(c for c in key.columns if c in others or c in table.primary_key)
 
 
 def late_keys(plan: Plan, planned: TablePlan) -> tuple[KeyPlan, ...]:

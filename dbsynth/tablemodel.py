@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dbsynth.documents import Document
+from dbsynth.documents.generators import Document
 from dbsynth.features import Features, Ints
 from dbsynth.leading import Leading
 from dbsynth.makers import Makers

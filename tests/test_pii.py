@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from dbsynth import make_plan, run
 from dbsynth.checksums import iban_share, luhn_share
 from dbsynth.errors import FitError
-from dbsynth.personas import personas_of, slug
-from dbsynth.pii import (
+from dbsynth.people.personas import personas_of, slug
+from dbsynth.people.pii import (
     SEMANTICS,
     PersonalColumn,
     PersonalModel,
@@ -248,7 +248,7 @@ def test_words_that_must_differ_stay_without_blanks() -> None:
 
 
 def test_short_distinct_texts_never_come_back() -> None:
-    from dbsynth.pii import words_pool
+    from dbsynth.people.pii import words_pool
 
     source = pa.array(list(words_pool())[:400])
     model = fit_text("t.word", source, np.arange(400), RELEASE)
