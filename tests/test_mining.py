@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
 from dbsynth import run
@@ -189,3 +190,17 @@ def test_a_day_may_be_that_of_a_moment_above(tmp_path: Path) -> None:
     made = run.clone(visits(tmp_path / "a.db"), target, run.Options(quality="fast"))
     texts = {r.rule.text: r.is_kept for r in made.rules}
     assert texts["days_between(written_on, visits.until) = 0"]
+
+
+def test_a_few_days_beyond_all_calendars_end_no_plan(pg_url: str) -> None:
+    with psycopg.connect(pg_url, autocommit=True) as connection:
+        connection.execute("""
+            CREATE TABLE leases (id int PRIMARY KEY, ends date, note varchar(4));
+            CREATE TABLE visits (id int PRIMARY KEY, lease_id int REFERENCES leases, on_day date);
+            INSERT INTO leases SELECT n, (ARRAY['infinity', '5874897-12-31'])[n % 2 + 1]::date, 'a'
+            FROM generate_series(1, 200) n;
+            INSERT INTO visits SELECT n, n % 200 + 1,
+                (ARRAY['0044-03-15 BC', 'infinity'])[n % 2 + 1]::date
+            FROM generate_series(1, 400) n;
+        """)
+    assert len(run.plan(pg_url, run.Options(engine="marginal")).tables) == 2

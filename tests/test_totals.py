@@ -136,6 +136,33 @@ def test_what_repeats_a_total_knows_it_though_others_are_still_to_come(tmp_path:
     assert texts["paid_on = max(payments.came_on)"]
 
 
+def instalments(path: Path) -> str:
+    """Bills that are net and tax, that sum up lines, and that payments come to exactly."""
+    url = bills(path)
+    rng = np.random.default_rng(5)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DELETE FROM payments; UPDATE bills SET paid_on = NULL;")
+        for bill, total in connection.execute("SELECT id, total FROM bills").fetchall():
+            shares = rng.uniform(0.2, 0.4, int(rng.integers(0, 3)))
+            first = [round(float(total) * float(s), 2) for s in shares]
+            amounts = [*first, round(float(total) - sum(first), 2)]
+            connection.executemany(
+                "INSERT INTO payments (bill_id, amount, came_on) VALUES (?, ?, ?)",
+                [(bill, a, f"2024-01-{n + 1:02d}") for n, a in enumerate(amounts)],
+            )
+    connection.close()
+    return url
+
+
+def test_what_is_calculated_from_a_total_is_shared_out_among_other_children(tmp_path: Path) -> None:
+    url = instalments(tmp_path / "a.db")
+    done = run.clone(url, f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST))
+    texts = {c.rule.text: c.broken for c in done.rules}
+    wanted = ("net = sum(lines.amount)", "total = sum(payments.amount)", "total = net + tax")
+    assert [0, 0, 0] == [texts[w] for w in wanted]
+    assert 0 == texts["tax <= net"]
+
+
 def claims(path: Path) -> str:
     """Claims that are paid in parts, some with nothing; of those nobody decided on is not known."""
     rng = np.random.default_rng(4)
