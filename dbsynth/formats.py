@@ -37,6 +37,7 @@ _MAX_SPACE = 1 << 60
 _ENOUGH = 0.6  # share of the rows that the released patterns of a level must carry
 _MOST_WORDS, _USES = 24, 20  # different words at one place, and codes that have each on average
 _MOSTLY = 0.9  # share of the codes that released words must carry
+_YEARS = "1970", "2069"  # that numbers may begin with
 _UUID = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 _HEX = DIGITS + "abcdef"
 
@@ -207,6 +208,8 @@ def _split(
         words = len(np.unique(here, axis=0))
         if 1 < words <= _MOST_WORDS and words * _USES <= len(matrix):
             places += range(*run.span())
+        elif len(here) and here.shape[1] > len(_YEARS[0]) and _are_years(here):
+            places += range(run.start(), run.start() + len(_YEARS[0]))
     if not places:
         return [template]
     texts = ["".join(map(chr, row)) for row in matrix[:, places].tolist()]
@@ -223,6 +226,13 @@ def _split(
         )
         for label, count in zip(labels, counts, strict=True)
     ]  # fmt: skip
+
+
+def _are_years(digits: NDArray[np.uint32]) -> bool:
+    """Whether longer numbers all begin with a year, and with several."""
+    years = {"".join(map(chr, row)) for row in np.unique(digits[:, :4], axis=0).tolist()}
+    is_near = all(_YEARS[0] <= y <= _YEARS[1] for y in years)
+    return is_near and 1 < len(years) <= _MOST_WORDS and len(years) * _USES <= len(digits)
 
 
 def fit_template(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.arrow import arrow_type
+from dbsynth.codewords import Leads, fit_leads, led_codes
 from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
 from dbsynth.literals import hexadecimal
@@ -40,6 +41,7 @@ class Makers:
     sizes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # bytes, at quantiles
     uuids: Mapping[str, UuidModel] = field(default_factory=dict)
     blanks: Mapping[str, float] = field(default_factory=dict)  # share of texts of no characters
+    leads: Mapping[str, Leads] = field(default_factory=dict)  # of formats: what words follow from
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -50,6 +52,7 @@ class Makers:
             "sizes": {n: list(s) for n, s in self.sizes.items()},
             "uuids": {n: u.to_json() for n, u in self.uuids.items()},
             "blanks": dict(self.blanks),
+            "leads": {n: w.to_json() for n, w in self.leads.items()},
         }
 
     @classmethod
@@ -68,6 +71,7 @@ class Makers:
             sizes={n: tuple(s) for n, s in data["sizes"].items()},
             uuids={n: UuidModel.from_json(u) for n, u in data["uuids"].items()},
             blanks=dict(data["blanks"]),
+            leads={n: Leads.from_json(w) for n, w in data["leads"].items()},
         )
 
 
@@ -137,7 +141,49 @@ def fit_makers(
         sizes=sizes,
         uuids=uuids,
         blanks=blanks,
+        leads=_leads(table, planned, values, formats, entities, release, learned),
     )
+
+
+def _leads(
+    table: Table,
+    planned: TablePlan,
+    values: Mapping[str, pa.Array],
+    formats: Mapping[str, FormatModel],
+    entities: Ints,
+    release: Release,
+    learned: set[str],
+) -> dict[str, Leads]:
+    """What the words in codes follow from: labels, years, rows that are copied."""
+    kinds = ("category", "datetime")
+    seen = {n for n in learned if n in planned.columns and planned.columns[n].kind in kinds}
+    seen |= {k.columns[0] for k in planned.keys if k.role == "reference" and len(k.columns) == 1}
+    others = {n: values[n] for n in sorted(seen) if n in values}
+    found = {}
+    for name, model in formats.items():
+        text = values[name].cast(pa.string())
+        told = fit_leads(f"{table.name}.{name}", text, model, others, entities, release)
+        found |= {name: told} if told is not None else {}
+    return found
+
+
+def lead(
+    makers: Makers, rows: Mapping[str, pa.Array], numbers: tuple[int, int], seed: int
+) -> dict[str, pa.Array]:
+    """
+    Write the codes of finished rows anew whose words follow from other columns.
+
+    Args:
+        makers: from `fit_makers`.
+        rows: (n,) all columns.
+        numbers: of the first row in its table, and how many the table has in all.
+        seed: the run's.
+    """
+    return {
+        name: led_codes(makers.formats[name], told, rows, rows[name], numbers, seed)
+        for name, told in makers.leads.items()
+        if all(c in rows for c, _ in told.columns)
+    }
 
 
 def make_columns(

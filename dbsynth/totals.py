@@ -345,7 +345,7 @@ def _is_scalable(plan: Plan, total: Total) -> bool:
     fixed = _fixed(child, plan.schema.dialect)
     rules = [*plan.rules, *declared(child, plan.schema.dialect)]
     derived = {s.column for s in steps(rules, child, fixed) if s.act == "set"}
-    is_drawn = told.kind == "number" and told.copies is None
+    is_drawn = told.kind == "number"
     return is_drawn and planned.mode == "generate" and total.source not in fixed | derived
 
 

@@ -136,14 +136,15 @@ def test_what_repeats_a_total_knows_it_though_others_are_still_to_come(tmp_path:
     assert texts["paid_on = max(payments.came_on)"]
 
 
-def instalments(path: Path) -> str:
+def instalments(path: Path, whole: float) -> str:
     """Bills that are net and tax, that sum up lines, and that payments come to exactly."""
     url = bills(path)
     rng = np.random.default_rng(5)
     with sqlite3.connect(path) as connection:
         connection.executescript("DELETE FROM payments; UPDATE bills SET paid_on = NULL;")
         for bill, total in connection.execute("SELECT id, total FROM bills").fetchall():
-            shares = rng.uniform(0.2, 0.4, int(rng.integers(0, 3)))
+            many = 0 if rng.random() < whole else int(rng.integers(1, 3))
+            shares = rng.uniform(0.2, 0.4, many)
             first = [round(float(total) * float(s), 2) for s in shares]
             amounts = [*first, round(float(total) - sum(first), 2)]
             connection.executemany(
@@ -154,8 +155,11 @@ def instalments(path: Path) -> str:
     return url
 
 
-def test_what_is_calculated_from_a_total_is_shared_out_among_other_children(tmp_path: Path) -> None:
-    url = instalments(tmp_path / "a.db")
+@pytest.mark.parametrize("whole", [0.3, 0.9])  # so many bills are paid at once
+def test_what_is_calculated_from_a_total_is_shared_out_among_other_children(
+    whole: float, tmp_path: Path
+) -> None:
+    url = instalments(tmp_path / "a.db", whole)
     done = run.clone(url, f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST))
     texts = {c.rule.text: c.broken for c in done.rules}
     wanted = ("net = sum(lines.amount)", "total = sum(payments.amount)", "total = net + tax")

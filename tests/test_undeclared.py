@@ -207,7 +207,8 @@ def test_columns_that_the_database_computes_are_no_parents(sqlite_path: Path) ->
         );
         CREATE TABLE visit (id INTEGER PRIMARY KEY, who TEXT, team TEXT, folded TEXT);
         INSERT INTO member VALUES (1, 'Ann', 'a'), (2, 'Bob', 'a'), (3, 'Cid', 'b');
-        INSERT INTO visit VALUES (1, 'ann', 'a', 'ann'), (2, 'bob', 'a', 'bob'), (3, 'cid', 'b', 'cid');
+        INSERT INTO visit VALUES (1, 'ann', 'a', 'ann'), (2, 'bob', 'a', 'bob'),
+            (3, 'cid', 'b', 'cid');
         """,
     )
     assert found(url) == []
