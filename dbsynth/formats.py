@@ -94,6 +94,12 @@ class Template:
     signature: str
     weight: int = 1
     words: frozenset[int] = frozenset()  # positions of words that stay as they are
+    room: int = 0  # for so many new strings, if that is more than its rows
+
+    @property
+    def needed(self) -> int:
+        """How many new strings there have to be."""
+        return max(self.weight, self.room)
 
     @property
     def kind(self) -> str:
@@ -116,6 +122,7 @@ def fit_format(
     release: Release,
     *,
     max_length: int | None = None,
+    room: int = 0,
 ) -> FormatModel:
     """
     Learn the formats of a column of strings.
@@ -130,6 +137,7 @@ def fit_format(
         entities: (n,) which entity each row belongs to.
         release: the protection in force.
         max_length: characters that the column can hold; None: unlimited.
+        room: how many new strings each pattern should have; 0: as many as it has rows.
 
     """
     present = pc.is_valid(values)
@@ -150,7 +158,8 @@ def fit_format(
     share, level, labels, weights = best
     templates = [
         Template(
-            alphabets_of(f"{statistic}.{i}", label, level, shapes, owners, release), label, weight
+            alphabets_of(f"{statistic}.{i}", label, level, shapes, owners, release), label, weight,
+            room=room,
         )
         for i, (label, weight) in enumerate(zip(labels, weights, strict=True))
     ]
@@ -191,7 +200,7 @@ def _with_words(
 
 def _has_room(pattern: Pattern, template: Template) -> bool:
     """Whether there are new strings, for as many rows as have the template."""
-    return not pattern.space.may_collide and pattern.space.capacity >= template.weight
+    return not pattern.space.may_collide and pattern.space.capacity >= template.needed
 
 
 def _split(
@@ -373,7 +382,7 @@ def _pattern(template: Template, shapes: Shapes, key: int, may_widen: bool) -> P
     for candidate in dict.fromkeys(candidates):
         size = _size(candidate)
         ranks = shapes.ranks(candidate, _tail(candidate), is_mixed)
-        space = free_space(ranks, size, max(weight, 1), key)
+        space = free_space(ranks, size, max(template.needed, 1), key)
         narrow = Pattern(alphabets=candidate, weight=weight, space=space, is_mixed_case=is_mixed)
         if _has_room(narrow, template):
             return narrow

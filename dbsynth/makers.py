@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,6 +92,7 @@ def fit_makers(
     entities: Ints,
     release: Release,
     learned: set[str],
+    copied: Collection[str] = (),
 ) -> Makers:
     """
     Prepare the columns that are made.
@@ -103,6 +104,7 @@ def fit_makers(
         entities: (n,).
         release: the protection in force.
         learned: columns that a network draws.
+        copied: keys to rows that are copied.
     """
     columns = made_columns(table, planned, learned)
     values = {c: rows.column(c).combine_chunks() for c in rows.column_names}
@@ -132,6 +134,9 @@ def fit_makers(
         elif _is_prose(column, treatment) and not _is_meant(column, planned):
             text = values[column.name].cast(pa.string())
             texts[column.name] = fit_text(statistic, text, entities, release, length)
+    kinds = ("category", "datetime")
+    seen = {n for n in learned if n in planned.columns and planned.columns[n].kind in kinds}
+    leads = _lead(table, planned, values, formats, entities, release, {*seen, *copied})
     return Makers(
         personal=fit_personal(personal, values, entities, release, release.seed)
         if personal
@@ -141,29 +146,31 @@ def fit_makers(
         sizes=sizes,
         uuids=uuids,
         blanks=blanks,
-        leads=_leads(table, planned, values, formats, entities, release, learned),
+        leads=leads,
     )
 
 
-def _leads(
+def _lead(
     table: Table,
     planned: TablePlan,
     values: Mapping[str, pa.Array],
-    formats: Mapping[str, FormatModel],
+    formats: dict[str, FormatModel],
     entities: Ints,
     release: Release,
-    learned: set[str],
+    seen: Collection[str],
 ) -> dict[str, Leads]:
-    """What the words in codes follow from: labels, years, rows that are copied."""
-    kinds = ("category", "datetime")
-    seen = {n for n in learned if n in planned.columns and planned.columns[n].kind in kinds}
-    seen |= {k.columns[0] for k in planned.keys if k.role == "reference" and len(k.columns) == 1}
+    """Find what the words in codes follow from, and give formats room for any row's choice."""
     others = {n: values[n] for n in sorted(seen) if n in values}
     found = {}
     for name, model in formats.items():
-        text = values[name].cast(pa.string())
-        told = fit_leads(f"{table.name}.{name}", text, model, others, entities, release)
-        found |= {name: told} if told is not None else {}
+        statistic, text = f"{table.name}.{name}", values[name].cast(pa.string())
+        told = fit_leads(statistic, text, model, others, entities, release)
+        if told is None:
+            continue
+        rows, length = max(planned.source_rows, len(text)), table.column(name).type.length
+        roomy = fit_format(statistic, text, entities, release, max_length=length, room=rows)
+        if len(roomy.patterns) == len(model.patterns):
+            formats[name], found[name] = roomy, told
     return found
 
 
