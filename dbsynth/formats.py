@@ -158,7 +158,9 @@ def fit_format(
     share, level, labels, weights = best
     templates = [
         Template(
-            alphabets_of(f"{statistic}.{i}", label, level, shapes, owners, release), label, weight,
+            alphabets_of(f"{statistic}.{i}", label, level, shapes, owners, release),
+            label,
+            weight,
             room=room,
         )
         for i, (label, weight) in enumerate(zip(labels, weights, strict=True))

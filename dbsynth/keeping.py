@@ -30,7 +30,7 @@ from dbsynth.ruled import Loosely, Rows, levels
 from dbsynth.rulewords import declared, dependencies, in_dialect, names_of, widened
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Check, Table, Unique
-from dbsynth.shares import brought_to, shared_out
+from dbsynth.shares import brought_to, ended_at, shared_out
 from dbsynth.state import State
 from dbsynth.totals import Total, allowed
 from dbsynth.values import to_floats
@@ -314,9 +314,10 @@ class Keeping:
         rng = self.state.rng(self.table.name, "rules", number)
         rows, changed = self._among(rows, rng)
         rows, told = self._shared(rows, first)
-        changed |= told
+        rows, ends = self._due(rows, first, "min", "max")
+        changed |= told | ends
         rows, changed = self._rounds(rows, first, rng, (self._near, self._local), changed)
-        rows, told = self._due(rows, first)
+        rows, told = self._due(rows, first, "sum")
         self._lead_on(rows, first, changed)
         return rows, changed | told
 
@@ -331,7 +332,7 @@ class Keeping:
         rng = self.state.rng(self.table.name, "rules again", number)
         keepers = self._near, self._local
         rows, changed = self._rounds(rows, first, rng, keepers, frozenset())
-        rows, told = self._due(rows, first)
+        rows, told = self._due(rows, first, "sum")
         self._lead_on(rows, first, changed)
         return rows, changed | told
 
@@ -385,13 +386,19 @@ class Keeping:
                 changed.add(name)
         return rows, frozenset(changed)
 
-    def _due(self, rows: pa.Table, first: Mapping[str, Ints]) -> tuple[pa.Table, frozenset[str]]:
-        """Let rows come to what was calculated for their owner, where the schema allows it."""
+    def _due(
+        self, rows: pa.Table, first: Mapping[str, Ints], *acts: str
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Let rows come to what their owner has, where the schema allows it."""
         changed: set[str] = set()
-        for total in (t for t in self.state.totals.due if t.child == self.table.name):
+        due = [t for t in self.state.totals.due if t.child == self.table.name and t.act in acts]
+        for total in sorted(due, key=lambda t: (t.column, t.source)):
             parents, name = first[total.key], total.source
-            before = rows.column(name).combine_chunks()
-            after = brought_to(before, parents, self._goals_of(total, parents))
+            before, goals = rows.column(name).combine_chunks(), self._goals_of(total, parents)
+            if total.act == "sum":
+                after = brought_to(before, parents, goals)
+            else:
+                after = ended_at(before, parents, goals, is_last=total.act == "max")
             if not after.equals(before):
                 at = rows.column_names.index(name)
                 made = rows.set_column(at, rows.schema.field(name), after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dbsynth.features import Floats, Ints
 from dbsynth.values import from_floats, to_floats
@@ -74,6 +75,28 @@ def brought_to(values: pa.Array, parents: Ints, goals: Floats) -> pa.Array:
     scaled = numbers.copy()
     scaled[here] = np.round(made, places)
     return from_floats(scaled, kind, places)
+
+
+def ended_at(values: pa.Array, parents: Ints, goals: Floats, *, is_last: bool) -> pa.Array:
+    """
+    Let the first of siblings, or the last, be where their parent says.
+
+    Args:
+        values: (n,) moments, all of each parent.
+        parents: (n,) row numbers, -1 for none.
+        goals: (n,) what the parent has, NaN for nothing.
+        is_last: whether that is the last one's.
+    """
+    numbers = to_floats(values)
+    here = np.flatnonzero((parents >= 0) & ~np.isnan(numbers) & ~np.isnan(goals))
+    if not len(here):
+        return values
+    order = here[np.lexsort((-numbers[here] if is_last else numbers[here], parents[here]))]
+    ends = order[np.append(True, np.diff(parents[order]) != 0)]
+    moved = np.full(len(values), np.nan)
+    moved[ends] = goals[ends]
+    made = from_floats(moved, values.type)
+    return pc.coalesce(made, values)
 
 
 def _places(numbers: Floats) -> int:

@@ -21,7 +21,7 @@ from dbsynth.plan import Plan
 from dbsynth.rowkeeper import RowKeeper, as_kind
 from dbsynth.rowrules import Step, local_sql, order_pairs, steps
 from dbsynth.rulebook import Rule
-from dbsynth.rulesql import RuleError, child_of
+from dbsynth.rulesql import RuleError, child_of, parent_word, quote
 from dbsynth.rulewords import declared
 from dbsynth.schema import Backfill, Table, TableName
 from dbsynth.shares import FEW
@@ -90,7 +90,7 @@ class Totals:
     """All such columns of a plan, and what has been added up."""
 
     found: tuple[Total, ...] = ()
-    due: tuple[Total, ...] = ()  # calculated from other totals: the children have to come to them
+    due: tuple[Total, ...] = ()  # to which children are brought, for others follow from them
     after: dict[TableName, tuple[Step, ...]] = field(default_factory=dict)
     judges: dict[TableName, Repair] = field(default_factory=dict)  # of checks about them
     parts: dict[TableName, tuple[tuple[str, str], ...]] = field(
@@ -113,6 +113,7 @@ class Totals:
         found = tuple(t for t in found if unique[t.table, t.column] is t)
         due = _due(plan, found)
         found = tuple(t for t in found if t not in due)
+        due += tuple(t for t in found if _is_end(plan, t))
         tables = {t.table for t in found}
         after = {n: _after(plan, n, found) for n in tables}
         judges: dict[TableName, Repair] = {}
@@ -336,17 +337,35 @@ def _due(plan: Plan, found: tuple[Total, ...]) -> tuple[Total, ...]:
 
 
 def _is_scalable(plan: Plan, total: Total) -> bool:
-    """Whether what is added up are numbers of an owner's rows that nothing else decides."""
+    """Whether what is added up are numbers that can be scaled."""
+    return total.act == "sum" and not total.is_zero and _is_drawn(plan, total, "number")
+
+
+def _is_end(plan: Plan, total: Total) -> bool:
+    """Whether a row's moment is that of its first or last child, and none lies beyond it."""
+    if total.act not in ("min", "max") or not _is_drawn(plan, total, "datetime"):
+        return False
+    kinds = {plan.schema.table(n).column(c).type.kind for n, c in (
+        (total.table, total.column), (total.child, total.source))}  # fmt: skip
+    child = plan.schema.table(total.child)
+    key = next(k for k in child.foreign_keys if k.name == total.key)
+    above = f"{quote(parent_word(child, key))}.{quote(total.column)}"
+    own = quote(total.source)
+    wanted = f"{above} <= {own}" if total.act == "min" else f"{own} <= {above}"
+    return len(kinds) == 1 and any(r.text == wanted for r in rules_of(plan.rules, total.child))
+
+
+def _is_drawn(plan: Plan, total: Total, kind: str) -> bool:
+    """Whether what children have is drawn with an owner's rows, and nothing else decides it."""
     planned, child = plan.tables[total.child], plan.schema.table(total.child)
     owners = [k.name for k in planned.keys if k.role == "owner"]
     told = planned.columns.get(total.source)
-    if total.act != "sum" or total.is_zero or owners != [total.key] or told is None:
+    if owners != [total.key] or told is None or told.kind != kind or planned.mode != "generate":
         return False
     fixed = _fixed(child, plan.schema.dialect)
     rules = [*plan.rules, *declared(child, plan.schema.dialect)]
     derived = {s.column for s in steps(rules, child, fixed) if s.act == "set"}
-    is_drawn = told.kind == "number"
-    return is_drawn and planned.mode == "generate" and total.source not in fixed | derived
+    return total.source not in fixed | derived
 
 
 def _after(plan: Plan, name: TableName, found: Iterable[Total]) -> tuple[Step, ...]:
