@@ -392,7 +392,7 @@ class Keeping:
         """Let rows come to what their owner has, where the schema allows it."""
         changed: set[str] = set()
         due = [t for t in self.state.totals.due if t.child == self.table.name and t.act in acts]
-        for total in sorted(due, key=lambda t: (t.column, t.source)):
+        for total in sorted(due, key=lambda t: (t.act == "min", t.column, t.source)):
             parents, name = first[total.key], total.source
             before, goals = rows.column(name).combine_chunks(), self._goals_of(total, parents)
             if total.act == "sum":
