@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from dbsynth.drawing import draw_part
 from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
+from dbsynth.makers import lead
 from dbsynth.mapped import rest
 from dbsynth.mending.draft import Scope
 from dbsynth.mending.exclusions import Apart
@@ -131,7 +132,7 @@ class _Attributes:
             above = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
             ruled, kept_rules = self.keeping.keep(rows, above, number)
             noted(self.state.changes, name, kept_rules, rows, ruled)
-            rows = ruled
+            rows = self._led_again(ruled, kept_rules, start)
             mended = mender.mend(rows, self.state.rng(name, "mend", number))
             self._follow(mended, start, stop)
             mended = self._ruled_again(mender, mended, above, number)
@@ -322,6 +323,21 @@ class _Attributes:
             for k in p.keys
             if k.name in late
         }
+
+    def _led_again(self, rows: pa.Table, changed: Collection[str], start: int) -> pa.Table:
+        """Let the words in codes follow from what rules have changed, unless rules name them."""
+        told = self.model.makers.leads
+        names = {n for n, t in told.items() if {c for c, _ in t.columns} & set(changed)}
+        names = {n for n in names - set(changed) if not self.keeping.is_disturbed({n})}
+        if not names:
+            return rows
+        columns = {n: rows.column(n).combine_chunks() for n in rows.column_names}
+        numbers = (start, self.skeleton.size)
+        made = lead(self.model.makers, columns, numbers, self.state.seed)
+        for name in sorted(names & made.keys()):
+            at = rows.column_names.index(name)
+            rows = rows.set_column(at, rows.schema.field(name), made[name])
+        return rows
 
     @property
     def _rendering(self) -> Rendering:

@@ -160,6 +160,12 @@ class _TableFit:
             self.sequence is not None and self.sequence.series.is_regular,
         )
 
+    def _copied_keys(self) -> set[str]:
+        """Columns that are a whole key to rows that are copied: the same in the copy."""
+        plans = self.plan.tables
+        keys = [k for k in self.planned.keys if plans[k.parent].mode == "copy"]
+        return {k.columns[0] for k in keys if len(k.columns) == 1 and k.role != "backfill"}
+
     @property
     def _relatives(self) -> Relatives:
         return Relatives(self.plan, self.planned, self.sample, self.release)
@@ -202,6 +208,7 @@ class _TableFit:
                 self.entities,
                 self.release,
                 _drawn(content.layout) | set(pseudonyms),
+                self._copied_keys(),
             ),
             documents=self._documents(),
             counts=counts,

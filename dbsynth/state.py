@@ -70,8 +70,8 @@ class State:
             for n, p in plans.items()
         }
         for name in plans:
-            for way in Above.of(self.plan, name).ways.values():
-                added = self.totals.children(way.table, way.column)
+            for table, column in self._told_by(name):
+                added = self.totals.children(table, column)
                 before[name] |= {c for c in added if c != name}
         for one in memberships(self.plan, self.plan.rules):
             before[one.table].add(one.other)
@@ -90,13 +90,19 @@ class State:
 
     def settle_above(self, name: TableName) -> None:
         """Set the totals of rows above that a table's rows repeat, as far as they are known."""
-        for way in Above.of(self.plan, name).ways.values():
-            added = self.totals.children(way.table, way.column)
-            if added and added <= set(self.sizes) and way.table in self.keys:
-                kept = self.keys[way.table]
-                table = self.plan.schema.table(way.table)
+        for above, column in self._told_by(name):
+            added = self.totals.children(above, column)
+            if added and added <= set(self.sizes) and above in self.keys:
+                kept = self.keys[above]
+                table = self.plan.schema.table(above)
                 rows, changed = self.totals.settled(table, kept, self.sizes)
                 kept |= {c: rows.column(c) for c in changed if c in kept}
+
+    def _told_by(self, name: TableName) -> list[tuple[TableName, str]]:
+        """The columns of rows above that rules about a table name, or that it has to come to."""
+        ways = Above.of(self.plan, name).ways.values()
+        found = [(way.table, way.column) for way in ways]
+        return found + [(t.table, t.column) for t in self.totals.due if t.child == name]
 
     @property
     def plan(self) -> Plan:

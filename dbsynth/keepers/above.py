@@ -94,9 +94,17 @@ def rules_of(rules: Iterable[Rule], name: TableName) -> list[Rule]:
 def needed_above(plan: Plan) -> dict[TableName, set[str]]:
     """The columns of each table that rules about the rows below it name."""
     found: dict[TableName, set[str]] = {}
-    for name in {r.table for r in plan.rules}:
-        for way in Above.of(plan, name).ways.values():
-            found.setdefault(way.table, set()).add(way.column)
+    for child in {r.table for r in plan.rules}:
+        for name, columns in named_above(plan, child).items():
+            found.setdefault(name, set()).update(columns)
+    return found
+
+
+def named_above(plan: Plan, child: TableName) -> dict[TableName, set[str]]:
+    """The columns of each table that rules about the rows of one below it name."""
+    found: dict[TableName, set[str]] = {}
+    for way in Above.of(plan, child).ways.values():
+        found.setdefault(way.table, set()).add(way.column)
     return found
 
 

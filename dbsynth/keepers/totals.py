@@ -14,13 +14,14 @@ from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import arrow_type
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
-from dbsynth.keepers.above import needed_above, rules_of
+from dbsynth.keepers.above import named_above, rules_of
 from dbsynth.keepers.rowkeeper import RowKeeper, as_kind
+from dbsynth.keepers.shares import FEW
 from dbsynth.mending.checks import Repair, unjudged
 from dbsynth.mending.draft import Scope
 from dbsynth.plan import Plan
 from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, child_of
+from dbsynth.rules.language import RuleError, child_of, parent_word, quote
 from dbsynth.rules.rowsteps import Step, local_sql, order_pairs, steps
 from dbsynth.rules.words import declared
 from dbsynth.schema import Backfill, Table, TableName
@@ -89,6 +90,7 @@ class Totals:
     """All such columns of a plan, and what has been added up."""
 
     found: tuple[Total, ...] = ()
+    due: tuple[Total, ...] = ()  # to which children are brought, for others follow from them
     after: dict[TableName, tuple[Step, ...]] = field(default_factory=dict)
     judges: dict[TableName, Repair] = field(default_factory=dict)  # of checks about them
     parts: dict[TableName, tuple[tuple[str, str], ...]] = field(
@@ -109,6 +111,9 @@ class Totals:
         found = tuple(t for t in found if (t.table, t.column) not in aimed)
         unique = {(t.table, t.column): t for t in reversed(found)}
         found = tuple(t for t in found if unique[t.table, t.column] is t)
+        due = _due(plan, found)
+        found = tuple(t for t in found if t not in due)
+        due += tuple(t for t in found if _is_end(plan, t))
         tables = {t.table for t in found}
         after = {n: _after(plan, n, found) for n in tables}
         judges: dict[TableName, Repair] = {}
@@ -119,7 +124,7 @@ class Totals:
             judge = Repair.of(table, dialect, (), Scope(only=frozenset(changed)))
             judges |= {name: judge} if judge is not None else {}
         parts = {n: _parts(plan, n, found, after[n]) for n in tables}
-        return cls(found, after, judges, parts)
+        return cls(found, due, after, judges, parts)
 
     def columns(self, name: TableName) -> set[str]:
         """The columns of a table's rows that are needed when its children are all there."""
@@ -137,6 +142,7 @@ class Totals:
         while len(needed) > before:
             before = len(needed)
             needed |= {c for s in self.after.get(name, ()) if s.column in needed for c in s.of}
+            needed |= {high for low, high in self.parts.get(name, ()) if low in needed}
         return {own[c] for c in needed if c in own}
 
     def add(self, name: TableName, rows: pa.Table, pointers: Mapping[str, Ints]) -> None:
@@ -222,7 +228,7 @@ class Totals:
         more = {c for c in (*(s.column for s in after), *(low for low, _ in parts)) if c in kept}
         changed += [c for c in sorted(more) if c not in changed]
         if (judge := self.judges.get(table.name)) is not None:
-            rows = _allowed(rows, before, changed, judge)
+            rows = allowed(rows, before, changed, judge)
         return rows, tuple(changed)
 
     def _values(self, total: Total, before: pa.Array, size: int) -> pa.Array:
@@ -270,17 +276,22 @@ def _scaled(rows: pa.Table, before: pa.Table, low: str, high: str) -> pa.Table:
         for t, c in ((rows, low), (rows, high), (before, high))
     )
     with np.errstate(all="ignore"):
-        is_more = part > whole
+        is_other = (part > whole) | (_is_measured(part) & (drawn > 0) & (whole != drawn))
         made = np.where(drawn > 0, part * (whole / drawn), whole)
     made = np.minimum(np.floor(made) if pa.types.is_integer(rows.column(low).type) else made, whole)
     kind = rows.column(low).type
     values = from_floats(made, kind, kind.scale if pa.types.is_decimal(kind) else 10)
     at, now = rows.column_names.index(low), rows.column(low).combine_chunks()
-    return rows.set_column(at, rows.schema.field(low), pc.if_else(pa.array(is_more), values, now))
+    return rows.set_column(at, rows.schema.field(low), pc.if_else(pa.array(is_other), values, now))
 
 
-def _allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Repair) -> pa.Table:
-    """Leave rows as they were drawn where a check forbids their totals."""
+def _is_measured(numbers: Floats) -> bool:
+    """Whether numbers are no few ones, each of which means something."""
+    return len(np.unique(numbers[~np.isnan(numbers)])) >= FEW
+
+
+def allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Repair) -> pa.Table:
+    """Leave rows as they were drawn where a check forbids what became of them."""
     holds = pa.array(judge.holds(rows))
     for name in changed:
         kept = pc.if_else(holds, rows.column(name), before.column(name))
@@ -308,6 +319,55 @@ def _numbers(values: pa.Array | None, size: int) -> Floats:
     return np.asarray(numbers.to_numpy(zero_copy_only=False), np.float64)
 
 
+def _due(plan: Plan, found: tuple[Total, ...]) -> tuple[Total, ...]:
+    """
+    Totals that are calculated from others, to which the children's numbers can be brought.
+
+    What a bill comes to follows from its lines, so its payments have to follow from the bill.
+    """
+    due: list[Total] = []
+    for total in found:
+        left = [t for t in found if t not in due and t != total]
+        steps = _after(plan, total.table, left)
+        needed = {c for s in steps if s.column == total.column for c in s.of}
+        children = {t.child for t in left if t.table == total.table and t.column in needed}
+        if needed and total.child not in children and _is_scalable(plan, total):
+            due.append(total)
+    return tuple(due)
+
+
+def _is_scalable(plan: Plan, total: Total) -> bool:
+    """Whether what is added up are numbers that can be scaled."""
+    return total.act == "sum" and not total.is_zero and _is_drawn(plan, total, "number")
+
+
+def _is_end(plan: Plan, total: Total) -> bool:
+    """Whether a row's moment is that of its first or last child, and none lies beyond it."""
+    if total.act not in ("min", "max") or not _is_drawn(plan, total, "datetime"):
+        return False
+    kinds = {plan.schema.table(n).column(c).type.kind for n, c in (
+        (total.table, total.column), (total.child, total.source))}  # fmt: skip
+    child = plan.schema.table(total.child)
+    key = next(k for k in child.foreign_keys if k.name == total.key)
+    above = f"{quote(parent_word(child, key))}.{quote(total.column)}"
+    own = quote(total.source)
+    wanted = f"{above} <= {own}" if total.act == "min" else f"{own} <= {above}"
+    return len(kinds) == 1 and any(r.text == wanted for r in rules_of(plan.rules, total.child))
+
+
+def _is_drawn(plan: Plan, total: Total, kind: str) -> bool:
+    """Whether what children have is drawn with an owner's rows, and nothing else decides it."""
+    planned, child = plan.tables[total.child], plan.schema.table(total.child)
+    owners = [k.name for k in planned.keys if k.role == "owner"]
+    told = planned.columns.get(total.source)
+    if owners != [total.key] or told is None or told.kind != kind or planned.mode != "generate":
+        return False
+    fixed = _fixed(child, plan.schema.dialect)
+    rules = [*plan.rules, *declared(child, plan.schema.dialect)]
+    derived = {s.column for s in steps(rules, child, fixed) if s.act == "set"}
+    return total.source not in fixed | derived
+
+
 def _after(plan: Plan, name: TableName, found: Iterable[Total]) -> tuple[Step, ...]:
     """What is calculated from totals, in their own row."""
     totals = {t.column for t in found if t.table == name}
@@ -327,9 +387,10 @@ def _parts(
 ) -> tuple[tuple[str, str], ...]:
     """Numbers that are never more than a total, and the total; nobody else relies on them."""
     table = plan.schema.table(name)
-    totals = {t.column for t in found if t.table == name}
-    changed = totals | {s.column for s in after}
-    fixed = _fixed(table, plan.schema.dialect) | needed_above(plan).get(name, set()) | changed
+    totals = {t.column: t.child for t in found if t.table == name}
+    changed = {*totals, *(s.column for s in after)}
+    needed = {c for child in totals.values() for c in named_above(plan, child).get(name, set())}
+    fixed = _fixed(table, plan.schema.dialect) | needed | changed
     pairs = [
         (low, high)
         for low, high in order_pairs(plan.rules, table)

@@ -245,6 +245,8 @@ class Frame:
     def _released(self) -> frozenset[str]:
         found = set()
         for view in self.views:
+            if pa.types.is_temporal(view.values.type):
+                continue  # no rule names days, and some are beyond what Python can name
             if view.distinct <= MOST_LABELS and self.is_learned(view):
                 statistic = f"{self.name}.{view.column.name}"
                 labels, _ = self.release.labels(statistic, view.values, self.entities)

@@ -496,6 +496,8 @@ def _write(tree: exp.Expr, dialect: str) -> str:
     root = exp.Paren(this=tree.copy())
     if dialect == "sqlite":
         _as_moments(root)
+    if dialect in ("postgresql", "duckdb"):
+        _as_texts(root)
     for node in reversed(list(root.find_all(exp.EQ, exp.StartsWith, exp.Anonymous, exp.Column))):
         if isinstance(node, exp.EQ) and _is_calculated(node):
             node.replace(_about_equal(node))
@@ -516,6 +518,16 @@ def _as_moments(root: exp.Expr) -> None:
         for side in sides if kinds & {"timestamp", "timestamptz"} else ():
             if side.args.get("kind_of") == "date":
                 side.replace(exp.Var(this=f"datetime({side.sql(dialect='sqlite')})"))
+
+
+def _as_texts(root: exp.Expr) -> None:
+    """Make texts of enums that another text may stand in for: '' is none of their labels."""
+    from sqlglot import exp
+
+    for node in list(root.find_all(exp.Coalesce)):
+        kinds = {c.args.get("kind_of") for c in node.this.find_all(exp.Column)}
+        if "enum" in kinds and any(e.is_string for e in node.expressions):
+            node.set("this", exp.cast(node.this, "text", copy=False))
 
 
 def _is_calculated(node: exp.Expr) -> bool:

@@ -124,12 +124,13 @@ def single(table: TableName, column: str, parent: TableName, key: str) -> Foreig
 
 
 def _parents(schema: Schema) -> dict[str, list[tuple[Table, Column]]]:
-    """By family, every column that is unique by itself."""
+    """By family, every column that is unique by itself and no database computes."""
     found = defaultdict(list)
     for table in schema.tables:
-        for unique in table.unique_sets:
-            if len(unique) == 1 and (kind := family(table.column(unique[0]).type)):
-                found[kind].append((table, table.column(unique[0])))
+        alone = [table.column(u[0]) for u in table.unique_sets if len(u) == 1]
+        for column in alone:
+            if column.is_written and (kind := family(column.type)):
+                found[kind].append((table, column))
     return found
 
 
@@ -237,8 +238,9 @@ def _composite(sight: Sight, names: Names) -> Iterator[Candidate]:
     """Keys of several columns: each is called as the parent's column, or names its table."""
     for parent in sight.schema.tables:
         alone = {c for u in parent.unique_sets if len(u) == 1 for c in u}
+        written = {c.name for c in parent.written_columns}
         for unique in parent.unique_sets:
-            if not 2 <= len(unique) <= _WIDEST or alone & set(unique):
+            if not 2 <= len(unique) <= _WIDEST or alone & set(unique) or set(unique) - written:
                 continue
             if sight.counts[parent.name] == 0:
                 continue
