@@ -15,9 +15,9 @@ from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Ints
 from dbsynth.keepers.followers import Followers, Pair
 from dbsynth.keys import combined
-from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, local_condition
+from dbsynth.rules.book import Rule, RuleError
 from dbsynth.rules.words import dependencies, flattened
+from dbsynth.rules.writing import local_condition
 from dbsynth.schema import Table
 
 Flags = NDArray[np.bool_]

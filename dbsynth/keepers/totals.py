@@ -20,10 +20,10 @@ from dbsynth.keepers.shares import FEW
 from dbsynth.mending.checks import Repair, unjudged
 from dbsynth.mending.draft import Scope
 from dbsynth.plan import Plan
-from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, child_of, parent_word, quote
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import child_of
 from dbsynth.rules.rowsteps import Step, local_sql, order_pairs, steps
-from dbsynth.rules.words import declared
+from dbsynth.rules.words import declared, parent_word, quote
 from dbsynth.schema import Backfill, Table, TableName
 from dbsynth.values import from_floats, to_floats
 
