@@ -292,7 +292,7 @@ class Drawing:
         sides = self._beside(rows, before, start)
         if self.prepared is not None:
             return model.resume(self.prepared, self.groups[rows], Sides.of(self.nothing, sides))
-        shapes = self.condition.first(0), *self.nothing
+        shapes = self.condition.part(0, 0), *self.nothing
         every = (lambda: Taken(self.condition, rows), *sides)
         return model.resume(None, rows, Sides.of(shapes, every))
 
@@ -322,7 +322,7 @@ class Drawing:
         """What no rows know of their siblings: tells cardinalities and widths."""
         none = np.zeros(0, np.int64)
         state = plain(np.zeros((0, self._summary.width), np.float32))
-        return self.features.first(0), state, position(none, none), self._pace(none, none, none)
+        return self.features.part(0, 0), state, position(none, none), self._pace(none, none, none)
 
     def _pace(self, rows: Ints, before: Ints, index: Ints) -> Features:
         """How much time is left until the last sibling, where that is known."""
