@@ -80,7 +80,7 @@ def test_results_come_back_and_leave_nothing_behind(rows: int) -> None:
 
 def changed(arrays: dict[str, np.ndarray], folder: str) -> tuple[float, list[str]]:
     arrays["x"][0] += 1
-    return float(arrays["x"].sum()), os.listdir(folder)
+    return float(arrays["x"].sum()), [p.name for p in Path(folder).iterdir()]
 
 
 @pytest.mark.parametrize("rows", [3, 500_000])
@@ -93,7 +93,7 @@ def test_what_is_sent_lies_in_no_file_with_a_name(
         found, names = crew.submit(changed, value, str(tmp_path)).result()
         assert found == rows * (rows - 1) / 2 + 1
         assert names == [Path(crew._place()).name]
-        assert os.listdir(crew._place()) == []
+        assert list(Path(crew._place()).iterdir()) == []
     assert value["x"][0] == 0  # it was a copy
 
 
