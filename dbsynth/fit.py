@@ -24,7 +24,7 @@ from dbsynth.conditions import (
     chosen_parents,
     dates_above,
     ends_of,
-    sibling_state,
+    sibling_states,
     siblings_of,
     with_latest,
 )
@@ -454,14 +454,13 @@ class _TableFit:
             self.planned, self.known, given, siblings.first, self.entities, self.release
         )
         layout = Layout(tuple(telling.of_numbers(columns, values)))
-        condition = self._condition(given, owners, siblings, layout, values)
         anchors = with_latest(dates | _moments(columns, values), columns)
         left = self._pace(owners, siblings, layout, values, anchors)
-        whole = Features.join([condition, left], len(self.rows))
-        trained = self._train("content", layout, values, whole, siblings, anchors, untold)
+        condition = self._condition(given, owners, siblings, layout, values, left)
+        trained = self._train("content", layout, values, condition, siblings, anchors, untold)
         own = layout.features(values, len(self.rows))
         own = Features.join([self._codes(siblings, structure), own], len(own))
-        outline, told = self._outline(Features.join([condition, own], len(own)))
+        outline, told = self._outline([condition.without(left), own])
         self._remember(layout, values, Features.join([own, told], len(own)))
         return trained, outline, kinds
 
@@ -483,7 +482,7 @@ class _TableFit:
     def _last_days(self, dates: Mapping[str, Floats]) -> list[Sketch]:
         return last_days(self.plan, self.planned, self.sample, self.entities, self.release, dates)
 
-    def _outline(self, condition: Features) -> tuple[RowsModel | None, Features]:
+    def _outline(self, given: list[Features]) -> tuple[RowsModel | None, Features]:
         """Learn how the children of each row spread, given all that is known of the row."""
         found = outlines(self.plan, self.planned, self.sample, self.entities, self.release)
         if not found or self.engine == "marginal":
@@ -492,6 +491,7 @@ class _TableFit:
         values: Values = {s.column.name: s.values for s in found}
         alone = siblings_of(None, len(self.rows))
         self.known.told[self.planned.name] = frozenset(values)
+        condition = Features.rested(given, len(self.rows))
         trained = self._train("outline", layout, values, condition, alone, {})
         return trained, layout.features(values, len(self.rows))
 
@@ -546,12 +546,13 @@ class _TableFit:
         siblings: Siblings,
         layout: Layout,
         values: Values,
+        left: Features | None = None,
     ) -> Features:
-        """What rows hang on: what is given, and siblings where there is an owner."""
-        if owners is None:
-            return Features.join([given], len(self.rows))
-        state = sibling_state(layout, values, siblings)
-        return Features.join([given, state], len(self.rows))
+        """What rows hang on: what is given; where there is an owner, siblings, and time left."""
+        parts = [given]
+        if owners is not None:
+            parts += sibling_states(layout, values, siblings, rest=True)
+        return Features.rested([*parts, *([left] if left else [])], len(self.rows))
 
     def _pace(
         self,
