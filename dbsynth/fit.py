@@ -70,7 +70,7 @@ from dbsynth.tablemodel import (
 from dbsynth.telling import Telling
 from dbsynth.timings import Timing, fit_timing
 from dbsynth.training import Trainer
-from dbsynth.traits import CHOOSING, agreement, traits
+from dbsynth.traits import CHOOSING, agreement, rows_as_kinds, traits
 from dbsynth.values import DAY, dates_of, to_floats
 
 if TYPE_CHECKING:
@@ -201,6 +201,7 @@ class _TableFit:
             outline=outline,
             pseudonyms=pseudonyms,
             clusters=self._cluster(kinds),
+            alike=self._alike(),
             makers=fit_makers(
                 self.table,
                 self.planned,
@@ -391,7 +392,7 @@ class _TableFit:
             codec = CategoryCodec.fit(statistic, chosen, self.entities, self.release)
             tokens = codec.encode(chosen)
         else:
-            codes = self.known.codes[key.parent]
+            codes = self._supported(key, pointers)
             kinds = int(codes.max()) + 1 if len(codes) else 1
             codec = CategoryCodec(tuple(range(max(kinds, 1))))
             tokens = np.where(
@@ -651,6 +652,24 @@ class _TableFit:
             clusters.assign(features) if clusters else np.zeros(len(self.rows), np.int64)
         )
         return clusters
+
+    def _alike(self) -> tuple[int, ...]:
+        """How many of these rows are of each kind, where they are made up."""
+        if self.planned.mode != "invent" or not self._is_chosen:
+            return ()
+        kinds = rows_as_kinds(self.plan, self.planned, self.sample, self.release)
+        self.known.codes[self.planned.name] = kinds
+        return tuple(np.bincount(kinds).tolist())
+
+    def _supported(self, key: KeyPlan, pointers: Ints) -> Ints:
+        """The kinds of a key's parents; 0 for made-up ones that too few entities here choose."""
+        codes = self.known.codes[key.parent]
+        if self.plan.tables[key.parent].mode != "invent":
+            return codes
+        here = pointers >= 0
+        support = self.release.support(pointers[here], self.entities[here], len(codes))
+        wanted = self.release.threshold(f"{self.planned.name}.{key.name}/kind")
+        return np.where(support >= wanted, codes, 0)
 
     def _reuse(self, owners: Ints | None, siblings: Siblings) -> dict[str, float]:
         """How often rows choose a parent again that their owner has already, by key."""
