@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.adapters.scratch import Scratch
+from dbsynth.arrow import put_column
 from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
@@ -335,8 +336,7 @@ class _Attributes:
         numbers = (start, self.skeleton.size)
         made = lead(self.model.makers, columns, numbers, self.state.seed)
         for name in sorted(names & made.keys()):
-            at = rows.column_names.index(name)
-            rows = rows.set_column(at, rows.schema.field(name), made[name])
+            rows = put_column(rows, name, made[name])
         return rows
 
     @property
@@ -368,8 +368,7 @@ class _Attributes:
         places = np.where(sound, np.arange(len(sound)) + len(sound), np.arange(len(sound)))
         whole = pa.concat_tables([mended.whole, ruled]).take(pa.array(places))
         for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
-            at = whole.column_names.index(name)
-            whole = whole.set_column(at, whole.schema.field(name), ruled.column(name))
+            whole = put_column(whole, name, ruled.column(name))
         return replace(mended, whole=whole, changed={*mended.changed, *told})
 
     def _follow(self, mended: Mended, start: int, stop: int) -> None:
@@ -500,6 +499,5 @@ class _Attributes:
         places = np.where(sound, np.arange(len(sound)), np.arange(len(sound)) + len(sound))
         whole = pa.concat_tables([rows, before]).take(pa.array(places))
         for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
-            at = whole.column_names.index(name)
-            whole = whole.set_column(at, whole.schema.field(name), rows.column(name))
+            whole = put_column(whole, name, rows.column(name))
         return whole

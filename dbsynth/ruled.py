@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.arrow import put_column
 from dbsynth.features import Ints
 from dbsynth.keepers.above import Above
 from dbsynth.keepers.donors import Donors
@@ -98,7 +99,7 @@ class Loosely:
         taken = pa.array(better)
         for name in changed:
             values = pc.if_else(taken, mended.column(name), wide.column(name))
-            wide = wide.set_column(wide.column_names.index(name), wide.schema.field(name), values)
+            wide = put_column(wide, name, values)
         return wide, changed
 
 

@@ -16,15 +16,9 @@ from dbsynth.ask import Committed
 from dbsynth.config import parse
 from dbsynth.errors import PlanFileError
 from dbsynth.planfile import from_json, from_yaml, to_json, to_yaml
-from dbsynth.rules.book import Rule, combine, summary
-from dbsynth.rules.language import (
-    RuleError,
-    complaints,
-    count_breaks,
-    count_together,
-    parent_word,
-    quote,
-)
+from dbsynth.rules.book import Rule, RuleError, combine, summary
+from dbsynth.rules.language import complaints, count_breaks, count_together
+from dbsynth.rules.words import parent_word, quote
 from dbsynth.schema import Schema, TableName
 from dbsynth.urls import resolve
 from tests.rule_shops import Shop

@@ -13,8 +13,8 @@ from dbsynth.copying import Pointers, reached
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Ints
 from dbsynth.plan import Plan
-from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, climb_of
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import climb_of
 from dbsynth.rules.words import word_of
 from dbsynth.schema import Column, Table, TableName
 

@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth.adapters.scratch import Scratch
+from dbsynth.arrow import put_column
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Ints
 from dbsynth.keepers.followers import Followers, Pair
 from dbsynth.keys import combined
-from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, local_condition
+from dbsynth.rules.book import Rule, RuleError
 from dbsynth.rules.words import dependencies, flattened
+from dbsynth.rules.writing import local_condition
 from dbsynth.schema import Table
 
 Flags = NDArray[np.bool_]
@@ -218,8 +219,7 @@ def _taken_over(rows: pa.Table, cluster: _Cluster, wrong: Ints, sources: Ints) -
     """The wrong rows, with a cluster's columns of others."""
     part, given = rows.take(pa.array(wrong)), rows.take(pa.array(sources))
     for name in cluster.columns:
-        at = part.column_names.index(name)
-        part = part.set_column(at, part.schema.field(name), given.column(name))
+        part = put_column(part, name, given.column(name))
     return part
 
 
@@ -230,7 +230,6 @@ def _merged(
     places = np.arange(len(rows))
     places[wrong[better]] = len(rows) + np.flatnonzero(better)
     for name in cluster.columns:
-        at = rows.column_names.index(name)
         both = pa.chunked_array([*rows.column(name).chunks, *tried.column(name).chunks])
-        rows = rows.set_column(at, rows.schema.field(name), both.take(places))
+        rows = put_column(rows, name, both.take(places))
     return rows

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.arrow import put_column
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.siblings import (
     begins,
@@ -300,9 +301,8 @@ def _put(rows: pa.Table, found: _Found) -> tuple[pa.Table, set[str]]:
     """Put columns in the place of those of the same name; which of them are others."""
     changed = set()
     for name, values in found.items():
-        place = rows.column_names.index(name)
         whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
         if not whole.equals(rows.column(name).combine_chunks()):
             changed.add(name)
-            rows = rows.set_column(place, rows.schema.field(name), whole)
+            rows = put_column(rows, name, whole)
     return rows, changed

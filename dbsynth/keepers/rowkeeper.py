@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.adapters.scratch import Scratch
+from dbsynth.arrow import put_column
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.followers import Followers, Pair
 from dbsynth.rules.book import Rule
@@ -81,8 +82,7 @@ class RowKeeper:
             for name, after in found.items():
                 if not after.equals(rows.column(name).combine_chunks()):
                     changed.add(name)
-                    place = rows.column_names.index(name)
-                    rows = rows.set_column(place, rows.schema.field(name), after)
+                    rows = put_column(rows, name, after)
         return rows, frozenset(changed)
 
     def _set(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.arrow import arrow_type
+from dbsynth.arrow import arrow_type, put_column
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.above import named_above, rules_of
@@ -20,10 +20,10 @@ from dbsynth.keepers.shares import FEW
 from dbsynth.mending.checks import Repair, unjudged
 from dbsynth.mending.draft import Scope
 from dbsynth.plan import Plan
-from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, child_of, parent_word, quote
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import child_of
 from dbsynth.rules.rowsteps import Step, local_sql, order_pairs, steps
-from dbsynth.rules.words import declared
+from dbsynth.rules.words import declared, parent_word, quote
 from dbsynth.schema import Backfill, Table, TableName
 from dbsynth.values import from_floats, to_floats
 
@@ -214,9 +214,8 @@ class Totals:
         })  # fmt: skip
         rows = before
         for total in own:
-            place = rows.column_names.index(total.column)
             values = self._values(total, rows.column(total.column).combine_chunks(), size)
-            rows = rows.set_column(place, rows.schema.field(total.column), values)
+            rows = put_column(rows, total.column, values)
         changed = [t.column for t in own]
         after, parts = self.after.get(table.name, ()), self.parts.get(table.name, ())
         if after:
@@ -295,7 +294,7 @@ def allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Rep
     holds = pa.array(judge.holds(rows))
     for name in changed:
         kept = pc.if_else(holds, rows.column(name), before.column(name))
-        rows = rows.set_column(rows.column_names.index(name), rows.schema.field(name), kept)
+        rows = put_column(rows, name, kept)
     return rows
 
 

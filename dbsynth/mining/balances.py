@@ -20,7 +20,7 @@ from dbsynth.mining.frames import (
     literal,
 )
 from dbsynth.rules.book import Rule
-from dbsynth.rules.language import quote
+from dbsynth.rules.words import quote
 
 _PROBE = 400  # rows that rule most pairs out
 _MOST_LABELS = 8

@@ -27,8 +27,8 @@ from dbsynth.mining.totals import find_totals
 from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
-from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, count_breaks
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import count_breaks
 from dbsynth.rules.words import names_of
 from dbsynth.sample import Sample
 

@@ -28,7 +28,7 @@ from dbsynth.mining.frames import (
 )
 from dbsynth.mining.frames import number as written
 from dbsynth.rules.book import Rule
-from dbsynth.rules.language import quote
+from dbsynth.rules.words import quote
 
 _LONGEST_GAP = 400  # days
 _ENOUGH = 400  # rows for a rule with exceptions

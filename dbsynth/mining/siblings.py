@@ -23,7 +23,7 @@ from dbsynth.mining.frames import (
     literal,
 )
 from dbsynth.rules.book import Rule
-from dbsynth.rules.language import child_word, quote
+from dbsynth.rules.words import child_word, quote
 from dbsynth.schema import ForeignKey
 from dbsynth.values import DAY
 

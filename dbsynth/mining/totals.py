@@ -21,7 +21,7 @@ from dbsynth.mining.frames import (
     literal,
 )
 from dbsynth.rules.book import Rule
-from dbsynth.rules.language import child_word
+from dbsynth.rules.words import child_word
 from dbsynth.schema import ForeignKey
 
 _MOST_COLUMNS = 10  # of a child table that are summed up

@@ -15,6 +15,10 @@ RuleStatus = Literal[
 ]
 
 
+class RuleError(Exception):
+    """A rule cannot be understood; says why."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """

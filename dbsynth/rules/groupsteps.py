@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from dbsynth.expressions import UntranslatableError, parse
-from dbsynth.rules.book import Rule
-from dbsynth.rules.language import RuleError, child_of
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import child_of
 from dbsynth.schema import Schema, Table
 
 if TYPE_CHECKING:

@@ -19,30 +19,23 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
-from dbsynth.expressions import DIALECTS, UntranslatableError, parse
+from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.queries import identifier
-from dbsynth.rules.book import Rule
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.words import parent_word
+from dbsynth.rules.writing import SPANS, marked, write
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 _ARROW = re.compile(r"^(?P<left>[^-]+)->(?P<right>[^-]+)$")
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SPANS = ("days_between", "seconds_between", "months_after")
-_HALVES = frozenset({"ORDER", "GROUP", "PARTITION", "BY"})  # of keywords of two words
-_NUMBERS = ("integer", "decimal", "float")
 
 Spell = Callable[[TableName], str]
-
-
-class RuleError(Exception):
-    """A rule cannot be understood; says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,23 +114,6 @@ def climb_of(
     return tuple(keys), table
 
 
-def local_condition(tree: exp.Expr, places: Mapping[str, tuple[int, str]]) -> str:
-    """
-    Write a condition over a row for DuckDB, numbers compared as `count_breaks` does.
-
-    Args:
-        tree: the condition; its columns are names of one word.
-        places: of each column its place, as c0, c1 …, and the kind of its type.
-    """
-    from sqlglot import exp
-
-    root = exp.Paren(this=tree.copy())
-    for column in list(root.find_all(exp.Column)):
-        place, kind = places[column.name]
-        column.replace(_marked(exp.column(f"c{place}"), kind))
-    return _write(root.this, "duckdb")
-
-
 def complaints(rules: Iterable[Rule], schema: Schema, where: str = "rules") -> list[str]:
     """Say of every rule that does not fit a schema why not."""
     found = []
@@ -147,33 +123,6 @@ def complaints(rules: Iterable[Rule], schema: Schema, where: str = "rules") -> l
         except RuleError as exc:
             found.append(f"{where}: {rule}: {exc}")
     return found
-
-
-@cache
-def quote(name: str) -> str:
-    """Write a name as rules have it: in quotes only where it must be."""
-    from sqlglot.dialects import DuckDB
-
-    reserved = DuckDB.Tokenizer.KEYWORDS.keys() | _HALVES
-    is_plain = _PLAIN.fullmatch(name) and name.upper() not in reserved
-    return name if is_plain else identifier("duckdb", name)
-
-
-def parent_word(table: Table, key: ForeignKey) -> str:
-    """How a rule of a table names the parent along a key: as short as is clear."""
-    usable = [k for k in table.foreign_keys if k.when is None]
-    if sum(k.parent.name == key.parent.name for k in usable) == 1 and not key.is_self:
-        return key.parent.name
-    alike = [k for k in usable if k.columns == key.columns]
-    return key.columns[0] if len(key.columns) == 1 and len(alike) == 1 else key.name
-
-
-def child_word(child: Table, key: ForeignKey) -> str:
-    """How a rule names a child table along a key, quoted; columns come behind another dot."""
-    keys = [k for k in child.foreign_keys if k.parent == key.parent and k.when is None]
-    if len(keys) == 1:
-        return quote(child.name.name)
-    return f"{quote(child.name.name)}.{quote(parent_word(child, key))}"
 
 
 @dataclass
@@ -219,7 +168,7 @@ class _Bound:
         tree = _on_root(tree, self._members)
         tree = _on_root(tree, self._children)
         tree = _on_root(tree, self._columns)
-        return _write(_of_siblings(tree), self.dialect)
+        return write(_of_siblings(tree), self.dialect)
 
     # ---- values of other tables, children ----------------------------------------------------
 
@@ -240,8 +189,8 @@ class _Bound:
                 name = _spelled(table, column.name)
                 column.replace(self._named("o", name, _kind(table, name)))
             where = select.args.get("where")
-            value = _write(select.expressions[0], self.dialect)
-            tail = f" {_write(where, self.dialect)}" if where is not None else ""
+            value = write(select.expressions[0], self.dialect)
+            tail = f" {write(where, self.dialect)}" if where is not None else ""
             text = f"SELECT {value} FROM {self.spell(table.name)} AS o{tail}"
             node.set("query", exp.Subquery(this=exp.Var(this=text)))
 
@@ -273,9 +222,9 @@ class _Bound:
             name = _spelled(child, column.name)
             kinds.append(_kind(child, name))
             column.replace(self._named("c", name, kinds[-1]))
-        value = _write(node.this, self.dialect)
+        value = write(node.this, self.dialect)
         if outer is not node:
-            where = _write(outer.expression.this, self.dialect)
+            where = write(outer.expression.this, self.dialect)
             value = f"CASE WHEN {where} THEN {value} END"
         alias, self.has_children = f"s{len(self.joins)}", True
         joined = " AND ".join(
@@ -285,7 +234,7 @@ class _Bound:
         grouped = self._grouped(node, value, child, key)
         self.joins.append(f"LEFT JOIN ({grouped}) {alias} ON {joined}")
         kind = kinds[0] if kinds and not isinstance(node, exp.Count) else "integer"
-        return _marked(exp.column("v", alias), kind)
+        return marked(exp.column("v", alias), kind)
 
     def _grouped(self, node: exp.Expr, value: str, child: Table, key: ForeignKey) -> str:
         """The SELECT of an aggregate v of children c by the columns of their key."""
@@ -298,7 +247,7 @@ class _Bound:
             return f"SELECT {listed}, {node.key}({value}) AS v FROM {source} GROUP BY {whole}"
         if node.expression is None:
             raise RuleError("arg_max takes a value and what it is the last by")
-        by, names = _write(node.expression, self.dialect), (f"k{i}" for i in range(len(columns)))
+        by, names = write(node.expression, self.dialect), (f"k{i}" for i in range(len(columns)))
         place = f"row_number() OVER (PARTITION BY {whole} ORDER BY {by} DESC, {value} DESC)"
         there = f"({value}) IS NOT NULL AND ({by}) IS NOT NULL"
         inner = f"SELECT {listed}, {value} AS v, {place} AS n FROM {source} WHERE {there}"
@@ -385,7 +334,7 @@ class _Bound:
     def _named(self, alias: str, name: str, kind: str) -> exp.Expr:
         from sqlglot import exp
 
-        return _marked(exp.column(exp.to_identifier(name, quoted=True), alias), kind)
+        return marked(exp.column(exp.to_identifier(name, quoted=True), alias), kind)
 
 
 @dataclass
@@ -425,7 +374,7 @@ def _refuse(tree: exp.Expr) -> None:
     from sqlglot import exp
 
     for node in tree.find_all(exp.Anonymous):
-        if node.name.lower() not in _SPANS:
+        if node.name.lower() not in SPANS:
             raise RuleError(f"the function {node.name} is not known here")
     for query in tree.find_all(exp.Select):
         held = query.parent
@@ -459,12 +408,6 @@ def _of_siblings(tree: exp.Expr) -> exp.Expr:
     return exp.Case().when(exp.and_(*there), tree)
 
 
-def _marked(column: exp.Expr, kind: str) -> exp.Expr:
-    """Note of a bound column what kind of value it has."""
-    column.args["kind_of"] = kind
-    return column
-
-
 def _kind(table: Table, name: str) -> str:
     return table.column(name).type.kind
 
@@ -484,127 +427,3 @@ def _same(word: str, name: str, *, exact: bool) -> bool:
 def _hint(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, list(known), 1)
     return f"; did you mean {close[0]}?" if close else ""
-
-
-# ---- writing ---------------------------------------------------------------------------------
-
-
-def _write(tree: exp.Expr, dialect: str) -> str:
-    """Write a bound tree in a dialect."""
-    from sqlglot import exp
-
-    root = exp.Paren(this=tree.copy())
-    if dialect == "sqlite":
-        _as_moments(root)
-    if dialect in ("postgresql", "duckdb"):
-        _as_texts(root)
-    for node in reversed(list(root.find_all(exp.EQ, exp.StartsWith, exp.Anonymous, exp.Column))):
-        if isinstance(node, exp.EQ) and _is_calculated(node):
-            node.replace(_about_equal(node))
-        elif isinstance(node, exp.StartsWith):
-            node.replace(exp.Var(this=_starts(node, dialect)))
-        elif isinstance(node, exp.Anonymous):
-            node.replace(exp.Var(this=_span(node, dialect)))
-    return str(root.this.sql(dialect=DIALECTS[dialect]))
-
-
-def _as_moments(root: exp.Expr) -> None:
-    """Give days that are compared with moments a time, for SQLite compares their texts."""
-    from sqlglot import exp
-
-    for node in list(root.find_all(exp.LTE, exp.GTE, exp.LT, exp.GT, exp.EQ, exp.NEQ)):
-        sides = [s for s in (node.this, node.expression) if isinstance(s, exp.Column)]
-        kinds = {s.args.get("kind_of") for s in sides}
-        for side in sides if kinds & {"timestamp", "timestamptz"} else ():
-            if side.args.get("kind_of") == "date":
-                side.replace(exp.Var(this=f"datetime({side.sql(dialect='sqlite')})"))
-
-
-def _as_texts(root: exp.Expr) -> None:
-    """Make texts of enums that another text may stand in for: '' is none of their labels."""
-    from sqlglot import exp
-
-    for node in list(root.find_all(exp.Coalesce)):
-        kinds = {c.args.get("kind_of") for c in node.this.find_all(exp.Column)}
-        if "enum" in kinds and any(e.is_string for e in node.expressions):
-            node.set("this", exp.cast(node.this, "text", copy=False))
-
-
-def _is_calculated(node: exp.Expr) -> bool:
-    """Whether an equation is about numbers that are calculated, not only looked up."""
-    from sqlglot import exp
-
-    kinds = {c.args.get("kind_of") for c in node.find_all(exp.Column)}
-    steps = (exp.Mul, exp.Div, exp.Add, exp.Sub, exp.Round, exp.Sum, exp.Avg, exp.Coalesce)
-    sides = [node.this, node.expression]
-    return kinds <= {*_NUMBERS, None} and any(
-        side.find(*steps) is not None or _is_joined(side) for side in sides
-    )
-
-
-def _is_joined(side: exp.Expr) -> bool:
-    """Whether a side is a child aggregate, which may have been added up in another order."""
-    from sqlglot import exp
-
-    return isinstance(side, exp.Column) and side.name == "v" and side.table.startswith("s")
-
-
-def _about_equal(node: exp.Expr) -> exp.Expr:
-    """`x = round(y, 2)` as |x - y| within half a cent; any other equation within a millionth."""
-    from sqlglot import exp
-
-    sides, slack = [], 0.0
-    for side in (node.this, node.expression):
-        if isinstance(side, exp.Round):
-            digits = side.args.get("decimals")
-            slack += 0.5005 * 10.0 ** -(int(digits.name) if digits is not None else 0)
-            side = side.this  # noqa: PLW2901
-        sides.append(exp.Paren(this=side.copy()))
-    distance = exp.Abs(this=exp.Sub(this=sides[0], expression=sides[1]))
-    share = exp.Mul(
-        this=exp.Literal.number("0.000001"),
-        expression=exp.Paren(
-            this=exp.Add(this=exp.Literal.number(1), expression=exp.Abs(this=sides[0].copy()))
-        ),
-    )
-    allowed = share if not slack else exp.Literal.number(f"{slack:.12f}".rstrip("0"))
-    return exp.Paren(this=exp.LTE(this=distance, expression=allowed))
-
-
-def _starts(node: exp.Expr, dialect: str) -> str:
-    text, start = (_write(n, dialect) for n in (node.this, node.expression))
-    size = f"char_length({start})" if dialect == "mysql" else f"length({start})"
-    return f"(substr({text}, 1, {size}) = {start})"
-
-
-_SPAN_SQL = {
-    ("days_between", "postgresql"): "(CAST({b} AS date) - CAST({a} AS date))",
-    ("days_between", "mysql"): "datediff({b}, {a})",
-    ("days_between", "sqlite"): "CAST(julianday(date({b})) - julianday(date({a})) AS integer)",
-    ("days_between", "duckdb"): "date_diff('day', CAST({a} AS date), CAST({b} AS date))",
-    ("months_after", "postgresql"): "CAST(CAST({a} AS date) + ({b}) * interval '1 month' AS date)",
-    ("months_after", "mysql"): "date_add(CAST({a} AS date), INTERVAL ({b}) MONTH)",
-    ("months_after", "sqlite"): (
-        "min(date({a}, '+' || ({b}) || ' months'), "
-        "date({a}, 'start of month', '+' || ({b} + 1) || ' months', '-1 day'))"
-    ),
-    ("months_after", "duckdb"): (
-        "CAST(CAST({a} AS date) + to_months(CAST({b} AS integer)) AS date)"
-    ),
-    ("seconds_between", "postgresql"): (
-        "extract(epoch FROM CAST({b} AS timestamp) - CAST({a} AS timestamp))"
-    ),
-    ("seconds_between", "mysql"): "timestampdiff(SECOND, {a}, {b})",
-    ("seconds_between", "sqlite"): "(strftime('%s', {b}) - strftime('%s', {a}))",
-    ("seconds_between", "duckdb"): (
-        "date_diff('second', CAST({a} AS timestamp), CAST({b} AS timestamp))"
-    ),
-}
-
-
-def _span(node: exp.Expr, dialect: str) -> str:
-    if len(node.expressions) != 2:
-        takes = "a date and a number" if node.name.lower() == "months_after" else "two moments"
-        raise RuleError(f"{node.name} takes {takes}")
-    a, b = (_write(n, dialect) for n in node.expressions)
-    return _SPAN_SQL[node.name.lower(), dialect].format(a=a, b=b)

@@ -1,17 +1,23 @@
-"""The words of rules: columns of a row and of the rows above it, as one name each."""
+"""The words of rules: how columns of a row, of rows above it and of children are named."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from dbsynth.expressions import DIALECTS, UntranslatableError, parse
+from dbsynth.queries import identifier
 from dbsynth.rules.book import Rule
-from dbsynth.schema import Column, Table
+from dbsynth.schema import Column, ForeignKey, Table
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HALVES = frozenset({"ORDER", "GROUP", "PARTITION", "BY"})  # of keywords of two words
 
 
 def widened(table: Table, above: Mapping[str, Column]) -> Table:
@@ -120,6 +126,7 @@ def dependencies(rules: Iterable[Rule]) -> Iterator[tuple[tuple[str, ...], str]]
 
 
 def bare_word(text: str) -> str:
+    """The one word that a text is; "" if it is anything else."""
     from sqlglot import exp
 
     try:
@@ -127,3 +134,30 @@ def bare_word(text: str) -> str:
     except UntranslatableError:
         return ""
     return word_of(tree) if isinstance(tree, exp.Column) else ""
+
+
+@cache
+def quote(name: str) -> str:
+    """Write a name as rules have it: in quotes only where it must be."""
+    from sqlglot.dialects import DuckDB
+
+    reserved = DuckDB.Tokenizer.KEYWORDS.keys() | _HALVES
+    is_plain = _PLAIN.fullmatch(name) and name.upper() not in reserved
+    return name if is_plain else identifier("duckdb", name)
+
+
+def parent_word(table: Table, key: ForeignKey) -> str:
+    """How a rule of a table names the parent along a key: as short as is clear."""
+    usable = [k for k in table.foreign_keys if k.when is None]
+    if sum(k.parent.name == key.parent.name for k in usable) == 1 and not key.is_self:
+        return key.parent.name
+    alike = [k for k in usable if k.columns == key.columns]
+    return key.columns[0] if len(key.columns) == 1 and len(alike) == 1 else key.name
+
+
+def child_word(child: Table, key: ForeignKey) -> str:
+    """How a rule names a child table along a key, quoted; columns come behind another dot."""
+    keys = [k for k in child.foreign_keys if k.parent == key.parent and k.when is None]
+    if len(keys) == 1:
+        return quote(child.name.name)
+    return f"{quote(child.name.name)}.{quote(parent_word(child, key))}"
