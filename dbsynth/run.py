@@ -200,7 +200,7 @@ def generate(
     targets = bind(options.wishes, model.plan)
     with ExitStack() as load:
         workers = _workers(options, load, _DRAWING)
-        if isinstance(workers, Processes) and _is_large(model, options, workers):
+        if workers is not None and _is_large(model, options, workers):
             workers.start()
         writer = load.enter_context(open_target(place))
         standing = _stand(writer, place, options)
