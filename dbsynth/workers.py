@@ -58,6 +58,9 @@ class Workers(Protocol):
     def jobs(self) -> int:
         """How many work at once."""
 
+    def start(self) -> None:
+        """Get them now, if that is better than at the first call: from the main thread."""
+
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Handed:
         """Hand out a call of a function of a module; shared values arrive as what they hold."""
 
