@@ -445,7 +445,7 @@ class _Attributes:
         state, name = self.state, self.planned.name
         if state.is_needed(name):
             whole_features = done.features or Features.empty(0)
-            state.known.features[name] = whole_features.first(done.size)
+            state.known.features[name] = whole_features.part(0, done.size)
             done.features = None
         if done.size < self.skeleton.size:
             kept = np.concatenate(done.kept)

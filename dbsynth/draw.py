@@ -255,7 +255,7 @@ class Drawing:
         sides = self._beside(rows, before, start)
         if self.prepared is not None:
             return model.resume(self.prepared, self.groups[rows], Sides.of(self.nothing, sides))
-        shapes = self.condition.first(0), *self.nothing
+        shapes = self.condition.part(0, 0), *self.nothing
         every = (lambda: Taken(self.condition, rows), *sides)
         return model.resume(None, rows, Sides.of(shapes, every))
 
@@ -286,7 +286,7 @@ class Drawing:
         none = np.zeros(0, np.int64)
         state = plain(np.zeros((0, self._summary.width), np.float32))
         return (
-            self.features.first(0),
+            self.features.part(0, 0),
             state,
             position(none, none),
             self.schedule.pace(none, none, none),

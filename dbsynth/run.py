@@ -141,7 +141,7 @@ def generate(
     targets = bind(options.wishes, model.plan)
     with ExitStack() as stack:
         workers = _workers(options, stack, _DRAWING)
-        if isinstance(workers, Processes) and _is_large(model, options, workers):
+        if workers is not None and _is_large(model, options, workers):
             workers.start()
         writer = stack.enter_context(open_target(place))
         standing = _stand(writer, place, options)

@@ -365,7 +365,8 @@ class _Structure:
         good = np.flatnonzero(self.grid.offers[key.name].is_viable)
         parent_kinds = self.state.known.codes[key.parent]
         rng = self.state.rng(self.planned.name, key.name)
-        if (self.planned.name, "structure") in self.state.tilts:
+        is_known = self.state.plan.tables[key.parent].mode != "invent"
+        if not is_known or (self.planned.name, "structure") in self.state.tilts:
             capacity = fitting(capacity, kinds, parent_kinds, rng)
         share = self.model.reuse.get(key.name, 0.0)
         if owners is not None and (share or gate is not None) and (places == ANYWHERE).all():
