@@ -112,7 +112,7 @@ class _Structure:
         return self._settled(owner, features)
 
     def _settled(self, owner: KeyPlan | None, features: Features) -> Skeleton:
-        """Settle what keys leave open together, and leave out rows that cannot be; sort the rest."""
+        """Settle what keys leave open together; leave out rows that cannot be, sort the rest."""
         others = [n for n in self.grid.offers if owner is None or n != owner.name]
         last = [owner.name] if owner else []
         rng = self.state.rng(self.planned.name, "settle")
