@@ -27,6 +27,7 @@ Flags = NDArray[np.bool_]
 
 # Attempts in which values are looked for that are left beside a key's rest, each unit in its turn.
 _VACANT = (12, 14, 17, 35, 39)
+_KEYS_FROM = 40  # attempts, before a row that could change otherwise takes other parents
 TRIES = 100  # other values for a row that repeats a key, before it is left out
 _EASE = {"datetime": 0, "number": 1, "format": 2, "text": 2, "personal": 2, "key": 2, "category": 3}
 _FOLDED = "rtrim(replace(lower(strip_accents({})), 'ß', 'ss'))"  # no collation tells more apart
@@ -201,12 +202,14 @@ class Distinct:
 
 
 def _turn(rule: Rule, attempt: int) -> Unit | None:
-    """Which unit changes in an attempt: mostly the easiest one."""
+    """Which unit changes in an attempt: mostly the easiest one; keys when all else has failed."""
     if not rule.units:
         return None
     if attempt % 3 < 2:
         return rule.units[0]
-    return rule.units[(attempt // 3) % len(rule.units)]
+    own = [u for u in rule.units if not u.is_key]
+    some = own if own and attempt < _KEYS_FROM else rule.units
+    return some[(attempt // 3) % len(some)]
 
 
 def _uniques(table: Table) -> Iterator[tuple[Unique, tuple[str, ...]]]:

@@ -135,7 +135,8 @@ def _on_both_sides(left: Floats, other: Floats, owners: Ints) -> tuple[Floats, F
 
 def _lasts(rows: Ints, owners: Ints) -> Ints:
     order = rows[np.lexsort((rows, owners[rows]))]
-    return order[np.append(np.diff(owners[order]) != 0, True)]
+    found: Ints = order[np.append(np.diff(owners[order]) != 0, True)]
+    return found
 
 
 def _per_row(values: Floats, owners: Ints) -> Floats:
