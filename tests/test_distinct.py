@@ -7,8 +7,11 @@ from dbsynth.draft import Unit
 
 
 def test_a_row_takes_other_parents_only_when_nothing_else_helps() -> None:
-    number, journal = Unit("number", ("number",)), Unit("journal", ("journal",))
-    company = Unit("company", ("company_id",), is_key=True)
+    number, journal = (
+        Unit(name="number", columns=("number",)),
+        Unit(name="journal", columns=("journal",)),
+    )
+    company = Unit(name="company", columns=("company_id",), is_key=True)
     rule = Rule(("company_id", "journal", "number"), "", "", (number, journal, company), False)
     turns = [_turn(rule, attempt) for attempt in range(TRIES)]
     assert company not in turns[:30]
