@@ -67,6 +67,19 @@ _THINGS = word_list(
     "Backpack Basket Bench Blanket Bottle Bowl Chair Clock Cup Desk Gloves Jacket Kettle Knife "
     "Lamp Mirror Mug Pan Pillow Plate Rack Shelf Shirt Stool Table Tray Vase Wallet Watch"
 )
+_ZONES = word_list(
+    "UTC Europe/London Europe/Berlin Europe/Paris Europe/Madrid Europe/Rome Europe/Amsterdam "
+    "Europe/Vienna Europe/Zurich Europe/Stockholm Europe/Warsaw Europe/Athens America/New_York "
+    "America/Chicago America/Denver America/Los_Angeles America/Toronto America/Sao_Paulo "
+    "America/Mexico_City Asia/Tokyo Asia/Seoul Asia/Singapore Asia/Kolkata Asia/Dubai "
+    "Africa/Cairo Africa/Johannesburg Australia/Sydney Pacific/Auckland"
+)
+_LANGUAGES = word_list(
+    "en de fr es it pt nl sv da nb fi pl cs sk hu ro bg el tr ru uk ja ko zh ar he hi id vi th"
+)
+_CURRENCIES = word_list(
+    "EUR USD GBP CHF SEK NOK DKK PLN CZK HUF CAD AUD NZD JPY CNY INR BRL MXN ZAR SGD KRW TRY"
+)
 _UNITS = ("Apt. #?", "Apt. %#?", "Suite %#?", "Unit %?", "Unit %#?", "Floor %, left")
 _FEW = 20  # entries that a pool must keep
 _PEOPLE_POOLS = ("female", "male", "last")
@@ -78,7 +91,8 @@ _POOLS_OF = {
     "address": (*_PLACE_POOLS, "street"), "country": ("country",), "company": ("company",),
     "country_code": ("country_code", "country_code3"), "job": ("job",),
     "user_agent": ("user_agent",), "file_path": ("path",), "language": ("language",),
-    "product": ("product",), "salutation": (),
+    "product": ("product",), "salutation": (), "timezone": ("timezone",),
+    "locale": ("locale",), "currency": ("currency",),
     "unit": ("unit",),
 }  # fmt: skip
 
@@ -198,6 +212,9 @@ def _pool(locale: str, pool: str) -> tuple[str, ...]:
         "company": fake.company,
         "job": fake.job,
         "language": fake.language_name,
+        "timezone": lambda: fake.random_element(_ZONES),
+        "locale": lambda: fake.random_element(_LANGUAGES),
+        "currency": lambda: fake.random_element(_CURRENCIES),
         "product": lambda: " ".join(map(fake.random_element, (_MANNERS, _STUFFS, _THINGS))),
         "user_agent": fake.user_agent,
         "unit": lambda: fake.bothify(fake.random_element(_UNITS), letters="ABCDEFGH"),
