@@ -391,10 +391,15 @@ class Keeping:
             goals = self._goals_of(total, parents)
             after = shared_out(before, parents, goals, is_mean=total.act == "avg")
             if not after.equals(before):
-                at = rows.column_names.index(name)
-                rows = rows.set_column(at, rows.schema.field(name), after)
+                rows = self._replaced(rows, name, after)
                 changed.add(name)
         return rows, frozenset(changed)
+
+    def _replaced(self, rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+        """Rows with other values of a column, but for those in which a check forbids it."""
+        made = rows.set_column(rows.column_names.index(name), rows.schema.field(name), values)
+        judge = self._judge({name})
+        return made if judge is None else allowed(made, rows, [name], judge)
 
     def _due(
         self, rows: pa.Table, first: Mapping[str, Ints], *acts: str
@@ -410,10 +415,7 @@ class Keeping:
             else:
                 after = ended_at(before, parents, goals, is_last=total.act == "max")
             if not after.equals(before):
-                at = rows.column_names.index(name)
-                made = rows.set_column(at, rows.schema.field(name), after)
-                judge = self._judge({name})
-                rows = made if judge is None else allowed(made, rows, [name], judge)
+                rows = self._replaced(rows, name, after)
                 changed.add(name)
         return rows, frozenset(changed)
 
@@ -456,12 +458,11 @@ class Keeping:
     @cached_property
     def _open(self) -> frozenset[str]:
         """Numbers that were drawn, and that nothing else decides, or compares."""
-        checked = {c for check in self.table.row_checks for c in check.columns}
         return frozenset(
             name
             for name, treatment in self.planned.columns.items()
             if treatment.kind == "number" and treatment.copies is None
-            and name not in self._named | checked | self.fixed
+            and name not in self._named | self.fixed
         )  # fmt: skip
 
     def _lead_on(self, rows: pa.Table, first: Mapping[str, Ints], changed: frozenset[str]) -> None:
