@@ -14,6 +14,7 @@ from dbsynth import queries
 from dbsynth.adapters.base import RESERVED
 from dbsynth.adapters.sqlite_parse import ParsedTable, indexed, parse, where
 from dbsynth.adapters.sqlite_profile import value_types
+from dbsynth.adapters.sqlite_types import MIXED
 from dbsynth.schema import (
     Check,
     Column,
@@ -21,6 +22,7 @@ from dbsynth.schema import (
     Index,
     NativeObject,
     Schema,
+    SqlType,
     Table,
     TableName,
     Unique,
@@ -62,9 +64,37 @@ def introspect(connection: sqlite3.Connection, version: int) -> Schema:
     return Schema(
         dialect="sqlite",
         server_version=sqlite3.sqlite_version,
-        tables=tuple(sorted(tables, key=lambda t: t.name)),
+        tables=tuple(sorted(_agreeing(tables), key=lambda t: t.name)),
         objects=tuple(objects),
     )
+
+
+def _agreeing(tables: Sequence[Table]) -> list[Table]:
+    """
+    Let the columns of keys have one type where values of several are on one of their sides.
+
+    What a child holds may all be numbers, and its parent may have texts besides.
+    """
+    found = {t.name: t for t in tables}
+    before: dict[TableName, Table] = {}
+    while found != before:
+        before = dict(found)
+        for key in [k for t in tables for k in t.foreign_keys if k.parent in found]:
+            for own, other in zip(key.columns, key.parent_columns, strict=True):
+                ends = [(key.child, own), (key.parent, other)]
+                types = [found[name].column(column).type for name, column in ends]
+                mixed = next((t for t in types if t.family == MIXED), None)
+                if mixed is None or types[0].kind == types[1].kind:
+                    continue
+                for (name, column), sql in zip(ends, types, strict=True):
+                    wanted = replace(mixed, native=sql.native)
+                    found[name] = _retyped(found[name], column, wanted)
+    return list(found.values())
+
+
+def _retyped(table: Table, name: str, wanted: SqlType) -> Table:
+    columns = (replace(c, type=wanted) if c.name == name else c for c in table.columns)
+    return replace(table, columns=tuple(columns))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from dbsynth.arrow import arrow_type
 from dbsynth.features import Ints
 from dbsynth.grid import NONE, Grid
-from dbsynth.keys import draw_in_place
+from dbsynth.keys import draw_in_place, outermost
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.sample import foreign_key
@@ -97,6 +97,18 @@ def _pointing_back(
     back = next(known[k.name] for k in keys if k.parent == planned.name and k.name in known)
     order = rng.permutation(len(back))
     order = order[back[order] >= 0]
-    found = np.full(state.sizes[planned.name], NONE, np.int64)
-    found[back[order]] = order
-    return found
+    size = state.sizes[planned.name]
+    found = np.full(size, NONE, np.int64)
+    ends = state.model.tables[planned.name].ends.get(key.name)
+    if ends is None:
+        found[back[order]] = order
+        return found
+    first, last = outermost(back, size)
+    inner = order[(order != first[back[order]]) & (order != last[back[order]])]
+    found[back[inner]] = inner
+    drawn = rng.random(size)
+    is_first = drawn < ends[0]
+    is_last = ~is_first & ((drawn < sum(ends)) | (found < 0))
+    if ends[1] == 0 < ends[0]:
+        is_first, is_last = is_first | is_last, np.zeros(size, bool)
+    return np.where(is_first, first, np.where(is_last, last, found))

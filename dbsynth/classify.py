@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MOST = 0.8  # share of values that must have a shape for the shape to decide
 _ALL = 0.98
 _NEARLY_UNIQUE = 0.5
+_SOME_NAMES = 0.4  # of the values of a column of names, for there are many given names
 _SOME = 0.2  # share of companies that say of which legal form they are
 _FEW_DOCUMENTS = 50
 _LONG_CODE = 40
@@ -259,6 +260,8 @@ def _is_denied(clues: _Clues) -> bool:
         others.add(thing)
         is_place = bool(others & lexicon.PLACES) or not clues.may_be_category
         return not is_place and meaning == "state"
+    if meaning in ("timezone", "locale", "currency"):
+        return profile.rows > 0 and not clues.may_be_category  # values tell more
     if meaning == "language":
         return profile.rows > 0 and profile.mean_length <= _SHORT_TITLE  # codes
     if meaning == "birth_date":
@@ -275,8 +278,14 @@ def _is_denied(clues: _Clues) -> bool:
 
 
 def _by_role(clues: _Clues) -> Treatment | None:
-    """Personal because the column is called after a role and holds what looks like names."""
-    if not lexicon.names_a_person(clues.column.name) or clues.profile.rows == 0:
+    """Personal because what looks like names stands in it, and it or they say whose."""
+    if clues.profile.rows == 0:
+        return None
+    given = clues.profile.given_name_share
+    if given >= _SOME_NAMES:
+        evidence = f"{given:.0%} of the values begin with a given name"
+        return clues.treat("personal", evidence, "full_name")
+    if not lexicon.names_a_person(clues.column.name):
         return None
     share = clues.profile.share("full_name")
     if share < 0.5:

@@ -116,8 +116,8 @@ def led_codes(
         seed: the run's.
     """
     first, size = numbers
-    caps = np.array([p.space.capacity for p in model.patterns])
-    if int(caps.min()) < size or not len(made):
+    caps = [p.space.capacity for p in model.patterns if not p.is_constant]
+    if min(caps, default=size) < size or not len(made):
         return made
     own = np.arange(first, first + len(made), dtype=np.uint64)
     unit = mix(own, model.key ^ seed ^ 3).astype(np.float64) / 2.0**64
@@ -165,6 +165,9 @@ def _written(model: FormatModel, choice: Ints, numbers: Words, seed: int) -> pa.
     index = numbers.copy()
     for place, pattern in enumerate(model.patterns):
         mine = np.flatnonzero(choice == place)
+        if pattern.is_constant:
+            index[mine] = 0
+            continue
         index[mine] = permute(index[mine], pattern.space.capacity, model.key ^ seed)
     return assemble(model.patterns, choice, index, model.key ^ seed)
 

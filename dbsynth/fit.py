@@ -40,6 +40,7 @@ from dbsynth.encode import (
     PresenceColumn,
 )
 from dbsynth.features import Features, Floats, Ints, climb
+from dbsynth.keys import outermost
 from dbsynth.leading import fit_leading
 from dbsynth.makers import fit_makers
 from dbsynth.matching import rows_of
@@ -51,7 +52,7 @@ from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.progress import Progress, silent
 from dbsynth.relatives import Relatives
-from dbsynth.release import Release
+from dbsynth.release import MIN_ENTITIES, Release
 from dbsynth.repeating import before_name, habit, repeated, reuse, tokens_of
 from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, Shelf, chosen_keys, foreign_key, owner_key, read_sample
@@ -215,6 +216,7 @@ class _TableFit:
             counts=counts,
             ownerless=self._ownerless(owners),
             agreements=self._agreements(),
+            ends=self._ends(),
             reuse=self._reuse(owners, siblings) if self._may_learn else {},
             leading=self._leading() if self._may_learn else {},
             meetings=self._meetings() if self._may_learn else {},
@@ -269,6 +271,7 @@ class _TableFit:
             content=content,
             clusters=self._cluster(),
             agreements=self._agreements(),
+            ends=self._ends(),
         )
 
     def _documents(self) -> dict[str, Document]:
@@ -704,6 +707,32 @@ class _TableFit:
             ]
             if len(own) and back:
                 found[key.name] = Release.share(back[0][pointers[own]] == own)
+        return found
+
+    def _ends(self) -> dict[str, tuple[float, float]]:
+        """How often a key that leads back leads to the first, or the last, of several rows."""
+        found = {}
+        for key in self.planned.keys:
+            if key.role != "backfill" or key.parent not in self.sample.rows:
+                continue
+            pointers = self.sample.parents[self.planned.name, key.name]
+            back = next(
+                (
+                    self.sample.parents[key.parent, k.name]
+                    for k in self.plan.tables[key.parent].keys
+                    if k.parent == self.planned.name and k.role == "owner"
+                ),
+                None,
+            )
+            if back is None:
+                continue
+            own = np.flatnonzero(pointers >= 0)
+            own = own[back[pointers[own]] == own]
+            first, last = outermost(back, len(pointers))
+            own = own[first[own] != last[own]]
+            if len(np.unique(self.entities[own])) >= MIN_ENTITIES:
+                shares = [Release.share(end[own] == pointers[own]) for end in (first, last)]
+                found[key.name] = (shares[0], shares[1])
         return found
 
 

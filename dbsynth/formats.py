@@ -38,6 +38,7 @@ _ENOUGH = 0.6  # share of the rows that the released patterns of a level must ca
 _MOST_WORDS, _USES = 24, 20  # different words at one place, and codes that have each on average
 _MOSTLY = 0.9  # share of the codes that released words must carry
 _YEARS = "1970", "2069"  # that numbers may begin with
+_COMMON, _REPEATED, _LEAKLESS = 0.02, 0.6, 8
 _UUID = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 _HEX = DIGITS + "abcdef"
 
@@ -123,6 +124,7 @@ def fit_format(
     *,
     max_length: int | None = None,
     room: int = 0,
+    may_repeat: bool = False,
 ) -> FormatModel:
     """
     Learn the formats of a column of strings.
@@ -138,10 +140,15 @@ def fit_format(
         release: the protection in force.
         max_length: characters that the column can hold; None: unlimited.
         room: how many new strings each pattern should have; 0: as many as it has rows.
+        may_repeat: whether what very many rows have may stay as it is ("Payment").
 
     """
     present = pc.is_valid(values)
     strings, owners = values.filter(present), entities[np.asarray(present)]
+    common = _common(statistic, strings, owners, release) if may_repeat else {}
+    if common:
+        rare = pc.invert(pc.is_in(strings, value_set=pa.array(list(common), strings.type)))
+        strings, owners = strings.filter(rare), owners[np.asarray(rare)]
     shapes = Shapes.of(strings, min(MAX_LENGTH, max_length or MAX_LENGTH))
     key = key_of("format", release.seed, statistic)
     if shapes.all_match(_UUID):
@@ -168,7 +175,25 @@ def fit_format(
     if level == 0:
         templates = _with_words(statistic, templates, shapes, owners, release, key)
     generic = Template(_generic(max_length), "X")
-    return _model(templates or [generic], shapes, key, max_length, share)
+    made = _model(templates or [generic], shapes, key, max_length, share)
+    fixed = tuple(
+        Pattern(alphabets=tuple(text), weight=rows, space=Space(size=1))
+        for text, rows in common.items()
+    )
+    return replace(made, patterns=(*fixed, *made.patterns))
+
+
+def _common(
+    statistic: str, strings: pa.Array, entities: NDArray[np.int64], release: Release
+) -> dict[str, int]:
+    """The strings that each make up a share of the rows, and how many rows have them."""
+    labels, counts = release.labels(f"{statistic}.common", strings, entities)
+    least = _COMMON * len(strings)
+    found = {t: int(n) for t, n in zip(labels, counts, strict=True) if n >= least and t}
+    repeated = len(strings) - pc.count_distinct(strings).as_py() if found else 0
+    is_free = repeated > _REPEATED * len(strings)  # else long ones would pass for leaks
+    kept = {t: n for t, n in found.items() if is_free or len(t) <= _LEAKLESS}
+    return kept if sum(kept.values()) < len(strings) else {}
 
 
 def _with_words(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.above import Above, rules_of
 from dbsynth.keepers.donors import Donors
+from dbsynth.keepers.evens import Even, evened, evens_of, one_sided
 from dbsynth.keepers.groupkeeper import GroupKeeper
 from dbsynth.keepers.members import Members, memberships
 from dbsynth.keepers.ordered import Ordered
@@ -288,7 +289,8 @@ class Keeping:
     def is_asked(self) -> bool:
         """Whether there is any rule about these rows, be it one of their parents'."""
         own = any(r.table == self.table.name for r in self.state.plan.rules)
-        return own or bool(self._steps)
+        is_due = any(t.child == self.table.name for t in self.state.totals.due)
+        return own or is_due or bool(self._steps or self._evens)
 
     @property
     def waits(self) -> bool:
@@ -318,12 +320,19 @@ class Keeping:
         changed |= told | ends
         rows, changed = self._rounds(rows, first, rng, (self._near, self._local), changed)
         rows, told = self._due(rows, first, "sum")
+        rows, same = self._even(rows, first)
         self._lead_on(rows, first, changed)
-        return rows, changed | told
+        return rows, changed | told | same
 
     def is_disturbed(self, columns: Collection[str]) -> bool:
         """Whether rules are about columns that others have changed."""
-        return bool(self._named & set(columns))
+        return bool((self._named | self._brought) & set(columns))
+
+    @cached_property
+    def _brought(self) -> frozenset[str]:
+        """Columns of which an owner's rows have to come to something."""
+        due = {t.source for t in self.state.totals.due if t.child == self.table.name}
+        return frozenset(due | {c for e in self._evens for c in (e.one, e.other) if c})
 
     def again(
         self, rows: pa.Table, first: Mapping[str, Ints], number: int
@@ -333,8 +342,9 @@ class Keeping:
         keepers = self._near, self._local
         rows, changed = self._rounds(rows, first, rng, keepers, frozenset())
         rows, told = self._due(rows, first, "sum")
+        rows, same = self._even(rows, first)
         self._lead_on(rows, first, changed)
-        return rows, changed | told
+        return rows, changed | told | same
 
     @cached_property
     def _named_near(self) -> frozenset[str]:
@@ -381,10 +391,15 @@ class Keeping:
             goals = self._goals_of(total, parents)
             after = shared_out(before, parents, goals, is_mean=total.act == "avg")
             if not after.equals(before):
-                at = rows.column_names.index(name)
-                rows = rows.set_column(at, rows.schema.field(name), after)
+                rows = self._replaced(rows, name, after)
                 changed.add(name)
         return rows, frozenset(changed)
+
+    def _replaced(self, rows: pa.Table, name: str, values: pa.Array) -> pa.Table:
+        """Rows with other values of a column, but for those in which a check forbids it."""
+        made = rows.set_column(rows.column_names.index(name), rows.schema.field(name), values)
+        judge = self._judge({name})
+        return made if judge is None else allowed(made, rows, [name], judge)
 
     def _due(
         self, rows: pa.Table, first: Mapping[str, Ints], *acts: str
@@ -400,14 +415,36 @@ class Keeping:
             else:
                 after = ended_at(before, parents, goals, is_last=total.act == "max")
             if not after.equals(before):
-                at = rows.column_names.index(name)
-                made = rows.set_column(at, rows.schema.field(name), after)
-                judge = Repair.of(
-                    self.table, self.state.plan.schema.dialect, (), Scope(only=frozenset({name}))
-                )
-                rows = made if judge is None else allowed(made, rows, [name], judge)
+                rows = self._replaced(rows, name, after)
                 changed.add(name)
         return rows, frozenset(changed)
+
+    @cached_property
+    def _evens(self) -> tuple[Even, ...]:
+        """What an owner's rows have to come to in two columns; only of what may change."""
+        owner = owner_key(self.planned)
+        if owner is None:
+            return ()
+        found = evens_of(self.state.plan, self.table.name)
+        told = self.fixed | self.told
+        return tuple(e for e in found if e.key == owner.name and not {e.one, e.other} & told)
+
+    def _even(self, rows: pa.Table, first: Mapping[str, Ints]) -> tuple[pa.Table, frozenset[str]]:
+        """Let two columns of an owner's rows come to the same, where the schema allows it."""
+        changed: set[str] = set()
+        for even in self._evens:
+            names = [c for c in (even.one, even.other) if c]
+            judge = self._judge(names)
+            rows = rows if judge is None else one_sided(rows, even, ~judge.holds(rows))
+            made = evened(rows, first[even.key], even)
+            rows = made if judge is None else allowed(made, rows, names, judge)
+            changed |= set(names)
+        return rows, frozenset(changed)
+
+    def _judge(self, names: Iterable[str]) -> Repair | None:
+        """What says whether checks allow other values of some columns."""
+        dialect, scope = self.state.plan.schema.dialect, Scope(only=frozenset(names))
+        return Repair.of(self.table, dialect, (), scope)
 
     def _goals_of(self, total: Total, parents: Ints) -> Floats:
         """What the owners of (n,) rows have as their total; NaN for nothing."""
@@ -421,12 +458,11 @@ class Keeping:
     @cached_property
     def _open(self) -> frozenset[str]:
         """Numbers that were drawn, and that nothing else decides, or compares."""
-        checked = {c for check in self.table.row_checks for c in check.columns}
         return frozenset(
             name
             for name, treatment in self.planned.columns.items()
             if treatment.kind == "number" and treatment.copies is None
-            and name not in self._named | checked | self.fixed
+            and name not in self._named | self.fixed
         )  # fmt: skip
 
     def _lead_on(self, rows: pa.Table, first: Mapping[str, Ints], changed: frozenset[str]) -> None:

@@ -345,3 +345,19 @@ def _grow(
         below[level] = rows[tokens]
         placed = np.concatenate([placed, level])
     return below
+
+
+def outermost(parents: Ints, size: int) -> tuple[Ints, Ints]:
+    """
+    Find the first and the last child of each parent; (n,) -> (size,), (size,), -1 for none.
+
+    Args:
+        parents: (n,) parent rows, -1 for none; children stand in their order.
+        size: how many parents there are.
+    """
+    rows = np.flatnonzero(parents >= 0)
+    last = np.full(size, -1, np.int64)
+    last[parents[rows]] = rows
+    first = np.full(size, -1, np.int64)
+    first[parents[rows[::-1]]] = rows[::-1]
+    return first, last

@@ -18,7 +18,8 @@ SEMANTICS: tuple[str, ...] = (
     "national_id", "passport", "driver_license", "license_plate", "iban", "bank_account",
     "card_number", "street_address", "unit", "address", "city", "state", "postal_code", "country",
     "country_code", "company", "job", "ip", "ipv6", "mac_address", "url", "domain", "user_agent",
-    "file_path", "password_hash", "token", "salutation", "language", "product",
+    "file_path", "password_hash", "token", "salutation", "language", "product", "timezone",
+    "locale", "currency",
 )  # fmt: skip
 
 PEOPLE = frozenset({
@@ -31,7 +32,7 @@ PEOPLE = frozenset({
 # Learned like any category where the same few values come again and again.
 SHARED = frozenset({
     "city", "state", "postal_code", "country", "country_code", "company", "job", "salutation",
-    "language", "product", "user_agent", "unit",
+    "language", "product", "user_agent", "unit", "timezone", "locale", "currency",
 })  # fmt: skip
 
 PLACES = frozenset({"street_address", "address", "city", "state", "postal_code", "country"})
@@ -108,6 +109,9 @@ _PHRASES: dict[str, str] = {
     "language": "language|language name|languagename|sprache|langue|idioma|lingua",
     "product": "product|product name|productname|item|item name|article|article name|produkt|"
     "produktname|artikel|produit|producto|produto|articulo",
+    "timezone": "timezone|time zone|tz|tz name|tzname|zeitzone|fuseau horaire|zona horaria",
+    "locale": "locale|lang|language code|lang code|langcode|languagecode|locale code|sprachcode",
+    "currency": "currency|currency code|currencycode|iso currency|waehrung|devise|moneda|moeda",
     "title": "title",
     "ip": "ip|ip address|ipaddress|ip addr|remote addr|remote ip|client ip|last login ip|ipv 4|"
     "adresse ip|direccion ip|endereco ip|sign in ip",
@@ -293,6 +297,38 @@ def named_thing(table: str) -> str:
     words = words_of(table)
     found = semantic_of(singular(words[-1])) if words else ""
     return found if found in SHARED else ""
+
+
+GIVEN_NAMES = frozenset(
+    word_list(
+        "james john robert michael william david richard joseph thomas charles christopher daniel "
+        "matthew anthony mark donald steven paul andrew joshua kenneth kevin brian george timothy "
+        "ronald edward jason jeffrey ryan jacob gary nicholas eric jonathan stephen larry justin "
+        "scott brandon benjamin samuel gregory alexander patrick frank raymond jack dennis jerry "
+        "tyler aaron jose adam nathan henry douglas zachary peter kyle noah ethan jeremy walter "
+        "christian keith roger terry austin sean gerald carl harold dylan arthur lawrence jordan "
+        "jesse bryan billy bruce gabriel joe logan alan juan albert willie elijah wayne randy "
+        "mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty "
+        "sandra margaret ashley kimberly emily donna michelle carol amanda melissa deborah "
+        "stephanie rebecca sharon laura cynthia dorothy amy kathleen angela shirley emma brenda "
+        "pamela nicole anna samantha katherine christine debra rachel carolyn janet maria olivia "
+        "heather helen catherine diane julie victoria joyce lauren kelly christina ruth joan "
+        "virginia judith evelyn hannah andrea megan cheryl jacqueline madison teresa abigail "
+        "sophia martha sara gloria janice kathryn ann isabella judy charlotte julia grace amber "
+        "alice jean denise frances danielle marilyn natalie beverly diana brittany theresa kayla "
+        "alexis doris lori tiffany robin antonio luis carlos miguel jorge pedro manuel francisco "
+        "javier fernando alejandro sofia lucia carmen ana isabel elena pablo diego marta pierre "
+        "jacques michel philippe nicolas julien antoine camille chloe sophie nathalie isabelle "
+        "valerie claire giuseppe giovanni marco luca matteo francesca giulia chiara paolo "
+        "alessandro hans klaus wolfgang jurgen stefan andreas matthias markus sabine petra monika "
+        "ursula claudia birgit katrin heike anja jan lukas felix leon finn lena mia johanna lars "
+        "erik anders sven ingrid astrid ahmed mohammed fatima ali omar priya raj amit anil "
+        "sunita wei li yuki hiroshi kenji tom bob mike dave chris alex sam ben dan jim tim max "
+        "tony kim lee lynn tracy dawn tina wendy tammy regina crystal erin shannon april katie "
+        "derek travis chad brett shawn cody dustin joel troy marcus victor phillip todd craig"
+    )
+)
+"""Frequent given names of people in Europe and America, in small letters."""
 
 
 def names_a_person(column: str) -> bool:

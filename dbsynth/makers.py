@@ -130,7 +130,10 @@ def fit_makers(
             uuids[column.name] = fit_uuids(statistic, text, entities, release, source_rows)
         elif _is_coded(column, treatment):
             text = values[column.name].cast(pa.string())
-            formats[column.name] = fit_format(statistic, text, entities, release, max_length=length)
+            formats[column.name] = fit_format(
+                statistic, text, entities, release, max_length=length,
+                may_repeat=not treatment.is_unique and treatment.kind == "format",
+            )  # fmt: skip
         elif _is_prose(column, treatment) and not _is_meant(column, planned):
             text = values[column.name].cast(pa.string())
             texts[column.name] = fit_text(statistic, text, entities, release, length)
@@ -168,7 +171,11 @@ def _lead(
         if told is None:
             continue
         rows, length = max(planned.source_rows, len(text)), table.column(name).type.length
-        roomy = fit_format(statistic, text, entities, release, max_length=length, room=rows)
+        told_of = planned.columns[name]
+        roomy = fit_format(
+            statistic, text, entities, release, max_length=length, room=rows,
+            may_repeat=not told_of.is_unique and told_of.kind == "format",
+        )  # fmt: skip
         if len(roomy.patterns) == len(model.patterns):
             formats[name], found[name] = roomy, told
     return found

@@ -177,6 +177,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "counts": {n: c.tolist() for n, c in table.counts.items()},
         "ownerless": table.ownerless,
         "agreements": dict(table.agreements),
+        "ends": {k: list(v) for k, v in table.ends.items()},
         "reuse": dict(table.reuse),
         "leading": list(table.leading),
         "meetings": {n: m.to_json() for n, m in table.meetings.items()},
@@ -220,6 +221,7 @@ def _table_model(
         counts={n: np.array(c, np.int64) for n, c in data["counts"].items()},
         ownerless=data["ownerless"],
         agreements=data["agreements"],
+        ends={k: (float(a), float(b)) for k, (a, b) in data["ends"].items()},
         reuse=data.get("reuse", {}),  # unknown to older files
         leading={
             name: _rows(members[f"leading/{prefix}.{place}.parquet"])

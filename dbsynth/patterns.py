@@ -32,6 +32,11 @@ class Pattern:
     space: Space
     is_mixed_case: bool = False
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether there is one string only."""
+        return all(len(a) == 1 for a in self.alphabets)
+
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
         return {

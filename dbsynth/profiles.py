@@ -8,7 +8,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth import checksums
+from dbsynth import checksums, lexicon
 from dbsynth.shapes import Shapes
 
 SAMPLE_ROWS = 20_000
@@ -89,6 +89,18 @@ class Profile:
             return checksums.luhn_share(self.text)
         matches = pc.match_substring_regex(self.text, _SHAPES[shape])
         return float(pc.mean(matches.cast(pa.float64())).as_py())
+
+    @cached_property
+    def given_name_share(self) -> float:
+        """The share of values that look like full names and begin with a frequent given name."""
+        if self.rows == 0 or self.share("full_name") == 0:
+            return 0.0
+        first = pc.utf8_lower(pc.replace_substring_regex(self.text, r"[\s,].*$", ""))
+        there = pc.and_(
+            pc.match_substring_regex(self.text, _SHAPES["full_name"]),
+            pc.is_in(first, value_set=pa.array(sorted(lexicon.GIVEN_NAMES))),
+        )
+        return float(pc.mean(there.cast(pa.float64())).as_py())
 
     @cached_property
     def mean_length(self) -> float:

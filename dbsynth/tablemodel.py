@@ -80,6 +80,8 @@ class TableModel:
     counts: Mapping[str, Ints] = field(default_factory=dict)  # edge -> released fan-outs, ascending
     ownerless: int = 0  # rows of the source without an owner
     agreements: Mapping[str, float] = field(default_factory=dict)  # backfill key -> share
+    # Of those that lead back, the shares that lead to the first and to the last of several.
+    ends: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     reuse: Mapping[str, float] = field(default_factory=dict)  # key -> share, see `repeating`
     leading: Leading = field(default_factory=dict)  # what follows from what
     meetings: Mapping[str, Meeting] = field(default_factory=dict)  # by key

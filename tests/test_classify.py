@@ -49,6 +49,16 @@ TOKENS = [  # letters of either case and digits, anywhere
 MIXED = [t if i % 2 else f"{i:08d}" for i, t in enumerate(TOKENS)]
 HANDLES = [f"{'ann' * (1 + i % 7)}{i}" for i in range(ROWS)]
 FIRMS = [f"{a}{i} {b}" for i in range(50) for a in ("Reed", "Orr") for b in ("Inc", "and Cole")]
+SIGNED = [
+    f"{a} {b}y{i % 20}".rstrip("0123456789") + "lee"[: i % 4]
+    for i in range(200)
+    for a, b in [(("Karen", "Paul", "Laura", "Thorvald")[i % 4], ("Reed", "Orr", "Cid")[i % 3])]
+]
+PLANTS = [
+    f"{a}{'abcdefgh'[i % 8]}{'klmno'[i % 5]} {b}"
+    for i in range(50)
+    for a, b in (("Kingtown", "Depot"), ("Lakeview", "Plant"))
+]
 PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr")] * 25
 
 
@@ -95,6 +105,11 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("people", "city", WORDS, (), "personal/city"),
         ("people", "gender", ["M", "F"] * 100, (), "category/"),
         ("tracks", "composer", PEOPLE, (), "personal/full_name"),
+        ("payments", "payee", SIGNED, (), "personal/full_name"),
+        ("sites", "label", PLANTS, (), "text/"),
+        ("tenants", "timezone", [], (), "personal/timezone"),
+        ("accounts", "locale", [], (), "personal/locale"),
+        ("prices", "currency_code", [], (), "personal/currency"),
         ("x", "c1", _distinct("a{i}@host.de"), (), "personal/email"),
         ("x", "c1", _distinct("https://a.de/{i}"), (), "personal/url"),
         ("x", "c1", ["02:0a:00:00:01:aa"] * ROWS, (),

@@ -168,3 +168,17 @@ def test_words_give_way_where_they_leave_no_room_for_new_codes() -> None:
     made = _unique(_fit(values), 0, 200)
     assert not set(made) & set(values)
     assert len(set(made)) == 200
+
+
+def test_what_very_many_rows_have_stays_among_codes() -> None:
+    values = ["Payment" if i % 3 else f"Invoice RE-{i:05d}" for i in range(900)]
+    rows = pa.array(values)
+    release = Release(seed=1)
+    model = fit_format("entries.text", rows, np.arange(900), release, may_repeat=True)
+    made = sample_format(model, np.random.default_rng(3), 900).to_pylist()
+    assert 550 < made.count("Payment") < 650
+    others = {v for v in made if v != "Payment"}
+    assert all(v.startswith("Invoice RE-") for v in others)
+    assert not others & set(values)
+    plain = fit_format("entries.text", rows, np.arange(900), release)
+    assert "Payment" not in sample_format(plain, np.random.default_rng(3), 900).to_pylist()

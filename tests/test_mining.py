@@ -244,3 +244,22 @@ def test_parts_of_moments_are_found_and_kept(
         "batch = strftime(entered_at, '%Y%m%d')": 0,
     }
     assert not [c for c in done.rules if c.rule.text == "day -> period"]
+
+
+@pytest.mark.parametrize("seconds", [-7200, 5400])
+def test_moments_that_lie_seconds_apart_stay_so(seconds: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute(
+            "CREATE TABLE posts (id INTEGER PRIMARY KEY, at TIMESTAMP NOT NULL, gmt TIMESTAMP)"
+        )
+        for number in range(400):
+            at = np.datetime64("2023-01-01T00:00:00") + int(rng.integers(80_000_000))
+            gmt = str(at + seconds).replace("T", " ") if rng.random() < 0.9 else None
+            row = (number, str(at).replace("T", " "), gmt)
+            connection.execute("INSERT INTO posts VALUES (?, ?, ?)", row)
+    connection.close()
+    options = run.Options(engine="marginal", quality="fast")
+    done = run.clone(f"{tmp_path}/a.db", f"{tmp_path}/b.duckdb", options)
+    found = {c.rule.text: c.broken for c in done.rules if "seconds" in c.rule.text}
+    assert [0] == list(found.values())

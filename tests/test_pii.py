@@ -164,6 +164,24 @@ def test_countries_that_may_not_be_released_leave_room_for_others() -> None:
         assert name in {*pools[locale][0], *pools[locale][1]}
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "locale"),
+    [
+        ("iban", ["DE89370400440532013000", "DE02120300000000202051"], "de_DE"),
+        ("phone", ["+33 6 12 34 56 78", "0033612345679"], "fr_FR"),
+        ("email", ["ann@posten.se", "bo@kth.se"], "sv_SE"),
+        ("email", ["ann@start.io", "bo@kth.io"], "en_US"),
+        ("phone", ["0711 123456", "0711 123457"], "en_US"),
+    ],
+)
+def test_accounts_and_phones_and_mails_say_where_people_live(
+    column: str, values: list[str], locale: str
+) -> None:
+    source = {column: pa.array(values * (ROWS // 2))}
+    model = _fit([PersonalColumn(name="last_name", semantic="last_name")], source)
+    assert (locale,) == model.locales
+
+
 def test_a_second_name_is_a_second_person_but_a_second_address_book_entry_is_not() -> None:
     kinds = ["first_name", "last_name", "email", "email", "first_name", "city", "city"]
     columns = [PersonalColumn(name=f"c{i}", semantic=s) for i, s in enumerate(kinds)]

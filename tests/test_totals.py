@@ -56,7 +56,8 @@ def invoices(path: Path) -> str:
         connection.executescript("""
             CREATE TABLE invoices (id INTEGER PRIMARY KEY, total NUMERIC(12,2));
             CREATE TABLE parts (id INTEGER PRIMARY KEY,
-                invoice_id INTEGER NOT NULL REFERENCES invoices (id), amount NUMERIC(12,2));
+                invoice_id INTEGER NOT NULL REFERENCES invoices (id),
+                amount NUMERIC(12,2) CHECK (amount >= 0));
         """)
         level = rng.lognormal(3, 1.2, 800)
         owner = np.repeat(np.arange(800), rng.integers(2, 6, 800))
@@ -78,11 +79,20 @@ def test_totals_are_spread_as_in_the_source(tmp_path: Path) -> None:
         known = np.array([r[0] for r in connection.execute("SELECT total FROM invoices")])
     connection.close()
     totals = made["invoices"]["total"].astype(float).to_numpy()
+    assert not any("amount" in r.text for r in model.plan.rules if r.table.name == "parts")
     # Independent parts alone would come to totals of less than half this spread.
     assert abs(np.log(totals).std() - np.log(known).std()) < 0.2
     added = made["parts"].groupby("invoice_id")["amount"].sum().astype(float)
     assert np.allclose(added.sort_index(), made["invoices"].set_index("id")["total"].sort_index()
                        .astype(float))  # fmt: skip
+
+
+def test_what_rounding_leaves_goes_to_the_largest() -> None:
+    values = pa.array(np.append(np.arange(60.0), [1.0, 1.0, 1.0]), pa.float64())
+    parents = np.append(np.full(60, 1), [0, 0, 0])
+    goals = np.append(np.full(60, np.nan), [10.0, 10.0, 10.0])
+    made = shared_out(values, parents, goals, is_mean=False).to_pylist()[60:]
+    assert 10.0 == sum(made)
 
 
 def test_siblings_are_scaled_to_what_their_parent_has() -> None:

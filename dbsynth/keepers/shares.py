@@ -39,11 +39,15 @@ def shared_out(values: pa.Array, parents: Ints, goals: Floats, *, is_mean: bool)
     goal[group] = goals[here]
     goal = goal * rows if is_mean else goal
     with np.errstate(all="ignore"):
-        factor = np.clip(goal / found, 1 / MOST, MOST)
-    factor[(least < 0) | (found <= 0) | ~(goal > 0)] = 1.0
+        ratio = goal / found
+    is_far = (least < 0) | (found <= 0) | ~(goal > 0)
+    factor = np.where(is_far, 1.0, np.clip(ratio, 1 / MOST, MOST))
     places = _places(numbers[here])
+    made = np.round(numbers[here] * factor[group], places)
+    if not is_mean:
+        _with_rest(made, group, np.where(is_far | (factor != ratio), np.nan, goal))
     scaled = numbers.copy()
-    scaled[here] = np.round(numbers[here] * factor[group], places)
+    scaled[here] = np.round(made, places)
     kind = values.type
     return from_floats(scaled, kind, kind.scale if pa.types.is_decimal(kind) else places)
 
@@ -68,13 +72,18 @@ def brought_to(values: pa.Array, parents: Ints, goals: Floats) -> pa.Array:
     with np.errstate(all="ignore"):
         factor = np.where(found != 0, goal / found, 0.0)
     made = np.round(numbers[here] * factor[group], places)
-    # What rounding leaves goes to the largest: there it is the smallest part.
-    order = np.lexsort((np.abs(made), group))
-    largest = order[np.append(np.diff(group[order]) != 0, True)]
-    made[largest] += goal - np.bincount(group, weights=made)
+    _with_rest(made, group, goal)
     scaled = numbers.copy()
     scaled[here] = np.round(made, places)
     return from_floats(scaled, kind, places)
+
+
+def _with_rest(made: Floats, group: Ints, goal: Floats) -> None:
+    """Give what rounding leaves of goals to the largest of each group: there it weighs least."""
+    order = np.lexsort((np.abs(made), group))
+    largest = order[np.append(np.diff(group[order]) != 0, True)]
+    rest = goal - np.bincount(group, weights=made)
+    made[largest] += np.where(np.isnan(rest), 0.0, rest)
 
 
 def ended_at(values: pa.Array, parents: Ints, goals: Floats, *, is_last: bool) -> pa.Array:

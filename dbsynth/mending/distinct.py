@@ -27,8 +27,12 @@ Flags = NDArray[np.bool_]
 
 # Attempts in which values are looked for that are left beside a key's rest, each unit in its turn.
 _VACANT = (12, 14, 17, 35, 39)
+_KEYS_FROM = 40  # attempts, before a row that could change otherwise takes other parents
 TRIES = 100  # other values for a row that repeats a key, before it is left out
 _EASE = {"datetime": 0, "number": 1, "format": 2, "text": 2, "personal": 2, "key": 2, "category": 3}
+_NUMBER = r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*"  # as SQLite reads texts
+_IS_READ = f"regexp_full_match({{0}}, '{_NUMBER}')"
+_READ = f"CASE WHEN {_IS_READ} THEN ({{0}}::DOUBLE)::VARCHAR ELSE {{0}} END"
 _FOLDED = "rtrim(replace(lower(strip_accents({})), 'ß', 'ss'))"  # no collation tells more apart
 
 
@@ -89,6 +93,7 @@ class Distinct:
             before = len(found)
             for number, (unique, expressions) in enumerate(_uniques(table)):
                 made = not expressions and _by_construction(unique, planned, by_column, changing)
+                made &= not any(_is_read(local, c) for c in unique.columns)
                 if made or number in found:
                     continue
                 rule = found[number] = _rule(unique, expressions, local, planned, by_column)
@@ -201,12 +206,14 @@ class Distinct:
 
 
 def _turn(rule: Rule, attempt: int) -> Unit | None:
-    """Which unit changes in an attempt: mostly the easiest one."""
+    """Which unit changes in an attempt: mostly the easiest one; keys when all else has failed."""
     if not rule.units:
         return None
     if attempt % 3 < 2:
         return rule.units[0]
-    return rule.units[(attempt // 3) % len(rule.units)]
+    own = [u for u in rule.units if not u.is_key]
+    some = own if own and attempt < _KEYS_FROM else rule.units
+    return some[(attempt // 3) % len(some)]
 
 
 def _uniques(table: Table) -> Iterator[tuple[Unique, tuple[str, ...]]]:
@@ -289,8 +296,20 @@ def _rule(
 
 def _key(column: str, unique: Unique, local: LocalSql) -> str:
     found, sql = local.table.column(column), place(local.places[column])
+    if _is_read(local, column):
+        return f"({_READ.format(sql)})"
     is_loose = unique.is_folded and found.type.kind == "string"
     return _FOLDED.format(sql) if is_loose or is_folded(found, local.dialect) else sql
+
+
+def _is_read(local: LocalSql, column: str) -> bool:
+    """Whether a text that looks like a number becomes one: '007' is 7, and no other than '7'."""
+    if local.dialect != "sqlite" or column not in local.places:
+        return False
+    sql = local.table.column(column).type
+    native = sql.native.upper()
+    is_text = "INT" not in native and any(w in native for w in ("CHAR", "CLOB", "TEXT", "BLOB"))
+    return sql.kind == "string" and native not in ("", "ANY") and not is_text
 
 
 def _ease(column: str, planned: TablePlan) -> int:

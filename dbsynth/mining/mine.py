@@ -14,6 +14,7 @@ from dbsynth.mining.arithmetic import Operand, find_arithmetic, operands
 from dbsynth.mining.balances import find_balances
 from dbsynth.mining.dateparts import find_dateparts
 from dbsynth.mining.dependencies import find_dependencies
+from dbsynth.mining.evens import find_evens
 from dbsynth.mining.frames import CARRIED, FEWEST, MIN_ROWS, RARE, Frame, Frames, frames_of
 from dbsynth.mining.lasts import find_lasts
 from dbsynth.mining.months import find_months
@@ -107,6 +108,7 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     own = operands(frame.numbers)
     totals = list(find_totals(frame, frames, own))
     yield from totals
+    yield from find_evens(frame, frames)
     formulas = list(find_arithmetic(frame, own, own))
     yield from formulas
     explained = copied | {w for r in formulas for w in r.text.split(" = ")[:1]}

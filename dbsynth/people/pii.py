@@ -67,6 +67,33 @@ _THINGS = word_list(
     "Backpack Basket Bench Blanket Bottle Bowl Chair Clock Cup Desk Gloves Jacket Kettle Knife "
     "Lamp Mirror Mug Pan Pillow Plate Rack Shelf Shirt Stool Table Tray Vase Wallet Watch"
 )
+_ZONES = word_list(
+    "UTC Europe/London Europe/Berlin Europe/Paris Europe/Madrid Europe/Rome Europe/Amsterdam "
+    "Europe/Vienna Europe/Zurich Europe/Stockholm Europe/Warsaw Europe/Athens America/New_York "
+    "America/Chicago America/Denver America/Los_Angeles America/Toronto America/Sao_Paulo "
+    "America/Mexico_City Asia/Tokyo Asia/Seoul Asia/Singapore Asia/Kolkata Asia/Dubai "
+    "Africa/Cairo Africa/Johannesburg Australia/Sydney Pacific/Auckland"
+)
+_LANGUAGES = word_list(
+    "en de fr es it pt nl sv da nb fi pl cs sk hu ro bg el tr ru uk ja ko zh ar he hi id vi th"
+)
+_CURRENCIES = word_list(
+    "EUR USD GBP CHF SEK NOK DKK PLN CZK HUF CAD AUD NZD JPY CNY INR BRL MXN ZAR SGD KRW TRY"
+)
+_MOSTLY = 0.6  # of the values say the same country
+_HINTS = {  # where values say what country they are of
+    "iban": r"^\s*(?P<code>[a-z]{2})\d{2}",
+    "phone": r"^\s*(?:\+|00)\s*(?P<code>1|35\d|42\d|[2-9]\d)",
+    "email": r"\.(?P<code>[a-z]{2})$",
+}
+_NOWHERE = frozenset({"co", "io", "me", "ai", "tv", "fm", "cc", "ws"})  # domains of anybody
+_DIALS = {
+    "1": "us", "31": "nl", "32": "be", "33": "fr", "34": "es", "36": "hu", "39": "it", "40": "ro",
+    "41": "ch", "43": "at", "44": "gb", "45": "dk", "46": "se", "47": "no", "48": "pl", "49": "de",
+    "52": "mx", "54": "ar", "55": "br", "56": "cl", "57": "co", "61": "au", "64": "nz", "81": "jp",
+    "82": "kr", "86": "cn", "90": "tr", "91": "in", "351": "pt", "353": "ie", "358": "fi",
+    "420": "cz", "421": "sk", "30": "gr", "uk": "gb",
+}  # fmt: skip
 _UNITS = ("Apt. #?", "Apt. %#?", "Suite %#?", "Unit %?", "Unit %#?", "Floor %, left")
 _FEW = 20  # entries that a pool must keep
 _PEOPLE_POOLS = ("female", "male", "last")
@@ -78,7 +105,8 @@ _POOLS_OF = {
     "address": (*_PLACE_POOLS, "street"), "country": ("country",), "company": ("company",),
     "country_code": ("country_code", "country_code3"), "job": ("job",),
     "user_agent": ("user_agent",), "file_path": ("path",), "language": ("language",),
-    "product": ("product",), "salutation": (),
+    "product": ("product",), "salutation": (), "timezone": ("timezone",),
+    "locale": ("locale",), "currency": ("currency",),
     "unit": ("unit",),
 }  # fmt: skip
 
@@ -198,6 +226,9 @@ def _pool(locale: str, pool: str) -> tuple[str, ...]:
         "company": fake.company,
         "job": fake.job,
         "language": fake.language_name,
+        "timezone": lambda: fake.random_element(_ZONES),
+        "locale": lambda: fake.random_element(_LANGUAGES),
+        "currency": lambda: fake.random_element(_CURRENCIES),
         "product": lambda: " ".join(map(fake.random_element, (_MANNERS, _STUFFS, _THINGS))),
         "user_agent": fake.user_agent,
         "unit": lambda: fake.bothify(fake.random_element(_UNITS), letters="ABCDEFGH"),
@@ -371,7 +402,23 @@ def _locales(
         if locales:
             known = {label: locales.index(lo) for label, lo in spoken.items() if lo in locales}
             return locales, known
-    return (_MAIN_LOCALE,), {}
+    meant = {n: lexicon.semantic_of(n) for n in values}
+    told = [n for hint in _HINTS for n, meaning in meant.items() if meaning == hint]
+    hinted = next(filter(None, (_hint(n, values[n], entities, release) for n in told)), "")
+    return (hinted or _MAIN_LOCALE,), {}
+
+
+def _hint(name: str, values: pa.Array, entities: NDArray[np.int64], release: Release) -> str:
+    """The locale of most accounts, phone numbers or mail domains of a column; "" if unknown."""
+    pattern = _HINTS.get(lexicon.semantic_of(name))
+    if pattern is None or not pa.types.is_string(values.type) or len(values) != len(entities):
+        return ""
+    found = pc.struct_field(pc.extract_regex(pc.utf8_lower(values), pattern), "code")
+    labels, rows = release.labels(f"personal.{name}.country", found, entities)
+    if not labels or rows[0] < _MOSTLY * (len(values) - values.null_count):
+        return ""
+    code = "" if labels[0] in _NOWHERE else _DIALS.get(labels[0], labels[0])
+    return _country_codes().get(code, "")
 
 
 def _near(locale: str, locales: Sequence[str]) -> int:

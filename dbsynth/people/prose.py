@@ -34,6 +34,7 @@ _MARKS = ("-", "_", ".")
 _SHARES = np.linspace(0.0, 1.0, 21)
 _SENTENCE = 11  # words
 _FEW_WORDS = 100
+_BROKEN = 0.3  # of the texts have several sentences
 _SHORT = 3  # texts with more words cannot be met by chance
 _DEFAULT_LENGTHS = (8.0, 40.0)
 _ONSETS = word_list("b br c ch d dr f fl g gr h j k l m n p pl pr qu r s st t tr v w z")
@@ -51,6 +52,7 @@ class TextModel(Plain):
     max_length: int | None = None
     case: str = ""  # "upper": all letters are capitals; "lower": none is
     joint: str = ""  # what stands between the words of one "word": `on-the-way`
+    end: str = "."  # what a sentence ends in; headings end in nothing
 
 
 def fit_prose(
@@ -80,7 +82,18 @@ def fit_prose(
         max_length=max_length,
         case=case,
         joint=_joint(texts) if kind in _SINGLE and lengths != _DEFAULT_LENGTHS else "",
+        end=_end(texts) if lengths != _DEFAULT_LENGTHS else ".",
     )
+
+
+def _end(texts: pa.Array) -> str:
+    """A full stop, if most texts end in a mark."""
+    return "." if _share(texts, r"[.!?…][\"'”)\s]*$") > 0.5 else ""
+
+
+def _share(texts: pa.Array, pattern: str) -> float:
+    """The share of texts in which a pattern is."""
+    return float(pc.mean(pc.match_substring_regex(texts, pattern).cast(pa.float64())).as_py())
 
 
 def _joint(texts: pa.Array) -> str:
@@ -116,11 +129,11 @@ def in_case(texts: pa.Array, case: str) -> pa.Array:
 
 
 def _manner(texts: pa.Array, sizes: NDArray[np.float64]) -> TextKind:
-    spaced = pc.mean(pc.match_substring_regex(texts, r"\S\s+\S").cast(pa.float64())).as_py()
+    spaced = _share(texts, r"\S\s+\S")
     titles = pc.mean(pc.utf8_is_title(texts).cast(pa.float64())).as_py()
     if spaced < 0.2:
         return "name" if titles > 0.5 else "word"
-    if np.median(sizes) > 120:
+    if np.median(sizes) > 120 or _share(texts, r"\p{L}{2}[.!?]\s+\p{Lu}") > _BROKEN:
         return "paragraph"
     return "title" if titles > 0.3 or np.median(sizes) < 25 else "sentence"
 
@@ -203,7 +216,9 @@ def _written(model: TextModel, rng: np.random.Generator, targets: NDArray[np.flo
     joined = pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), taken), apart)
     if model.kind == "title":
         return pc.utf8_title(joined)
-    return joined if model.kind in _SINGLE else pc.binary_join_element_wise(joined, ".", "")
+    if model.kind in _SINGLE or not model.end:
+        return joined
+    return pc.binary_join_element_wise(pc.utf8_rtrim(joined, "."), model.end, "")
 
 
 def _fitting(

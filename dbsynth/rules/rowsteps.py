@@ -329,8 +329,8 @@ def _equation(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | Non
     if isinstance(bare, exp.Not) and (column := _nothing(bare.this)) is not None:
         made = _made("void", column, right, table)
         return made and replace(made, is_mutual=True)
-    if _is_span(left):
-        return _later(left.expressions, right, local_sql(right, table), table, fixed)
+    if _is_span(left, "days_between", "seconds_between"):
+        return _later(left, right, local_sql(right, table), table, fixed)
     if isinstance(left, exp.Column) and isinstance(right, exp.Column) and left.name in fixed:
         left, right = right, left
     if isinstance(left, exp.Column) and left.name not in _named(right):
@@ -338,21 +338,23 @@ def _equation(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | Non
     return None
 
 
-def _is_span(tree: exp.Expr) -> bool:
-    """Whether an expression is the days between two columns."""
+def _is_span(tree: exp.Expr, *names: str) -> bool:
+    """Whether an expression is the days, or the seconds, between two columns."""
     from sqlglot import exp
 
-    is_named = isinstance(tree, exp.Anonymous) and tree.name.lower() == "days_between"
+    is_named = isinstance(tree, exp.Anonymous) and tree.name.lower() in names
     return is_named and all(isinstance(e, exp.Column) for e in tree.expressions)
 
 
 def _later(
-    ends: list[exp.Expr], decides: exp.Expr, days: str, table: Table, fixed: frozenset[str]
+    span: exp.Expr, decides: exp.Expr, size: str, table: Table, fixed: frozenset[str]
 ) -> Step:
     """The later of two moments by the earlier; a date by the moment whose day it is."""
+    ends = span.expressions
     start, end = (e.name for e in ends)
     kinds = [table.column(name).type.kind for name in (start, end)]
-    step = f"to_days(CAST({days} AS integer))"
+    is_days = span.name.lower() == "days_between"
+    step = f"to_days(CAST({size} AS integer))" if is_days else f"to_seconds({size})"
     if (kinds[0] == "date" and kinds[1] != "date") or (end in fixed and start not in fixed):
         value = f"CAST({local_sql(ends[1], table)} AS timestamp) - {step}"
         return Step("set", start, (end, *_named(decides)), value)
@@ -366,12 +368,12 @@ def _within(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
         int(tree.args[name].name) if tree.args[name].name.isdigit() else None
         for name in ("low", "high")
     )
-    if low is None or high is None or not _is_span(tree.this):
+    if low is None or high is None or not _is_span(tree.this, "days_between"):
         return None
     a, b = (f"CAST({local_sql(e, table)} AS date)" for e in tree.this.expressions)
     gap, size = f"date_diff('day', {a}, {b})", high - low + 1
     days = f"{low} + (({gap} - {low}) % {size} + {size}) % {size}"
-    return _later(tree.this.expressions, tree.args["low"], days, table, fixed)
+    return _later(tree.this, tree.args["low"], days, table, fixed)
 
 
 def _nothing(tree: exp.Expr) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from dbsynth import run as pipeline
 from dbsynth.adapters import open_source, open_target
 from dbsynth.errors import ConnectError, LockedError, TargetNotEmptyError
 from dbsynth.urls import Location, resolve
@@ -169,3 +170,33 @@ class TestSQLite(CycleContract):
         self.load(here, self.tree)
         with open_target(here) as target, pytest.raises(TargetNotEmptyError):
             target.begin(replace=False)
+
+
+def test_texts_that_become_numbers_do_not_repeat_as_numbers(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute(
+            "CREATE TABLE places (owner TEXT NOT NULL, code INTEGER_OR_TEXT NOT NULL,"
+            " height REAL, PRIMARY KEY (owner, code)) WITHOUT ROWID"
+        )
+        rows = [("A", i, i * 0.5) for i in range(1, 1500)] + [("B", f"X{i}", 1.0) for i in range(9)]
+        connection.executemany("INSERT INTO places VALUES (?, ?, ?)", rows)
+    options = pipeline.Options(engine="marginal")
+    done = pipeline.clone(str(tmp_path / "a.db"), str(tmp_path / "b.db"), options)
+    assert [t.target_rows for t in done.tables] == [1508]
+
+
+def test_keys_have_one_type_though_only_parents_hold_texts(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.executescript("""
+            CREATE TABLE places (owner TEXT NOT NULL, code INTEGER_OR_TEXT NOT NULL,
+                PRIMARY KEY (owner, code));
+            CREATE TABLE visits (id INTEGER PRIMARY KEY, owner TEXT, code INTEGER_OR_TEXT,
+                FOREIGN KEY (owner, code) REFERENCES places (owner, code));
+        """)
+        rows = [("A", i) for i in range(1, 600)] + [("B", f"X{i}") for i in range(300)]
+        connection.executemany("INSERT INTO places VALUES (?, ?)", rows)
+        visits = [(i, "A", i % 400 + 1) for i in range(900)]
+        connection.executemany("INSERT INTO visits VALUES (?, ?, ?)", visits)
+    options = pipeline.Options(engine="marginal")
+    done = pipeline.clone(str(tmp_path / "a.db"), str(tmp_path / "b.db"), options)
+    assert [t.target_rows for t in done.tables] == [899, 900]

@@ -1,0 +1,78 @@
+"""Tests of dbsynth.evens: postings whose debit is as much as their credit in a copy."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from dbsynth import run
+from dbsynth.keepers.evens import Even, evened
+
+FAST = {"engine": "marginal", "quality": "fast"}
+
+
+def ledger(path: Path, *, is_signed: bool) -> str:
+    """Entries of two to four lines, which cancel out."""
+    rng = np.random.default_rng(4)
+    amount = "amount NUMERIC(12,2) NOT NULL" if is_signed else (
+        "debit NUMERIC(12,2) NOT NULL, credit NUMERIC(12,2) NOT NULL,"
+        " CHECK ((debit = 0) <> (credit = 0))"
+    )  # fmt: skip
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(f"""
+            CREATE TABLE entries (id INTEGER PRIMARY KEY, posted_on DATE NOT NULL);
+            CREATE TABLE lines (id INTEGER PRIMARY KEY,
+                entry_id INTEGER NOT NULL REFERENCES entries (id),
+                account INTEGER NOT NULL, {amount});
+        """)
+        for entry in range(400):
+            day = str(np.datetime64("2023-01-01") + int(rng.integers(700)))
+            connection.execute("INSERT INTO entries VALUES (?, ?)", (entry, day))
+            parts = [
+                round(float(rng.gamma(2, 90)) + 0.01, 2) for _ in range(int(rng.integers(1, 4)))
+            ]
+            whole = round(sum(parts), 2)
+            for number, value in enumerate([whole, *(-p for p in parts)]):
+                account = (
+                    int(rng.choice([1000, 1200])) if number == 0 else int(rng.choice([4000, 2200]))
+                )
+                values = (value,) if is_signed else (max(value, 0), max(-value, 0))
+                marks = ", ".join("?" * (2 + len(values)))
+                names = "amount" if is_signed else "debit, credit"
+                connection.execute(
+                    f"INSERT INTO lines (entry_id, account, {names}) VALUES ({marks})",
+                    (entry, account, *values),
+                )
+    return f"sqlite:///{path}"
+
+
+@pytest.mark.parametrize("is_signed", [True, False])
+def test_entries_balance(is_signed: bool, tmp_path: Path) -> None:
+    url = ledger(tmp_path / "a.db", is_signed=is_signed)
+    done = run.clone(url, f"sqlite:///{tmp_path}/b.db", run.Options(**FAST))
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "even"}
+    right = "0" if is_signed else "sum(lines.credit)"
+    left = "sum(lines.amount)" if is_signed else "sum(lines.debit)"
+    assert [f"{left} = {right}"] == list(found)
+    entries = next(t.target_rows for t in done.tables if t.name.name == "entries")
+    alone = "SELECT count(*) FROM (SELECT 1 FROM lines GROUP BY entry_id HAVING count(*) = 1)"
+    with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
+        lone = connection.execute(alone).fetchone()[0]
+    assert found[f"{left} = {right}"] <= lone < 0.02 * entries
+
+
+def test_what_is_in_one_piece_stays() -> None:
+    rows = pa.table(
+        {
+            "debit": pa.array([90.0, 0.0, 0.0, 10.0, 20.0, 7.0]),
+            "credit": pa.array([0.0, 20.0, 10.0, 0.0, 0.0, 0.0]),
+        }
+    )
+    made = evened(rows, np.array([0, 0, 0, 1, 1, -1]), Even("entry", "debit", "credit"))
+    assert [90.0, 0.0, 0.0, 10.0, 0.0, 7.0] == made["debit"].to_pylist()
+    assert [0.0, 60.0, 30.0, 0.0, 10.0, 0.0] == made["credit"].to_pylist()
