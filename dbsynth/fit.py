@@ -30,7 +30,8 @@ from dbsynth.conditions import (
 )
 from dbsynth.copying import Flags, gate_name, unsaid
 from dbsynth.cousins import are_asked, gather
-from dbsynth.documents import Document
+from dbsynth.documents.generators import Document
+from dbsynth.documents.shredding import fit_document
 from dbsynth.encode import (
     CategoryColumn,
     DatetimeColumn,
@@ -56,7 +57,6 @@ from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, Shelf, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table, TableName
 from dbsynth.sequences import Sequence, sequence
-from dbsynth.shredding import fit_document
 from dbsynth.sketches import Sketch, is_number, last_days, outlines
 from dbsynth.tablemodel import (
     KIND,
@@ -70,7 +70,7 @@ from dbsynth.tablemodel import (
 from dbsynth.telling import Telling
 from dbsynth.timings import Timing, fit_timing
 from dbsynth.training import Trainer
-from dbsynth.traits import CHOOSING, agreement, traits
+from dbsynth.traits import CHOOSING, agreement, rows_as_kinds, traits
 from dbsynth.values import DAY, dates_of, to_floats
 
 if TYPE_CHECKING:
@@ -160,6 +160,12 @@ class _TableFit:
             self.sequence is not None and self.sequence.series.is_regular,
         )
 
+    def _copied_keys(self) -> set[str]:
+        """Columns that are a whole key to rows that are copied: the same in the copy."""
+        plans = self.plan.tables
+        keys = [k for k in self.planned.keys if plans[k.parent].mode == "copy"]
+        return {k.columns[0] for k in keys if len(k.columns) == 1 and k.role != "backfill"}
+
     @property
     def _relatives(self) -> Relatives:
         return Relatives(self.plan, self.planned, self.sample, self.release)
@@ -195,6 +201,7 @@ class _TableFit:
             outline=outline,
             pseudonyms=pseudonyms,
             clusters=self._cluster(kinds),
+            alike=self._alike(),
             makers=fit_makers(
                 self.table,
                 self.planned,
@@ -202,6 +209,7 @@ class _TableFit:
                 self.entities,
                 self.release,
                 _drawn(content.layout) | set(pseudonyms),
+                self._copied_keys(),
             ),
             documents=self._documents(),
             counts=counts,
@@ -384,7 +392,7 @@ class _TableFit:
             codec = CategoryCodec.fit(statistic, chosen, self.entities, self.release)
             tokens = codec.encode(chosen)
         else:
-            codes = self.known.codes[key.parent]
+            codes = self._supported(key, pointers)
             kinds = int(codes.max()) + 1 if len(codes) else 1
             codec = CategoryCodec(tuple(range(max(kinds, 1))))
             tokens = np.where(
@@ -644,6 +652,24 @@ class _TableFit:
             clusters.assign(features) if clusters else np.zeros(len(self.rows), np.int64)
         )
         return clusters
+
+    def _alike(self) -> tuple[int, ...]:
+        """How many of these rows are of each kind, where they are made up."""
+        if self.planned.mode != "invent" or not self._is_chosen:
+            return ()
+        kinds = rows_as_kinds(self.plan, self.planned, self.sample, self.release)
+        self.known.codes[self.planned.name] = kinds
+        return tuple(np.bincount(kinds).tolist())
+
+    def _supported(self, key: KeyPlan, pointers: Ints) -> Ints:
+        """The kinds of a key's parents; 0 for made-up ones that too few entities here choose."""
+        codes = self.known.codes[key.parent]
+        if self.plan.tables[key.parent].mode != "invent":
+            return codes
+        here = pointers >= 0
+        support = self.release.support(pointers[here], self.entities[here], len(codes))
+        wanted = self.release.threshold(f"{self.planned.name}.{key.name}/kind")
+        return np.where(support >= wanted, codes, 0)
 
     def _reuse(self, owners: Ints | None, siblings: Siblings) -> dict[str, float]:
         """How often rows choose a parent again that their owner has already, by key."""

@@ -37,6 +37,7 @@ _MAX_SPACE = 1 << 60
 _ENOUGH = 0.6  # share of the rows that the released patterns of a level must carry
 _MOST_WORDS, _USES = 24, 20  # different words at one place, and codes that have each on average
 _MOSTLY = 0.9  # share of the codes that released words must carry
+_YEARS = "1970", "2069"  # that numbers may begin with
 _UUID = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 _HEX = DIGITS + "abcdef"
 
@@ -93,6 +94,12 @@ class Template:
     signature: str
     weight: int = 1
     words: frozenset[int] = frozenset()  # positions of words that stay as they are
+    room: int = 0  # for so many new strings, if that is more than its rows
+
+    @property
+    def needed(self) -> int:
+        """How many new strings there have to be."""
+        return max(self.weight, self.room)
 
     @property
     def kind(self) -> str:
@@ -115,6 +122,7 @@ def fit_format(
     release: Release,
     *,
     max_length: int | None = None,
+    room: int = 0,
 ) -> FormatModel:
     """
     Learn the formats of a column of strings.
@@ -129,6 +137,7 @@ def fit_format(
         entities: (n,) which entity each row belongs to.
         release: the protection in force.
         max_length: characters that the column can hold; None: unlimited.
+        room: how many new strings each pattern should have; 0: as many as it has rows.
 
     """
     present = pc.is_valid(values)
@@ -149,7 +158,10 @@ def fit_format(
     share, level, labels, weights = best
     templates = [
         Template(
-            alphabets_of(f"{statistic}.{i}", label, level, shapes, owners, release), label, weight
+            alphabets_of(f"{statistic}.{i}", label, level, shapes, owners, release),
+            label,
+            weight,
+            room=room,
         )
         for i, (label, weight) in enumerate(zip(labels, weights, strict=True))
     ]
@@ -190,7 +202,7 @@ def _with_words(
 
 def _has_room(pattern: Pattern, template: Template) -> bool:
     """Whether there are new strings, for as many rows as have the template."""
-    return not pattern.space.may_collide and pattern.space.capacity >= template.weight
+    return not pattern.space.may_collide and pattern.space.capacity >= template.needed
 
 
 def _split(
@@ -207,6 +219,8 @@ def _split(
         words = len(np.unique(here, axis=0))
         if 1 < words <= _MOST_WORDS and words * _USES <= len(matrix):
             places += range(*run.span())
+        elif len(here) and here.shape[1] > len(_YEARS[0]) and _are_years(here):
+            places += range(run.start(), run.start() + len(_YEARS[0]))
     if not places:
         return [template]
     texts = ["".join(map(chr, row)) for row in matrix[:, places].tolist()]
@@ -223,6 +237,13 @@ def _split(
         )
         for label, count in zip(labels, counts, strict=True)
     ]  # fmt: skip
+
+
+def _are_years(digits: NDArray[np.uint32]) -> bool:
+    """Whether longer numbers all begin with a year, and with several."""
+    years = {"".join(map(chr, row)) for row in np.unique(digits[:, :4], axis=0).tolist()}
+    is_near = all(_YEARS[0] <= y <= _YEARS[1] for y in years)
+    return is_near and 1 < len(years) <= _MOST_WORDS and len(years) * _USES <= len(digits)
 
 
 def fit_template(
@@ -363,7 +384,7 @@ def _pattern(template: Template, shapes: Shapes, key: int, may_widen: bool) -> P
     for candidate in dict.fromkeys(candidates):
         size = _size(candidate)
         ranks = shapes.ranks(candidate, _tail(candidate), is_mixed)
-        space = free_space(ranks, size, max(weight, 1), key)
+        space = free_space(ranks, size, max(template.needed, 1), key)
         narrow = Pattern(alphabets=candidate, weight=weight, space=space, is_mixed_case=is_mixed)
         if _has_room(narrow, template):
             return narrow

@@ -11,26 +11,28 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.above import Above, rules_of
-from dbsynth.donors import Donors
 from dbsynth.features import Floats, Ints
-from dbsynth.groupkeeper import GroupKeeper
-from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
+from dbsynth.keepers.above import Above, rules_of
+from dbsynth.keepers.donors import Donors
+from dbsynth.keepers.groupkeeper import GroupKeeper
+from dbsynth.keepers.members import Members, memberships
+from dbsynth.keepers.ordered import Ordered
+from dbsynth.keepers.rowkeeper import RowKeeper
+from dbsynth.keepers.shares import brought_to, ended_at, shared_out
+from dbsynth.keepers.totals import Total, allowed
 from dbsynth.leading import known_of
-from dbsynth.members import Members, memberships
-from dbsynth.ordered import Ordered
+from dbsynth.mending.checks import Repair
+from dbsynth.mending.draft import Scope
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
-from dbsynth.rowkeeper import RowKeeper
-from dbsynth.rowrules import Step
-from dbsynth.rulebook import Rule
 from dbsynth.ruled import Loosely, Rows, levels
-from dbsynth.rulewords import declared, dependencies, in_dialect, names_of, widened
+from dbsynth.rules.book import Rule
+from dbsynth.rules.groupsteps import GroupStep, group_steps, is_one_way, unique_columns
+from dbsynth.rules.rowsteps import Step
+from dbsynth.rules.words import declared, dependencies, in_dialect, names_of, widened
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Check, Table, Unique
-from dbsynth.shares import shared_out
 from dbsynth.state import State
-from dbsynth.totals import Total
 from dbsynth.values import to_floats
 
 _ROUNDS = 3  # of rules about rows and rules about siblings, as long as they disturb each other
@@ -312,10 +314,12 @@ class Keeping:
         rng = self.state.rng(self.table.name, "rules", number)
         rows, changed = self._among(rows, rng)
         rows, told = self._shared(rows, first)
-        changed |= told
+        rows, ends = self._due(rows, first, "min", "max")
+        changed |= told | ends
         rows, changed = self._rounds(rows, first, rng, (self._near, self._local), changed)
+        rows, told = self._due(rows, first, "sum")
         self._lead_on(rows, first, changed)
-        return rows, changed
+        return rows, changed | told
 
     def is_disturbed(self, columns: Collection[str]) -> bool:
         """Whether rules are about columns that others have changed."""
@@ -328,8 +332,9 @@ class Keeping:
         rng = self.state.rng(self.table.name, "rules again", number)
         keepers = self._near, self._local
         rows, changed = self._rounds(rows, first, rng, keepers, frozenset())
+        rows, told = self._due(rows, first, "sum")
         self._lead_on(rows, first, changed)
-        return rows, changed
+        return rows, changed | told
 
     @cached_property
     def _named_near(self) -> frozenset[str]:
@@ -372,18 +377,46 @@ class Keeping:
             if total.act not in ("sum", "avg") or name not in self._open:
                 continue
             parents = first[total.key]
-            above = self._goals.get(total)
-            if above is None:
-                drawn = self.state.keys[total.table][total.column].combine_chunks()
-                above = self._goals[total] = np.append(to_floats(drawn), np.nan)
-            goals = above[parents]  # -1 is the last: NaN
             before = rows.column(name).combine_chunks()
+            goals = self._goals_of(total, parents)
             after = shared_out(before, parents, goals, is_mean=total.act == "avg")
             if not after.equals(before):
                 at = rows.column_names.index(name)
                 rows = rows.set_column(at, rows.schema.field(name), after)
                 changed.add(name)
         return rows, frozenset(changed)
+
+    def _due(
+        self, rows: pa.Table, first: Mapping[str, Ints], *acts: str
+    ) -> tuple[pa.Table, frozenset[str]]:
+        """Let rows come to what their owner has, where the schema allows it."""
+        changed: set[str] = set()
+        due = [t for t in self.state.totals.due if t.child == self.table.name and t.act in acts]
+        for total in sorted(due, key=lambda t: (t.act == "min", t.column, t.source)):
+            parents, name = first[total.key], total.source
+            before, goals = rows.column(name).combine_chunks(), self._goals_of(total, parents)
+            if total.act == "sum":
+                after = brought_to(before, parents, goals)
+            else:
+                after = ended_at(before, parents, goals, is_last=total.act == "max")
+            if not after.equals(before):
+                at = rows.column_names.index(name)
+                made = rows.set_column(at, rows.schema.field(name), after)
+                judge = Repair.of(
+                    self.table, self.state.plan.schema.dialect, (), Scope(only=frozenset({name}))
+                )
+                rows = made if judge is None else allowed(made, rows, [name], judge)
+                changed.add(name)
+        return rows, frozenset(changed)
+
+    def _goals_of(self, total: Total, parents: Ints) -> Floats:
+        """What the owners of (n,) rows have as their total; NaN for nothing."""
+        above = self._goals.get(total)
+        if above is None:
+            drawn = self.state.keys[total.table][total.column].combine_chunks()
+            above = self._goals[total] = np.append(to_floats(drawn), np.nan)
+        found: Floats = above[parents]  # -1 is the last: NaN
+        return found
 
     @cached_property
     def _open(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,15 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.arrow import arrow_type
+from dbsynth.codewords import Leads, fit_leads, led_codes
 from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
-from dbsynth.literals import hexadecimal
+from dbsynth.parts.literals import hexadecimal
 from dbsynth.peculiar import empty_value
+from dbsynth.people.personas import PersonalColumn, PersonalModel, make_personal
+from dbsynth.people.pii import SEMANTICS, fit_personal, fit_text
+from dbsynth.people.prose import TextModel, sample_text
 from dbsynth.permute import key_of
-from dbsynth.personas import PersonalColumn, PersonalModel, make_personal
-from dbsynth.pii import SEMANTICS, fit_personal, fit_text
 from dbsynth.plan import TablePlan
-from dbsynth.prose import TextModel, sample_text
 from dbsynth.release import Release
 from dbsynth.schema import Column, Table
 from dbsynth.serials import can_count, count
@@ -40,6 +41,7 @@ class Makers:
     sizes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # bytes, at quantiles
     uuids: Mapping[str, UuidModel] = field(default_factory=dict)
     blanks: Mapping[str, float] = field(default_factory=dict)  # share of texts of no characters
+    leads: Mapping[str, Leads] = field(default_factory=dict)  # of formats: what words follow from
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -50,6 +52,7 @@ class Makers:
             "sizes": {n: list(s) for n, s in self.sizes.items()},
             "uuids": {n: u.to_json() for n, u in self.uuids.items()},
             "blanks": dict(self.blanks),
+            "leads": {n: w.to_json() for n, w in self.leads.items()},
         }
 
     @classmethod
@@ -68,6 +71,7 @@ class Makers:
             sizes={n: tuple(s) for n, s in data["sizes"].items()},
             uuids={n: UuidModel.from_json(u) for n, u in data["uuids"].items()},
             blanks=dict(data["blanks"]),
+            leads={n: Leads.from_json(w) for n, w in data["leads"].items()},
         )
 
 
@@ -88,6 +92,7 @@ def fit_makers(
     entities: Ints,
     release: Release,
     learned: set[str],
+    copied: Collection[str] = (),
 ) -> Makers:
     """
     Prepare the columns that are made.
@@ -99,6 +104,7 @@ def fit_makers(
         entities: (n,).
         release: the protection in force.
         learned: columns that a network draws.
+        copied: keys to rows that are copied.
     """
     columns = made_columns(table, planned, learned)
     values = {c: rows.column(c).combine_chunks() for c in rows.column_names}
@@ -128,6 +134,9 @@ def fit_makers(
         elif _is_prose(column, treatment) and not _is_meant(column, planned):
             text = values[column.name].cast(pa.string())
             texts[column.name] = fit_text(statistic, text, entities, release, length)
+    kinds = ("category", "datetime")
+    seen = {n for n in learned if n in planned.columns and planned.columns[n].kind in kinds}
+    leads = _lead(table, planned, values, formats, entities, release, {*seen, *copied})
     return Makers(
         personal=fit_personal(personal, values, entities, release, release.seed)
         if personal
@@ -137,7 +146,51 @@ def fit_makers(
         sizes=sizes,
         uuids=uuids,
         blanks=blanks,
+        leads=leads,
     )
+
+
+def _lead(
+    table: Table,
+    planned: TablePlan,
+    values: Mapping[str, pa.Array],
+    formats: dict[str, FormatModel],
+    entities: Ints,
+    release: Release,
+    seen: Collection[str],
+) -> dict[str, Leads]:
+    """Find what the words in codes follow from, and give formats room for any row's choice."""
+    others = {n: values[n] for n in sorted(seen) if n in values}
+    found = {}
+    for name, model in formats.items():
+        statistic, text = f"{table.name}.{name}", values[name].cast(pa.string())
+        told = fit_leads(statistic, text, model, others, entities, release)
+        if told is None:
+            continue
+        rows, length = max(planned.source_rows, len(text)), table.column(name).type.length
+        roomy = fit_format(statistic, text, entities, release, max_length=length, room=rows)
+        if len(roomy.patterns) == len(model.patterns):
+            formats[name], found[name] = roomy, told
+    return found
+
+
+def lead(
+    makers: Makers, rows: Mapping[str, pa.Array], numbers: tuple[int, int], seed: int
+) -> dict[str, pa.Array]:
+    """
+    Write the codes of finished rows anew whose words follow from other columns.
+
+    Args:
+        makers: from `fit_makers`.
+        rows: (n,) all columns.
+        numbers: of the first row in its table, and how many the table has in all.
+        seed: the run's.
+    """
+    return {
+        name: led_codes(makers.formats[name], told, rows, rows[name], numbers, seed)
+        for name, told in makers.leads.items()
+        if all(c in rows for c, _ in told.columns)
+    }
 
 
 def make_columns(
@@ -199,7 +252,7 @@ def _blanks(
             continue
         own = values[column.name]
         is_blank = np.asarray(_is_blank(own))
-        if release.is_enough(entities[is_blank]):
+        if is_blank.any() and release.is_enough(entities[is_blank]):
             found[column.name] = round(float(is_blank.sum()) / (len(own) - own.null_count), 3)
     return found
 

@@ -75,6 +75,11 @@ class Facts:
         told = {t.semantic for t in self.treatments[name].values()}
         return len(told & IDENTITY) >= 2
 
+    def is_organisation(self, name: TableName) -> bool:
+        """Whether a table lists organisations, none of which is a person by itself."""
+        is_company = any(t.semantic == "company" for t in self.treatments[name].values())
+        return is_company and not self.is_identity(name)
+
     def personality(self, name: TableName) -> float:
         """How much a table is about people: 0 not, 1 it names somebody, 1.5 it lists them."""
         if not self.is_person(name):
@@ -143,7 +148,8 @@ def _may_own(facts: Facts, table: Table, key: ForeignKey) -> bool:
         crowded = False
     if facts.is_identity(key.parent) and parents >= MIN_ENTITIES:
         crowded = False  # people are no list of values, however much each of them has
-    small = parents < MIN_ENTITIES and not facts.is_person(key.parent)
+    guards = facts.is_person(key.parent) and not facts.is_organisation(key.parent)
+    small = parents < MIN_ENTITIES and not guards  # a few tenants are no reason to learn nothing
     return not crowded and not small and not _is_label_table(facts, key.parent)
 
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 
 from dbsynth import run
@@ -189,3 +190,57 @@ def test_a_day_may_be_that_of_a_moment_above(tmp_path: Path) -> None:
     made = run.clone(visits(tmp_path / "a.db"), target, run.Options(quality="fast"))
     texts = {r.rule.text: r.is_kept for r in made.rules}
     assert texts["days_between(written_on, visits.until) = 0"]
+
+
+def test_a_few_days_beyond_all_calendars_end_no_plan(pg_url: str) -> None:
+    with psycopg.connect(pg_url, autocommit=True) as connection:
+        connection.execute("""
+            CREATE TABLE leases (id int PRIMARY KEY, ends date, note varchar(4));
+            CREATE TABLE visits (id int PRIMARY KEY, lease_id int REFERENCES leases, on_day date);
+            INSERT INTO leases SELECT n, (ARRAY['infinity', '5874897-12-31'])[n % 2 + 1]::date, 'a'
+            FROM generate_series(1, 200) n;
+            INSERT INTO visits SELECT n, n % 200 + 1,
+                (ARRAY['0044-03-15 BC', 'infinity'])[n % 2 + 1]::date
+            FROM generate_series(1, 400) n;
+        """)
+    assert len(run.plan(pg_url, run.Options(engine="marginal")).tables) == 2
+
+
+def bookings(path: Path) -> str:
+    """Bookings with their period, in four spellings, of moments and of days."""
+    rng = np.random.default_rng(2)
+    with sqlite3.connect(path) as connection:
+        connection.execute("""
+            CREATE TABLE bookings (id INTEGER PRIMARY KEY, day DATE NOT NULL,
+                entered_at TIMESTAMP NOT NULL, period CHAR(7) NOT NULL, year INTEGER NOT NULL,
+                month INTEGER NOT NULL, batch TEXT NOT NULL, amount NUMERIC(8,2) NOT NULL)
+        """)
+        for number in range(600):
+            day = date(2022, 1, 3) + timedelta(days=int(rng.integers(900)))
+            entered = day + timedelta(days=int(rng.integers(0, 40)))
+            amount = round(float(rng.gamma(2, 30)), 2)
+            row = (
+                number, str(day), f"{entered} 0{int(rng.integers(10))}:30:00", f"{day:%Y-%m}",
+                day.year, day.month, f"{entered:%Y%m%d}", amount,
+            )  # fmt: skip
+            connection.execute("INSERT INTO bookings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb", "postgresql", "mysql"])
+def test_parts_of_moments_are_found_and_kept(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    servers = {"postgresql": "pg_url", "mysql": "mysql_url"}
+    target = request.getfixturevalue(servers[kind]) if kind in servers else f"{tmp_path}/b.{kind}"
+    options = run.Options(engine="marginal", quality="fast")
+    done = run.clone(bookings(tmp_path / "a.db"), target, options)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "date part"}
+    assert found == {
+        "period = strftime(day, '%Y-%m')": 0,
+        "year = CAST(strftime(day, '%Y') AS BIGINT)": 0,
+        "month = CAST(strftime(day, '%m') AS BIGINT)": 0,
+        "batch = strftime(entered_at, '%Y%m%d')": 0,
+    }
+    assert not [c for c in done.rules if c.rule.text == "day -> period"]

@@ -144,6 +144,28 @@ def test_rows_of_too_few_entities_are_invented_with_them(make: Make) -> None:
     assert ("invent", name("lab")) == (table(plan, "probe").mode, table(plan, "probe").root)
 
 
+def test_a_few_tenants_do_not_own_what_all_others_hang_on(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.executescript("""
+            CREATE TABLE tenants (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+            CREATE TABLE sites (tenant_id INTEGER NOT NULL REFERENCES tenants (id),
+                no INTEGER NOT NULL, height REAL, PRIMARY KEY (tenant_id, no));
+            CREATE TABLE meters (tenant_id INTEGER NOT NULL, no INTEGER NOT NULL,
+                site_no INTEGER NOT NULL, PRIMARY KEY (tenant_id, no),
+                FOREIGN KEY (tenant_id, site_no) REFERENCES sites (tenant_id, no));
+        """)
+        firms = [(i, f"Firm {i} Ltd") for i in range(8)]
+        connection.executemany("INSERT INTO tenants VALUES (?, ?)", firms)
+        sites = [(i % 8, i // 8, i * 0.7) for i in range(72)]
+        connection.executemany("INSERT INTO sites VALUES (?, ?, ?)", sites)
+        meters = [(i % 8, i // 8, i // 8 % 9) for i in range(400)]
+        connection.executemany("INSERT INTO meters VALUES (?, ?, ?)", meters)
+    plan = planned(f"sqlite:///{tmp_path / 'a.db'}")
+    assert "invent" == table(plan, "tenants").mode
+    assert ["generate", "generate"] == [table(plan, n).mode for n in ("sites", "meters")]
+    assert name("sites") == table(plan, "meters").root
+
+
 def test_migration_bookkeeping_is_copied(make: Make) -> None:
     script = "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);"
     assert "copy" == table(make(script, alembic_version=1), "alembic_version").mode

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 from rich.console import Console
 
@@ -15,7 +17,8 @@ from dbsynth import run
 from dbsynth.errors import VerifyFailedError
 from dbsynth.planfile import from_yaml, to_yaml
 from dbsynth.report import Run, render_text
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
+from dbsynth.schema import TableName
 from tests.rule_staff import DATABASES
 
 FAST: dict[str, Any] = {"engine": "marginal", "quality": "fast", "replace": True}
@@ -91,3 +94,35 @@ def test_a_rule_that_the_user_accepted_must_hold(tmp_path: Path) -> None:
 def test_no_rules_means_none(tmp_path: Path) -> None:
     url = DATABASES["bank"](3, 100).build(tmp_path / "a.db")
     assert run.plan(url, run.Options(is_ruled=False)).rules == ()
+
+
+PLAIN: dict[str, Any] = {"engine": "marginal", "quality": "fast"}
+ENUM_STATES = (
+    "steps: (coalesce(lag(state) OVER (PARTITION BY ticket ORDER BY no), ''), state)"
+    " IN (('', 'new'), ('new', 'done'))"
+)
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "duckdb"])
+def test_states_that_are_an_enum_are_counted(
+    kind: str, new_pg_url: Callable[[], str], tmp_path: Path
+) -> None:
+    source, target = new_pg_url(), new_pg_url()
+    with psycopg.connect(source, autocommit=True) as connection:
+        connection.execute(
+            """
+            CREATE TYPE stage AS ENUM ('new', 'done');
+            CREATE TABLE steps (
+                ticket int, no int, state stage NOT NULL, PRIMARY KEY (ticket, no)
+            );
+            INSERT INTO steps
+            SELECT t, n, (ARRAY['new', 'done'])[n]::stage
+            FROM generate_series(1, 60) t, generate_series(1, 1 + t % 2) n;
+            """
+        )
+    place = target if kind == "postgresql" else f"duckdb:///{tmp_path}/a.duckdb"
+    table, text = ENUM_STATES.split(": ", 1)
+    rule = Rule(table=TableName("public", table), text=text)
+    plan = dataclasses.replace(run.plan(source, run.Options(**PLAIN)), rules=(rule,))
+    done = run.clone(source, place, run.Options(plan=plan, replace=True))
+    assert [(c.broken, c.why) for c in done.rules] == [(0, "")]

@@ -1,4 +1,4 @@
-"""Tests of dbsynth.totals and of whole clones: rules that can be kept by construction are kept."""
+"""Tests of dbsynth.keepers.totals and of clones: what can be kept by construction is kept."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from dbsynth import run
+from dbsynth.keepers.shares import shared_out
+from dbsynth.keepers.totals import Totals
 from dbsynth.report import Run
-from dbsynth.shares import shared_out
-from dbsynth.totals import Totals
 from tests.generated import drawn, fitted
 from tests.rule_staff import DATABASES
 
@@ -136,6 +136,37 @@ def test_what_repeats_a_total_knows_it_though_others_are_still_to_come(tmp_path:
     assert texts["paid_on = max(payments.came_on)"]
 
 
+def instalments(path: Path, whole: float) -> str:
+    """Bills that are net and tax, that sum up lines, and that payments come to exactly."""
+    url = bills(path)
+    rng = np.random.default_rng(5)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DELETE FROM payments; UPDATE bills SET paid_on = NULL;")
+        for bill, total in connection.execute("SELECT id, total FROM bills").fetchall():
+            many = 0 if rng.random() < whole else int(rng.integers(1, 3))
+            shares = rng.uniform(0.2, 0.4, many)
+            first = [round(float(total) * float(s), 2) for s in shares]
+            amounts = [*first, round(float(total) - sum(first), 2)]
+            connection.executemany(
+                "INSERT INTO payments (bill_id, amount, came_on) VALUES (?, ?, ?)",
+                [(bill, a, f"2024-01-{n + 1:02d}") for n, a in enumerate(amounts)],
+            )
+    connection.close()
+    return url
+
+
+@pytest.mark.parametrize("whole", [0.3, 0.9])  # so many bills are paid at once
+def test_what_is_calculated_from_a_total_is_shared_out_among_other_children(
+    whole: float, tmp_path: Path
+) -> None:
+    url = instalments(tmp_path / "a.db", whole)
+    done = run.clone(url, f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST))
+    texts = {c.rule.text: c.broken for c in done.rules}
+    wanted = ("net = sum(lines.amount)", "total = sum(payments.amount)", "total = net + tax")
+    assert [0, 0, 0] == [texts[w] for w in wanted]
+    assert 0 == texts["tax <= net"]
+
+
 def claims(path: Path) -> str:
     """Claims that are paid in parts, some with nothing; of those nobody decided on is not known."""
     rng = np.random.default_rng(4)
@@ -227,3 +258,45 @@ def test_what_is_part_of_a_total_stays_part_of_it(tmp_path: Path) -> None:
     done = run.clone(url, f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST))
     assert "tax <= net" in {c.rule.text for c in done.rules}
     assert [] == [str(c.rule) for c in done.rules if not c.is_kept]
+
+
+def talks(path: Path) -> str:
+    """Talks of members, one after another, that begin with their first message."""
+    rng, day = np.random.default_rng(9), np.timedelta64(1, "D")
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE members (id INTEGER PRIMARY KEY, joined_on DATE NOT NULL);
+            CREATE TABLE talks (id INTEGER PRIMARY KEY, began_on DATE NOT NULL,
+                member_id INTEGER NOT NULL REFERENCES members (id), ended_on DATE NOT NULL);
+            CREATE TABLE messages (id INTEGER PRIMARY KEY, sent_on DATE NOT NULL,
+                talk_id INTEGER NOT NULL REFERENCES talks (id));
+        """)
+        for member in range(200):
+            at = np.datetime64("2020-01-01") + int(rng.integers(900)) * day
+            connection.execute("INSERT INTO members VALUES (?, ?)", (member, str(at)))
+            for _ in range(int(rng.integers(1, 6))):
+                at += int(rng.integers(1, 90)) * day
+                sent = (
+                    at + np.append(0, np.cumsum(rng.integers(1, 9, int(rng.integers(1, 5))))) * day
+                )
+                row = (str(sent[0]), member, str(sent[-1]))
+                insert = "INSERT INTO talks (began_on, member_id, ended_on) VALUES (?, ?, ?)"
+                talk = connection.execute(insert, row).lastrowid
+                connection.executemany(
+                    "INSERT INTO messages (sent_on, talk_id) VALUES (?, ?)",
+                    [(str(s), talk) for s in sent],
+                )
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_children_begin_and_end_where_their_parent_says(tmp_path: Path) -> None:
+    done = run.clone(
+        talks(tmp_path / "a.db"), f"duckdb:///{tmp_path}/b.duckdb", run.Options(**FAST)
+    )
+    texts = {c.rule.text: c.broken for c in done.rules}
+    assert (
+        0 == texts["began_on = min(messages.sent_on)"] == texts["ended_on = max(messages.sent_on)"]
+    )
+    ordered = "began_on >= lag(began_on) OVER (PARTITION BY member_id ORDER BY id)"
+    assert 0 == texts[ordered] == texts["members.joined_on <= began_on"]

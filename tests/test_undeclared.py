@@ -19,7 +19,7 @@ from dbsynth.references import Reference
 from dbsynth.release import Release
 from dbsynth.sample import read_profile
 from dbsynth.schema import Schema, TableName
-from dbsynth.undeclared import propose
+from dbsynth.undeclared.propose import propose
 from dbsynth.urls import resolve
 
 STAFF = """
@@ -195,6 +195,23 @@ def test_texts_lead_where_their_values_are_though_no_name_says_so(sqlite_path: P
     """
     url = make(sqlite_path, script)
     assert told(url) == {"flight (origin) -> airport (faa)": False}
+
+
+def test_columns_that_the_database_computes_are_no_parents(sqlite_path: Path) -> None:
+    url = make(
+        sqlite_path,
+        """
+        CREATE TABLE member (
+            id INTEGER PRIMARY KEY, nick TEXT NOT NULL, team TEXT NOT NULL,
+            folded TEXT AS (lower(nick)) STORED UNIQUE, UNIQUE (team, folded)
+        );
+        CREATE TABLE visit (id INTEGER PRIMARY KEY, who TEXT, team TEXT, folded TEXT);
+        INSERT INTO member VALUES (1, 'Ann', 'a'), (2, 'Bob', 'a'), (3, 'Cid', 'b');
+        INSERT INTO visit VALUES (1, 'ann', 'a', 'ann'), (2, 'bob', 'a', 'bob'),
+            (3, 'cid', 'b', 'cid');
+        """,
+    )
+    assert found(url) == []
 
 
 def numbers(rows: int) -> str:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from dbsynth.leading import LEARNED
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.release import Release
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import parent_word, quote
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import parent_word, quote
 from dbsynth.sample import Sample, owner_key
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 
@@ -245,6 +245,8 @@ class Frame:
     def _released(self) -> frozenset[str]:
         found = set()
         for view in self.views:
+            if pa.types.is_temporal(view.values.type):
+                continue  # no rule names days, and some are beyond what Python can name
             if view.distinct <= MOST_LABELS and self.is_learned(view):
                 statistic = f"{self.name}.{view.column.name}"
                 labels, _ = self.release.labels(statistic, view.values, self.entities)

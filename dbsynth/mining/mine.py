@@ -12,6 +12,7 @@ from dbsynth.errors import DbsynthError
 from dbsynth.features import Floats
 from dbsynth.mining.arithmetic import Operand, find_arithmetic, operands
 from dbsynth.mining.balances import find_balances
+from dbsynth.mining.dateparts import find_dateparts
 from dbsynth.mining.dependencies import find_dependencies
 from dbsynth.mining.frames import CARRIED, FEWEST, MIN_ROWS, RARE, Frame, Frames, frames_of
 from dbsynth.mining.lasts import find_lasts
@@ -26,9 +27,9 @@ from dbsynth.mining.totals import find_totals
 from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import RuleError, count_breaks
-from dbsynth.rulewords import names_of
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import count_breaks
+from dbsynth.rules.words import names_of
 from dbsynth.sample import Sample
 
 RULE_ROWS = 20_000  # rows per table that are looked at, about
@@ -95,7 +96,11 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     known = [names_of(r.text) for r in months]
     yield from (r for r in find_orders(frame, frames) if r.kind != "gap" or not _is_in(r, known))
     yield from find_ranges(frame, frames)
-    dependencies = list(find_dependencies(frame, frames, copied))
+    parts = list(find_dateparts(frame))
+    yield from parts
+    written = {_right(r) for r in parts}
+    found = find_dependencies(frame, frames, copied)
+    dependencies = [r for r in found if _right(r) not in written]
     yield from dependencies
     yield from find_nulls(frame)
     yield from find_values(frame, {r.text for r in dependencies})
@@ -109,7 +114,9 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     yield from with_parents
     durations = list(_durations(frame))
     yield from durations
-    told = {_right(r) for r in (*copies, *months, *dependencies, *formulas, *with_parents)}
+    told = written | {
+        _right(r) for r in (*copies, *months, *dependencies, *formulas, *with_parents)
+    }
     yield from find_pairs(frame, frames, told | {w for r in durations for w in names_of(r.text)})
     yield from find_lasts(frame, frames, told | {_right(r) for r in totals})
     yield from find_siblings(frame)

@@ -1,0 +1,57 @@
+"""Texts and whole numbers that are a part of a moment: its year, its month, its day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dbsynth.mining.frames import MIN_ROWS, Frame, View
+from dbsynth.rules.book import Rule
+
+_TEXTS = ("%Y-%m", "%Y%m", "%Y", "%m", "%Y-%m-%d", "%Y%m%d", "%Y/%m", "%m/%Y", "%y%m", "%d.%m.%Y")
+_NUMBERS = ("%Y", "%m", "%d", "%H", "%Y%m", "%Y%m%d")
+_LEAST_DISTINCT = 3  # with fewer values it may be chance
+_PROBE = 60  # rows on which guesses are made
+
+
+def find_dateparts(frame: Frame) -> Iterator[Rule]:
+    """Find columns that say what another one's moment says, in other words."""
+    moments = [v for v in frame.views if v.column.type.kind in ("date", "timestamp")]
+    for target in frame.views:
+        kind = target.column.type.kind
+        is_text = kind == "string"
+        if target.is_key or kind not in ("string", "integer"):
+            continue
+        if target.distinct < _LEAST_DISTINCT or len(frame) < MIN_ROWS:
+            continue
+        for moment in moments:
+            found = next(
+                (f for f in (_TEXTS if is_text else _NUMBERS) if _is(target, moment, f)), ""
+            )
+            if found:
+                part = f"strftime({moment.word}, '{found}')"
+                value = part if is_text else f"CAST({part} AS BIGINT)"
+                yield frame.rule("date part", f"{target.word} = {value}")
+                break
+
+
+def _is(target: View, moment: View, wanted: str) -> bool:
+    """Whether a column is always a moment written so."""
+    if not _fits(target.values[:_PROBE], moment.values[:_PROBE], wanted, 2):
+        return False
+    return _fits(target.values, moment.values, wanted, MIN_ROWS)
+
+
+def _fits(values: pa.Array, moments: pa.Array, wanted: str, least: int) -> bool:
+    both = pc.and_(pc.is_valid(values), pc.is_valid(moments))
+    values, moments = values.filter(both), moments.filter(both)
+    if len(values) < least:
+        return False
+    try:
+        made = pc.strftime(moments.cast(pa.timestamp("s"), safe=False), wanted)
+        made = made if pa.types.is_string(values.type) else made.cast(values.type)
+    except pa.ArrowInvalid:  # moments beyond all calendars
+        return False
+    return bool(pc.all(pc.equal(values, made)).as_py())
