@@ -294,15 +294,6 @@ class TakesParts(Protocol):
         """Give what writes a table's parts; `create` was called before."""
 
 
-@runtime_checkable
-class Proving(Protocol):
-    """What a target may offer besides: to have compared all rows itself when it built the keys."""
-
-    @property
-    def is_proven(self) -> bool:
-        """Whether all keys that the target declares were built over the rows that it holds now."""
-
-
 @dataclass(frozen=True, slots=True)
 class Adapter:
     """What an entry point of the group `dbsynth.adapters` loads: one database's two sides."""

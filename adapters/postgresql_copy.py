@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from binascii import unhexlify
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pgpq
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.adapters.ddl import DialectRules, quote_columns
 from dbsynth.adapters.postgresql_connection import Connection
-from dbsynth.adapters.postgresql_values import from_hex, to_csv, without_zeros
+from dbsynth.adapters.postgresql_values import laid_out, to_csv, without_zeros
 from dbsynth.arrow import arrow_type
 from dbsynth.extremes import has_infinities
 from dbsynth.schema import Column
@@ -23,6 +25,8 @@ _BINARY_KINDS = frozenset(
 )  # fmt: skip
 _MOST_BINARY_DIGITS = 38
 _UUID = pa.binary(16)
+_NO_UUID = "00000000-0000-0000-0000-000000000000"
+_DASHES = [8, 13, 18, 23]
 _PIECE = 16_384  # rows that are encoded at once
 
 
@@ -123,10 +127,33 @@ def _as_binary(batches: Iterable[pa.RecordBatch], columns: Sequence[Column]) -> 
 
 
 def _uuids(texts: pa.Array) -> pa.Array:
-    """Turn the 36 characters of each UUID into its 16 bytes."""
-    digits = pc.replace_substring(pc.utf8_lower(texts), "-", "")
-    if pc.any(pc.not_equal(pc.binary_length(digits), 32)).as_py():
-        raise pa.ArrowInvalid("a UUID is not 32 hexadecimal digits long")
-    packed = from_hex(pc.fill_null(digits, "0" * 32).cast(pa.binary()))
-    flat = pa.Array.from_buffers(_UUID, len(texts), [None, packed.buffers()[2]])
-    return pc.if_else(pc.is_valid(texts), flat, pa.scalar(None, _UUID))
+    """
+    Turn the characters of each UUID into its 16 bytes.
+
+    Raises:
+        ArrowInvalid: without dashes they are not 32 hexadecimal digits.
+    """
+    flat = pc.fill_null(texts, _NO_UUID) if texts.null_count else texts
+    digits = _digits(flat)
+    if digits is None:  # spelled some other way
+        bare = pc.replace_substring(flat, "-", "")
+        offsets, raw = laid_out(bare.cast(pa.binary()))
+        if (np.diff(offsets) != 32).any():
+            raise pa.ArrowInvalid("a UUID is not 32 hexadecimal digits long")
+        digits = raw.tobytes()
+    try:
+        packed = pa.py_buffer(unhexlify(digits))
+    except ValueError as exc:
+        raise pa.ArrowInvalid("a UUID has other characters than hexadecimal digits") from exc
+    found = pa.Array.from_buffers(_UUID, len(texts), [None, packed])
+    return pc.if_else(pc.is_valid(texts), found, pa.scalar(None, _UUID))
+
+
+def _digits(texts: pa.Array) -> bytes | None:
+    """The digits of UUIDs, one after another; None unless all are spelled as the server does."""
+    offsets, raw = laid_out(texts.cast(pa.binary()))
+    if (np.diff(offsets) != len(_NO_UUID)).any():
+        return None
+    is_usual = (raw.reshape(-1, len(_NO_UUID))[:, _DASHES] == ord("-")).all()
+    digits = raw.tobytes().replace(b"-", b"")
+    return digits if is_usual and len(digits) == 32 * len(texts) else None

@@ -100,8 +100,8 @@ class PostgresSource:
 
     def count(self, table: TableName) -> int:
         """Count a table's rows exactly."""
-        statement = f"SELECT count(*) FROM {self._from(table)}"
         with _reading(f"cannot count the rows of {table}"):
+            statement = f"SELECT count(*) FROM {self._from(table)}"
             return int(self._connection.execute(statement.encode()).fetchall()[0][0])
 
     def estimate(self, table: TableName) -> int | None:
@@ -142,8 +142,8 @@ class PostgresSource:
 
         wanted = [table.column(name) for name in columns]
         items = ", ".join(select_item(c, RULES) for c in wanted)
-        statement = f"SELECT {items} FROM {self._from(table.name)}{clauses}"
         with _reading(f"cannot read {table.name}"):
+            statement = f"SELECT {items} FROM {self._from(table.name)}{clauses}"
             for data in self._copy(f"COPY ({statement}) TO STDOUT (FORMAT csv)"):
                 yield parse(data, wanted)
 

@@ -11,6 +11,7 @@ comes as NULL, or as 0 where NULL is not allowed.
 from __future__ import annotations
 
 import io
+from binascii import unhexlify
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,8 +37,6 @@ _MOMENTS = {"date": 4, "time": 8, "timestamp": 8, "timestamptz": 8}  # bytes
 _EPOCH_DAYS = 10_957  # from 1970 to 2000, where PostgreSQL starts to count
 _EPOCH_MICROS = _EPOCH_DAYS * 86_400_000_000
 _PARSE = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-_HEX = np.full(256, 0, np.uint8)
-_HEX[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint8)
 
 
 def select_item(column: Column, rules: DialectRules) -> str:
@@ -160,7 +159,7 @@ def _moments(array: pa.Array, kind: pa.DataType, size: int) -> pa.Array:
     """Turn the server's bytes in hexadecimal digits into dates, times or timestamps."""
     missing = np.asarray(pc.is_null(array))
     packed = from_hex(pc.fill_null(array, b"0" * (2 * size)))
-    _, raw = _laid_out(packed)
+    _, raw = laid_out(packed)
     values = raw.view(f">i{size}").astype(np.int64)
     if pa.types.is_date(kind):
         top, shift, infinite = 2**31 - 1, _EPOCH_DAYS, DAYS
@@ -178,9 +177,12 @@ def _moments(array: pa.Array, kind: pa.DataType, size: int) -> pa.Array:
 def from_hex(array: pa.Array) -> pa.Array:
     """Turn pairs of hexadecimal digits into bytes, for the whole column at once."""
     flat = pc.fill_null(array, b"") if array.null_count else array
-    offsets, digits = _laid_out(flat)
-    values = (_HEX[digits[0::2]] << 4) | _HEX[digits[1::2]]
-    buffers = [None, pa.py_buffer((offsets // 2).tobytes()), pa.py_buffer(values.tobytes())]
+    offsets, digits = laid_out(flat)
+    buffers = [
+        None,
+        pa.py_buffer((offsets // 2).tobytes()),
+        pa.py_buffer(unhexlify(digits.tobytes())),
+    ]
     packed = pa.Array.from_buffers(pa.binary(), len(flat), buffers)
     return pc.if_else(pc.is_valid(array), packed, pa.scalar(None, pa.binary()))
 
@@ -188,7 +190,7 @@ def from_hex(array: pa.Array) -> pa.Array:
 def _to_hex(array: pa.Array) -> pa.Array:
     """Spell bytes as PostgreSQL does: a backslash, an x, and hexadecimal digits."""
     flat = pc.fill_null(array, b"") if array.null_count else array
-    offsets, raw = _laid_out(flat)
+    offsets, raw = laid_out(flat)
     digits = raw.tobytes().hex().encode()
     buffers = [None, pa.py_buffer((offsets * 2).tobytes()), pa.py_buffer(digits)]
     text = pa.Array.from_buffers(pa.string(), len(flat), buffers)
@@ -196,7 +198,7 @@ def _to_hex(array: pa.Array) -> pa.Array:
     return pc.if_else(pc.is_valid(array), spelled, pa.scalar(None, pa.string()))
 
 
-def _laid_out(array: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+def laid_out(array: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Give the offsets, from zero, and the bytes of a binary column."""
     if not len(array):
         return np.zeros(1, np.int32), np.zeros(0, np.uint8)

@@ -11,11 +11,12 @@ from dbsynth import run
 from dbsynth.config import Config, Quality, load
 from dbsynth.errors import PlanFileError, UsageError
 from dbsynth.frames import read_frames
+from dbsynth.options import Options
 from dbsynth.plan import Plan
 from dbsynth.progress import Progress, silent
 from dbsynth.report import Run
-from dbsynth.rulebook import combine, from_data
-from dbsynth.rulesql import complaints
+from dbsynth.rules.book import combine, from_data
+from dbsynth.rules.language import complaints
 from dbsynth.wishes import read_mapping
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def clone(
     elif plan is not None and rules:
         raise UsageError("a saved plan decides on rules itself", "Hand over `Plan` and rules.")
     made = plan if isinstance(plan, Plan) else None
-    options = run.Options(
+    options = Options(
         seed=seed,
         scale=scale,
         rows=rows or {},
@@ -120,7 +121,7 @@ def make_plan(
         DbsynthError: see `dbsynth.errors`.
     """
     settings = Config() if config is None else load(Path(config))
-    options = run.Options(
+    options = Options(
         seed=seed,
         tables=tuple(tables),
         exclude=tuple(exclude),
@@ -192,7 +193,7 @@ def evaluate(
     Raises:
         DbsynthError: see `dbsynth.errors`.
     """
-    options = run.Options(
+    options = Options(
         seed=seed,
         tables=tuple(tables),
         exclude=tuple(exclude),

@@ -62,3 +62,8 @@ def arrow_field(column: Column) -> pa.Field:
 def arrow_schema(table: Table) -> pa.Schema:
     """The Arrow schema of a table's written columns."""
     return pa.schema([arrow_field(c) for c in table.written_columns])
+
+
+def put_column(rows: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Put (n,) values in the place of a column, of whose type they are."""
+    return rows.set_column(rows.column_names.index(name), rows.schema.field(name), values)

@@ -8,39 +8,37 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dbsynth import numerals
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.arrow import arrow_type
+from dbsynth.arrow import put_column
 from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
 from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
 from dbsynth.copying import Given
 from dbsynth.cousins import are_asked, gather
-from dbsynth.draft import Scope
-from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
-from dbsynth.exclusions import Apart
+from dbsynth.drawing import draw_part
+from dbsynth.encode import DatetimeColumn
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
-from dbsynth.makers import blanked, lead, make_columns
+from dbsynth.makers import lead
 from dbsynth.mapped import rest
-from dbsynth.mender import Mended, Mender
+from dbsynth.mending.draft import Scope
+from dbsynth.mending.exclusions import Apart
+from dbsynth.mending.mender import Mended, Mender
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
+from dbsynth.rendering import Rendering
 from dbsynth.resting import copied, filtered, room
 from dbsynth.rows import Values
 from dbsynth.sample import owner_key
-from dbsynth.schema import Batch, Column, Stored, Table
+from dbsynth.schema import Batch, Stored, Table
+from dbsynth.skeleton import Skeleton
 from dbsynth.state import State, noted
-from dbsynth.structure import Skeleton, draw_part
 from dbsynth.tablemodel import RowsModel, TableModel
 from dbsynth.told import Told
 from dbsynth.trees import hang
-from dbsynth.unfolding import decimals_of, draw_document
-from dbsynth.values import from_floats, moments_to_text, placeholders
 from dbsynth.workers import Workers, ahead, is_worth_it
 
 
@@ -131,7 +129,7 @@ class _Attributes:
         for (start, stop), number, (first, made) in self._drawn(bounds, workers):
             drawn, rows = first, made
             if rows is None:
-                rows = self._assemble(drawn, borrowing.part(start, stop), start, stop)
+                rows = self._rendering.rows(drawn, borrowing.part(start, stop), start, stop)
             above = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
             ruled, kept_rules = self.keeping.keep(rows, above, number)
             noted(self.state.changes, name, kept_rules, rows, ruled)
@@ -220,7 +218,7 @@ class _Attributes:
         drawn = self._chunk(start, stop, number, borrowed)
         if self.model.pseudonyms:  # wait for those of the rows before
             return drawn, None
-        rows = self._assemble(drawn, borrowed, start, stop)
+        rows = self._rendering.rows(drawn, borrowed, start, stop)
         return dict(self.needed(drawn, rows)[0]), rows
 
     def _borrowing(self) -> Borrowing:
@@ -327,41 +325,6 @@ class _Attributes:
             if k.name in late
         }
 
-    def _assemble(self, drawn: Values, borrowed: Borrowed, start: int, stop: int) -> pa.Table:
-        """Turn one chunk's working values into the table's columns."""
-        fitted = {c.name: c for c in self.part.layout.columns}
-        columns: dict[str, pa.Array] = {}
-        for column in self.table.written_columns:
-            found = fitted.get(column.name)
-            if isinstance(found, CategoryColumn):
-                tokens = drawn[column.name].astype(np.int64)
-                columns[column.name] = found.codec.decode(tokens, arrow_type(column.type))
-            elif isinstance(found, NumberColumn | DatetimeColumn):
-                columns[column.name] = _to_arrow(found, drawn[column.name], column)
-            if column.name in columns:
-                columns[column.name] = borrowed.copied(column.name, columns[column.name], drawn)
-        borrowed.rename(columns, drawn)
-        made = make_columns(
-            self.model.makers, self.table, self.planned, columns, self.state.seed, start,
-            stop - start,
-        )  # fmt: skip
-        for name, document in self.model.documents.items():
-            made[name] = draw_document(document, self.state.seed, start, stop - start)
-        for name, values in made.items():
-            missing = pa.array(drawn[name] == 0) if name in fitted else None
-            is_masked = missing is not None and isinstance(fitted[name], PresenceColumn)
-            nothing = pa.scalar(None, values.type)
-            masked = pc.if_else(missing, nothing, values) if is_masked else values
-            columns[name] = borrowed.copied(name, masked, drawn)
-        blanked(self.model.makers, self.table, columns, self.state.seed, start)
-        for column in self.table.written_columns:
-            if column.name not in columns:
-                columns[column.name] = self._key_column(column, start, stop)
-        borrowed.repeat(columns, drawn)
-        numbers = (start, self.skeleton.size)
-        columns |= lead(self.model.makers, columns, numbers, self.state.seed)
-        return pa.table({c.name: columns[c.name] for c in self.table.written_columns})
-
     def _led_again(self, rows: pa.Table, changed: Collection[str], start: int) -> pa.Table:
         """Let the words in codes follow from what rules have changed, unless rules name them."""
         told = self.model.makers.leads
@@ -373,19 +336,15 @@ class _Attributes:
         numbers = (start, self.skeleton.size)
         made = lead(self.model.makers, columns, numbers, self.state.seed)
         for name in sorted(names & made.keys()):
-            at = rows.column_names.index(name)
-            rows = rows.set_column(at, rows.schema.field(name), made[name])
+            rows = put_column(rows, name, made[name])
         return rows
 
-    def _key_column(self, column: Column, start: int, stop: int) -> pa.Array:
-        """A foreign key column: the parent's value, or what may stand there until the backfill."""
-        kind = arrow_type(column.type)
-        taken = self.skeleton.key_column(column.name, start, stop)
-        if taken is not None:
-            return taken.combine_chunks().cast(kind, safe=False)
-        if column.is_nullable:
-            return pa.nulls(stop - start, kind)
-        return placeholders(column.type, start, stop)
+    @property
+    def _rendering(self) -> Rendering:
+        layout = self.part.layout
+        return Rendering(
+            self.planned, self.table, self.model, layout, self.skeleton, self.state.seed
+        )
 
     def _redrawn(self, drawn: dict[str, Floats | Ints], mended: Mended) -> dict[str, Floats | Ints]:
         """Working values of what became of the rows."""
@@ -409,8 +368,7 @@ class _Attributes:
         places = np.where(sound, np.arange(len(sound)) + len(sound), np.arange(len(sound)))
         whole = pa.concat_tables([mended.whole, ruled]).take(pa.array(places))
         for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
-            at = whole.column_names.index(name)
-            whole = whole.set_column(at, whole.schema.field(name), ruled.column(name))
+            whole = put_column(whole, name, ruled.column(name))
         return replace(mended, whole=whole, changed={*mended.changed, *told})
 
     def _follow(self, mended: Mended, start: int, stop: int) -> None:
@@ -487,7 +445,7 @@ class _Attributes:
         state, name = self.state, self.planned.name
         if state.is_needed(name):
             whole_features = done.features or Features.empty(0)
-            state.known.features[name] = whole_features.first(done.size)
+            state.known.features[name] = whole_features.part(0, done.size)
             done.features = None
         if done.size < self.skeleton.size:
             kept = np.concatenate(done.kept)
@@ -541,21 +499,5 @@ class _Attributes:
         places = np.where(sound, np.arange(len(sound)), np.arange(len(sound)) + len(sound))
         whole = pa.concat_tables([rows, before]).take(pa.array(places))
         for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
-            at = whole.column_names.index(name)
-            whole = whole.set_column(at, whole.schema.field(name), rows.column(name))
+            whole = put_column(whole, name, rows.column(name))
         return whole
-
-
-def _to_arrow(
-    column: NumberColumn | DatetimeColumn, values: Ints | Floats, sql: Column
-) -> pa.Array:
-    kind = arrow_type(sql.type)
-    if isinstance(column, DatetimeColumn):
-        moments = column.moments(values.astype(np.float64))
-        if pa.types.is_string(kind):
-            return moments_to_text(moments, column.time is None)
-        values = moments
-    decimals = decimals_of(column.codec.step) if isinstance(column, NumberColumn) else 10
-    if isinstance(column, NumberColumn) and column.family:
-        return numerals.write(values.astype(np.float64), sql.type, decimals)
-    return from_floats(values.astype(np.float64), kind, decimals)

@@ -5,17 +5,47 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from dbsynth import __version__
-from dbsynth.config import QUALITIES, Config, Quality, load, near
+from dbsynth.arguments import (
+    ConfigPath,
+    DbtPath,
+    Engine,
+    Exclude,
+    Executor,
+    Grants,
+    Jobs,
+    Json,
+    MaxRead,
+    ModelPath,
+    NoCache,
+    NoRules,
+    PlanPath,
+    QualityName,
+    Quiet,
+    Replace,
+    Roles,
+    Rows,
+    Scale,
+    Seed,
+    Session,
+    SetShare,
+    Source,
+    Tables,
+    Target,
+    Verbose,
+    Version,
+    Where,
+    read_quality,
+    read_roles,
+    read_rows,
+)
+from dbsynth.config import Config, load
 from dbsynth.console import Watcher, put, put_json, report_error, say
 from dbsynth.errors import DbsynthError, UsageError, VerifyFailedError
-from dbsynth.interrupts import Interrupts
 from dbsynth.wishes import read_options
 from dbsynth.workers import let_go
 
@@ -26,120 +56,6 @@ if TYPE_CHECKING:
 SIGINT_CODE = 130
 SIGTERM_CODE = 143
 
-
-@dataclass(slots=True)
-class Session:
-    """What `main` needs to know of the command when it fails."""
-
-    is_verbose: bool = False
-    interrupts: Interrupts = field(default_factory=Interrupts)
-
-
-def _set_verbose(context: typer.Context, is_verbose: bool) -> bool:
-    if isinstance(context.obj, Session):
-        context.obj.is_verbose = is_verbose or context.obj.is_verbose
-    return is_verbose
-
-
-def _show_version(is_wanted: bool) -> None:
-    if is_wanted:
-        put(f"dbsynth {__version__}")
-        raise typer.Exit
-
-
-Source = Annotated[
-    str, typer.Argument(metavar="SOURCE", help="Database to read: URL, file, env:NAME or @name.")
-]
-Target = Annotated[
-    str, typer.Argument(metavar="TARGET", help="Database to write: URL, file, env:NAME or @name.")
-]
-ModelPath = Annotated[
-    Path, typer.Argument(metavar="FILE", help="Model file that `dbsynth fit` wrote.")
-]
-Seed = Annotated[
-    int | None, typer.Option("--seed", min=0, help="Same seed, same rows. Default: 0.")
-]
-Scale = Annotated[
-    float, typer.Option("--scale", min=0, help="Rows to make, times what the plan says.")
-]
-Rows = Annotated[
-    list[str], typer.Option("--rows", metavar="TABLE=N", help="Rows of one table; repeatable.")
-]
-Tables = Annotated[
-    list[str], typer.Option("--tables", "-t", metavar="GLOB", help="Only these; repeatable.")
-]
-Exclude = Annotated[
-    list[str], typer.Option("--exclude", "-T", metavar="GLOB", help="Not these; repeatable.")
-]
-Engine = Annotated[
-    str | None,
-    typer.Option(
-        "--engine", help="argn, tables, tree, copula, marginal, sdv:NAME. Default: by size."
-    ),
-]
-QualityName = Annotated[
-    str | None, typer.Option("--quality", help="fast, balanced (default) or max.")
-]
-Replace = Annotated[
-    bool, typer.Option("--replace", help="Replace everything that the target holds.")
-]
-MaxRead = Annotated[
-    float | None,
-    typer.Option(
-        "--max-read-mbps", metavar="MB", min=0.001, help="Read at most MB megabytes a second."
-    ),
-]
-Jobs = Annotated[
-    int | None,
-    typer.Option("--jobs", "-j", min=1, help="Processes at once. Default: one a processor."),
-]
-Executor = Annotated[
-    str, typer.Option("--executor", help="Where they run: local, ray or ray://HOST:PORT.")
-]
-NoCache = Annotated[
-    bool, typer.Option("--no-cache", help="Train all anew, and keep no trained model.")
-]
-NoRules = Annotated[
-    bool, typer.Option("--no-rules", help="Only the schema's own rules: look for no others.")
-]
-DbtPath = Annotated[
-    Path | None,
-    typer.Option("--dbt", metavar="FILE", help="Keep the tests of this dbt manifest.json."),
-]
-Grants = Annotated[
-    bool, typer.Option("--grants", help="Carry owners and grants, too (PostgreSQL).")
-]
-Roles = Annotated[
-    list[str],
-    typer.Option("--role", metavar="OLD=NEW", help="--grants, to a role of another name."),
-]
-SetShare = Annotated[
-    list[str],
-    typer.Option(
-        "--set-share", metavar="TABLE.COLUMN=LABEL:SHARE", help="Shares of labels; repeatable."
-    ),
-]
-Where = Annotated[
-    list[str],
-    typer.Option(
-        "--where", metavar="CONDITION[: SHARE]", help="Only such rows, or a share; repeatable."
-    ),
-]
-PlanPath = Annotated[
-    Path | None, typer.Option("--plan", metavar="FILE", help="Follow this saved plan.")
-]
-ConfigPath = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Project file. Default: nearest dbsynth.yaml."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no hints.")]
-Verbose = Annotated[
-    bool, typer.Option("-v", "--verbose", callback=_set_verbose, help="Tracebacks on errors.")
-]
-Version = Annotated[
-    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print version.")
-]
 
 app = typer.Typer(
     name="dbsynth",
@@ -208,12 +124,13 @@ def clone(
     at once at the very end, after its keys and rules were verified, or not at all.
     """
     from dbsynth import run
+    from dbsynth.options import Options
 
     settings = load(config)
-    options = run.Options(
-        seed=seed, scale=scale, rows=_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
-        engine=engine, quality=_quality(quality), replace=replace, plan_file=plan,
-        roles=_roles(role) if grants or role else None,
+    options = Options(
+        seed=seed, scale=scale, rows=read_rows(rows), tables=tuple(tables), exclude=tuple(exclude),
+        engine=engine, quality=read_quality(quality), replace=replace, plan_file=plan,
+        roles=read_roles(role) if grants or role else None,
         shares=read_options(set_share, where), is_ruled=not no_rules, dbt=dbt,
         max_read_mbps=max_read_mbps, jobs=jobs, executor=executor,
         is_cached=not no_cache, config=settings,
@@ -260,13 +177,15 @@ def plan(
     `dbsynth clone --plan`; a source that has changed its schema since is refused.
     With --target, TARGET is asked what it can hold and how it would be loaded; it is not changed.
     """
-    from dbsynth import planfile, rulebook, run
+    from dbsynth import planfile, run
+    from dbsynth.options import Options
     from dbsynth.references import summary
     from dbsynth.report import landing_lines
+    from dbsynth.rules import book
 
-    options = run.Options(
+    options = Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), replace=replace, is_ruled=not no_rules, dbt=dbt,
+        quality=read_quality(quality), replace=replace, is_ruled=not no_rules, dbt=dbt,
         max_read_mbps=max_read_mbps, config=load(config),
     )  # fmt: skip
     with Watcher(is_quiet=quiet) as watch:
@@ -282,7 +201,7 @@ def plan(
         put_json(planfile.to_json(made)["plan"] | ({"target": told} if target else {}))
     elif output is None:
         put(text)
-    for line in () if quiet else (*summary(made.references), *rulebook.summary(made.rules)[:1]):
+    for line in () if quiet else (*summary(made.references), *book.summary(made.rules)[:1]):
         say(line)
     _next(quiet, f"dbsynth clone {source} TARGET --plan {output or 'FILE'}")
 
@@ -306,8 +225,9 @@ def inspect(
     dbsynth inspect @prod --json
     """
     from dbsynth import run
+    from dbsynth.options import Options
 
-    options = run.Options(
+    options = Options(
         tables=tuple(tables), exclude=tuple(exclude), max_read_mbps=max_read_mbps,
         config=load(config),
     )  # fmt: skip
@@ -349,10 +269,11 @@ def fit(
     dbsynth fit shop.db -o shop.dbsynth --plan plan.yaml --quality fast
     """
     from dbsynth import modelfile, run
+    from dbsynth.options import Options
 
-    options = run.Options(
+    options = Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), engine=engine,
-        quality=_quality(quality), plan_file=plan, is_ruled=not no_rules, dbt=dbt,
+        quality=read_quality(quality), plan_file=plan, is_ruled=not no_rules, dbt=dbt,
         max_read_mbps=max_read_mbps, jobs=jobs, executor=executor,
         is_cached=not no_cache, config=load(config),
     )  # fmt: skip
@@ -394,10 +315,11 @@ def generate(
     dbsynth generate shop.dbsynth fraud.duckdb --where "payments.status = 'fraud'"
     """
     from dbsynth import modelfile, run
+    from dbsynth.options import Options
 
-    options = run.Options(
-        seed=seed, scale=scale, rows=_rows(rows), replace=replace,
-        roles=_roles(role) if grants or role else None,
+    options = Options(
+        seed=seed, scale=scale, rows=read_rows(rows), replace=replace,
+        roles=read_roles(role) if grants or role else None,
         shares=read_options(set_share, where), jobs=jobs, executor=executor,
         config=load(config),
     )  # fmt: skip
@@ -431,8 +353,9 @@ def verify(
     With --like, the values that must not leave the original are looked for, too.
     """
     from dbsynth import run
+    from dbsynth.options import Options
 
-    options = run.Options(max_read_mbps=max_read_mbps, config=load(config))
+    options = Options(max_read_mbps=max_read_mbps, config=load(config))
     found = run.verify(target, like, options)
     if json:
         put_json(found.to_json())
@@ -494,8 +417,9 @@ def evaluate(
     numbers, no value. With the sdv extra installed, sdmetrics' scores are shown, too.
     """
     from dbsynth import run
+    from dbsynth.options import Options
 
-    options = run.Options(
+    options = Options(
         seed=seed, tables=tuple(tables), exclude=tuple(exclude), max_read_mbps=max_read_mbps,
         config=load(config),
     )  # fmt: skip
@@ -535,13 +459,14 @@ def demo(
     """
     from dbsynth import demo as sample
     from dbsynth import run
+    from dbsynth.options import Options
 
     if sql:
         put(sample.to_sql())
         return
     source, target = sample.build(folder), folder / "shop-synthetic.duckdb"
     say(f"built      {source}")
-    options = run.Options(seed=seed, quality=_quality(quality), replace=True, config=Config())
+    options = Options(seed=seed, quality=read_quality(quality), replace=True, config=Config())
     with Watcher(is_quiet=quiet) as watch:
         done = run.clone(str(source), str(target), options, progress=watch)
     _show_run(done, as_json=json)
@@ -606,40 +531,6 @@ def _leave(*, is_terminated: bool) -> NoReturn:
     # whatever sys.exit says; all contexts are left already, so nothing is skipped.
     let_go()
     os._exit(SIGTERM_CODE if is_terminated else SIGINT_CODE)
-
-
-def _rows(words: list[str]) -> dict[str, int]:
-    """Parse `--rows table=N`, all at once."""
-    parsed, wrong = {}, []
-    for word in words:
-        table, _, number = word.rpartition("=")
-        if table and number.isascii() and number.isdigit():
-            parsed[table] = int(number)
-        else:
-            wrong.append(f"--rows {word}")
-    if wrong:
-        raise UsageError("--rows needs TABLE=N", "Write for example --rows orders=500.", wrong)
-    return parsed
-
-
-def _roles(words: list[str]) -> dict[str, str]:
-    """Parse `--role old=new`, all at once."""
-    parsed = {old: new for old, _, new in (word.partition("=") for word in words)}
-    wrong = [f"--role {old}={new}".rstrip("=") for old, new in parsed.items() if not old or not new]
-    if wrong:
-        raise UsageError("--role needs OLD=NEW", "Write for example --role app=app_test.", wrong)
-    return parsed
-
-
-def _quality(word: str | None) -> Quality | None:
-    for known in QUALITIES:
-        if word == known:
-            return known
-    if word is None:
-        return None
-    raise UsageError(
-        f"quality {word!r} is unknown{near(word, QUALITIES)}", "Use fast, balanced or max."
-    )
 
 
 def _write(path: Path, text: str) -> None:

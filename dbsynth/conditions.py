@@ -206,12 +206,17 @@ def knots_of(planned: TablePlan, owners: Ints | None, known: Known) -> Floats | 
 
 def sibling_state(layout: Layout, values: Values, siblings: Siblings) -> Features:
     """What whole rows know of the siblings before them: the last one, and all in sum."""
+    return Features.join(sibling_states(layout, values, siblings), len(siblings.index))
+
+
+def sibling_states(
+    layout: Layout, values: Values, siblings: Siblings, *, rest: bool = False
+) -> list[Features]:
+    """The same, to be put side by side; what is large rests in a file, if it is to."""
     rows = layout.features(values, len(siblings.index))
-    state = Summary.of(layout).state(rows, siblings.first)
-    return Features.join(
-        [rows.take(siblings.previous), plain(state), position(siblings.index, siblings.count)],
-        len(state),
-    )
+    state = Summary.of(layout).state(rows, siblings.first, rests=rest)
+    before = rows.take(siblings.previous)
+    return [before, plain(state), position(siblings.index, siblings.count)]
 
 
 def alone(layout: Layout, condition: Features) -> tuple[int, int]:

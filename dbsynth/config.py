@@ -10,11 +10,11 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from dbsynth import rulebook
 from dbsynth.errors import PlanFileError, UsageError
 from dbsynth.references import Reference, from_data
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import complaints
+from dbsynth.rules import book
+from dbsynth.rules.book import Rule
+from dbsynth.rules.language import complaints
 from dbsynth.schema import Schema, TableName
 from dbsynth.treatments import KINDS, Treatment, TreatmentKind
 from dbsynth.wishes import Wish, read_mapping
@@ -60,7 +60,7 @@ class Config:
     tables: tuple[TableRule, ...] = ()
     columns: tuple[ColumnRule, ...] = ()
     references: tuple[Any, ...] = ()  # as `references.from_data` reads them
-    rules: tuple[Any, ...] = ()  # as `rulebook.from_data` reads them
+    rules: tuple[Any, ...] = ()  # as `book.from_data` reads them
     dbt: Path | None = None  # a manifest.json, whose tests are rules
     shares: tuple[Wish, ...] = ()
     path: Path | None = None
@@ -105,12 +105,12 @@ class Config:
             for rule in self.columns
             if not any(_matches_column(table, column, rule.pattern) for table, column in pairs)
         ]
-        problems += complaints(rulebook.from_data(self.rules, schema, problems), schema)
+        problems += complaints(book.from_data(self.rules, schema, problems), schema)
         _raise(self.path, problems)
 
     def wanted_rules(self, whole: Schema, schema: Schema) -> tuple[Rule, ...]:
         """The rules that the user lists, as far as a part of the schema has what they name."""
-        listed = rulebook.from_data(self.rules, whole, [])
+        listed = book.from_data(self.rules, whole, [])
         near = [r for r in listed if r.table in schema.by_name]
         return tuple(r for r in near if not complaints([r], schema))
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from dbsynth.errors import PlanFileError
 from dbsynth.expressions import UntranslatableError, parse
-from dbsynth.rulesql import quote
+from dbsynth.rules.words import quote
 from dbsynth.schema import Schema, Table
 
 KNOWN = ("unique", "not_null", "accepted_values", "relationships")

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.again import Again
+from dbsynth.chunks import PIECE, steps
 from dbsynth.codecs import NULL
-from dbsynth.conditions import LONG, Siblings, knot, plain
+from dbsynth.conditions import Siblings, plain
 from dbsynth.copying import Given, gate_name
 from dbsynth.encode import (
     CategoryColumn,
@@ -25,7 +26,6 @@ from dbsynth.features import Features, Floats, Ints
 from dbsynth.foregone import Foregone
 from dbsynth.keys import Strata
 from dbsynth.lateness import Order, Places, order_of
-from dbsynth.mapped import rest
 from dbsynth.model.base import Choosing, Columns, Preparing, Session, Telling
 from dbsynth.ordering import token_places
 from dbsynth.rows import (
@@ -34,7 +34,6 @@ from dbsynth.rows import (
     has_time_slot,
     not_before,
     order_column,
-    pace,
     place_day,
     place_number,
     place_time,
@@ -42,56 +41,14 @@ from dbsynth.rows import (
     time_of_day,
     time_tokens,
     token_count,
-    within,
 )
 from dbsynth.running import Summary
-from dbsynth.steering import FAINT, Course, drawn, keeping, keeps, steer
+from dbsynth.schedule import Schedule
+from dbsynth.steering import FAINT, drawn, keeping, keeps, steer
 from dbsynth.surroundings import Sides, Summed, Taken
 from dbsynth.tablemodel import RowsModel
 from dbsynth.ties import Laid, ordered
 from dbsynth.values import DAY
-
-SINGLE_STEPS = 512  # siblings drawn one by one; later ones in growing blocks
-PIECE = 8_192  # rows of a step that are drawn at once: more do not stay close to the processor
-BLOCK_GROWTH = 8  # a block holds an eighth of what came before it
-MIN_CHUNK_ROWS, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS = 131_072, 256, 32_768
-
-
-def chunks(owners: Ints | None, rows: int) -> list[tuple[int, int]]:
-    """
-    Cut (n,) rows into chunks that never tear siblings apart; the same whatever the machine.
-
-    Args:
-        owners: (n,) owner rows, siblings together, -1 for none; None if there is no owner.
-        rows: n.
-    """
-    if rows == 0:
-        return []
-    if owners is None:
-        return [(s, min(s + MAX_CHUNK_OWNERS, rows)) for s in range(0, rows, MAX_CHUNK_OWNERS)]
-    found, begin = [], 0
-    while begin < rows:
-        end = _end_of_chunk(owners, begin)
-        found.append((begin, end))
-        begin = end
-        rest()
-    return found
-
-
-def _end_of_chunk(owners: Ints, begin: int) -> int:
-    """Where the chunk ends that begins at a row; looks at no more rows than it has to."""
-    width = 2 * MIN_CHUNK_ROWS
-    while True:
-        seen = owners[begin : begin + width]
-        # Where siblings begin, but for the first: the n-th of them ends a chunk of n owners.
-        starts = np.flatnonzero((seen[1:] != seen[:-1]) | (seen[1:] < 0)) + 1
-        is_last = begin + len(seen) == len(owners)
-        starts = np.append(starts, len(seen)) if is_last else starts
-        enough = int(np.searchsorted(starts, MIN_CHUNK_ROWS)) + 1
-        number = int(np.clip(enough, MIN_CHUNK_OWNERS, MAX_CHUNK_OWNERS))
-        if is_last or number <= len(starts):
-            return begin + int(starts[min(number, len(starts)) - 1])
-        width *= 2
 
 
 @dataclass
@@ -172,6 +129,12 @@ class Drawing:
         return found
 
     @cached_property
+    def schedule(self) -> Schedule:
+        """What is known of when rows are."""
+        order = order_column(self.part.layout)
+        return Schedule(order, self.siblings, self.anchors, self.ends, self.knots, self.values)
+
+    @cached_property
     def _summary(self) -> Summary:
         return Summary.of(self.part.layout)
 
@@ -190,7 +153,7 @@ class Drawing:
         self.beside = laid.beside(self.values[laid.column].astype(np.float64))
 
     def _batches(self) -> Iterator[Ints]:
-        return _steps(self.siblings, self._ordered)
+        return steps(self.siblings, self._ordered)
 
     @cached_property
     def _ordered(self) -> Ints:
@@ -292,7 +255,7 @@ class Drawing:
         sides = self._beside(rows, before, start)
         if self.prepared is not None:
             return model.resume(self.prepared, self.groups[rows], Sides.of(self.nothing, sides))
-        shapes = self.condition.first(0), *self.nothing
+        shapes = self.condition.part(0, 0), *self.nothing
         every = (lambda: Taken(self.condition, rows), *sides)
         return model.resume(None, rows, Sides.of(shapes, every))
 
@@ -304,7 +267,7 @@ class Drawing:
                 self.features.take(self._lines(before)),
                 plain(self.tally.state(self.groups[rows], start)),
                 position(index, count),
-                self._pace(rows, before, index),
+                self.schedule.pace(rows, before, index),
             ]
         return Features.join(parts, len(rows))
 
@@ -315,44 +278,19 @@ class Drawing:
             lambda: Taken(self.features, self._lines(before)),
             lambda: Summed(self.tally, self.groups[rows], start),
             lambda: position(index, self.siblings.count[rows]),
-            lambda: self._pace(rows, before, index),
+            lambda: self.schedule.pace(rows, before, index),
         )
 
     def _no_siblings(self) -> tuple[Features, ...]:
         """What no rows know of their siblings: tells cardinalities and widths."""
         none = np.zeros(0, np.int64)
         state = plain(np.zeros((0, self._summary.width), np.float32))
-        return self.features.first(0), state, position(none, none), self._pace(none, none, none)
-
-    def _pace(self, rows: Ints, before: Ints, index: Ints) -> Features:
-        """How much time is left until the last sibling, where that is known."""
-        order = order_column(self.part.layout)
-        if self.ends is None or not isinstance(order, DatetimeColumn):
-            return Features.empty(len(rows))
-        earlier = self.values[order.name][np.maximum(before, 0)].astype(np.float64)
-        start = np.where(before >= 0, earlier, self._given_anchor(order, rows))
-        # In a block all rows see what was left, and to how many, when the block began.
-        return pace(start, *self._next_knot(order, rows, int(index.min()) if len(index) else 0))
-
-    def _next_knot(self, order: DatetimeColumn, rows: Ints, index: int) -> tuple[Floats, Ints]:
-        """The day of the next knot of (n,) rows, or of the last sibling; how far ahead that is."""
-        assert self.ends is not None
-        count, ends = self.siblings.count[rows], self.ends[rows]
-        day, ahead = ends, count - index - 1
-        if self.knots is None or index == 0:
-            return day, ahead
-        first = self.values[order.name][rows - self.siblings.index[rows]].astype(np.float64)
-        for number in range(self.knots.shape[1], 0, -1):
-            at, share = knot(count, number), self.knots[rows, number - 1]
-            is_next = (at > index) & np.isfinite(share) & (count >= LONG)
-            day = np.where(is_next, np.floor((first + share * (ends - first)) / DAY) * DAY, day)
-            ahead = np.where(is_next, at - index, ahead)
-        return day, ahead
-
-    def _given_anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
-        """What the first sibling is measured from, known before the row; NaN if nothing is."""
-        known = self.anchors.get(column.anchor)
-        return np.full(len(rows), np.nan) if known is None else known[rows]
+        return (
+            self.features.part(0, 0),
+            state,
+            position(none, none),
+            self.schedule.pace(none, none, none),
+        )
 
     def _draw_head(
         self, session: Session, number: int, slot: Slot, head: Head, rows: Ints
@@ -399,7 +337,7 @@ class Drawing:
             return None
         if slot.part == "time":
             return self._put_time(column, rows, tokens, inside, earlier)
-        start = earlier if head.phase == "later" else self._anchor(column, rows)
+        start = earlier if head.phase == "later" else self.schedule.anchor(column, rows)
         placed = place_day(column, head, tokens, inside, start)
         data[rows] = placed = self._in_time(column, placed, start, rows)
         is_whole = column.time is None or has_time_slot(column)
@@ -416,7 +354,7 @@ class Drawing:
         days = data[rows].astype(np.float64)
         moments = place_time(days, np.where(own == NULL, 0.0, times))
         if column.delta is not None:
-            early, later = not_before(self._anchor(column, rows), moments, column, self.rng)
+            early, later = not_before(self.schedule.anchor(column, rows), moments, column, self.rng)
             moments[early] = later
             own[early], ranks[early] = codec.encode(later % DAY), codec.rank(later % DAY)
         data[rows] = moments
@@ -442,15 +380,6 @@ class Drawing:
         same = given.here if gate is None else given.here & (gate[rows] == 1)
         self.values[name][rows[same]] = given.values[same]
 
-    def _in_time(self, column: DatetimeColumn, placed: Floats, start: Floats, rows: Ints) -> Floats:
-        """Let the last sibling come when it should, and the others not after it."""
-        if self.ends is None or column.gap is None:
-            return placed
-        if column.delta is None:  # then nothing comes before the first
-            start = np.where(self.siblings.index[rows] > 0, start, np.nan)
-        follow = self.siblings.count[rows] - self.siblings.index[rows] - 1
-        return within(column, placed, start, self.ends[rows], follow)
-
     def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
         """Draw the tokens of one head for some rows."""
         banned = self._banned(self.part.layout.columns[slot.column], slot)
@@ -460,8 +389,10 @@ class Drawing:
             banned = (*banned, *self._time_before(slot))
         if self.laid and self.laid.ties[number] and isinstance(session, Telling):
             return self._tied(session, number, rows, banned)
-        course = self._course(slot, head, rows)
         column = self.part.layout.columns[slot.column]
+        course = None
+        if isinstance(column, DatetimeColumn) and slot.part != "time":
+            course = self.schedule.course(column, head.phase, rows)
         if course is None or not isinstance(session, Telling):
             return session.draw(number, self.strata.draw(), banned)
         assert isinstance(column, DatetimeColumn)
@@ -497,19 +428,8 @@ class Drawing:
         assert isinstance(column, DatetimeColumn)
         return (time_tokens(column) - 1,) if column.keeps_time else ()
 
-    def _course(self, slot: Slot, head: Head, rows: Ints) -> Course | None:
-        """Where some rows have to be, and when; None where nobody knows, or for many at once."""
-        column, index = self.part.layout.columns[slot.column], self.siblings.index[rows]
-        if not isinstance(column, DatetimeColumn) or not column.paces or self.ends is None:
-            return None
-        if head.phase == "any" or slot.part == "time" or np.ptp(index) > 0:
-            return None
-        ahead = self.siblings.count[rows] - index - 1
-        if head.phase == "first":
-            return Course(self._anchor(column, rows), self.ends[rows], ahead, is_first=True)
-        earlier = self.values[column.name][np.maximum(rows - 1, 0)].astype(np.float64)
-        # Until the last sibling, whose day is told; knots are told about.
-        return Course(earlier, self.ends[rows], ahead)
+    def _in_time(self, column: DatetimeColumn, placed: Floats, start: Floats, rows: Ints) -> Floats:
+        return self.schedule.within(column, placed, start, rows)
 
     def _turns(self, head: Head, rows: Ints) -> list[Ints]:
         """Which of a step's rows are placed at once: one measured from a sibling comes after it."""
@@ -517,20 +437,6 @@ class Drawing:
         if head.phase != "later":
             return [places]
         return np.split(places, np.flatnonzero(np.diff(self.siblings.index[rows])) + 1)
-
-    def _anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
-        if column.delta is None:
-            return np.zeros(len(rows))
-        if column.anchor in self.values:
-            start = self.values[column.anchor][rows].astype(np.float64)
-        else:
-            start = self.anchors[column.anchor][rows]
-        return np.where(np.isfinite(start), start, self._latest_ancestor(rows))
-
-    def _latest_ancestor(self, rows: Ints) -> Floats:
-        """The latest date of each row's ancestors: stands in for an anchor that is NULL."""
-        dates = [np.where(np.isfinite(d[rows]), d[rows], np.nan) for d in self.anchors.values()]
-        return np.fmax.reduce(dates) if dates else np.full(len(rows), np.nan)
 
     def _banned(self, column: ModelledColumn, slot: Slot) -> tuple[int, ...]:
         """Tokens that may not be drawn: rare labels always, NULL where it is not allowed."""
@@ -553,17 +459,3 @@ def _codes(tokens: Ints, cards: int, ranks: Floats | None = None) -> Features:
     codes = tokens.astype(np.int32)[:, None]
     empty = np.zeros((len(tokens), 0), np.float32)
     return Features(codes, empty if ranks is None else ranks.astype(np.float32)[:, None], (cards,))
-
-
-def _steps(siblings: Siblings, order: Ints) -> Iterator[Ints]:
-    """Rows of one step each: all first siblings, all second ones, …, then growing blocks."""
-    if len(siblings.index) == 0:
-        return
-    ordered = siblings.index[order]
-    start, most = 0, int(ordered[-1])
-    while start <= most:
-        width = 1 if start < SINGLE_STEPS else start // BLOCK_GROWTH
-        low, high = np.searchsorted(ordered, [start, start + width])
-        size = PIECE if width == 1 else len(order)
-        yield from (order[at : min(at + size, high)] for at in range(low, high, size))
-        start += width

@@ -6,7 +6,6 @@ DbsynthError                    1  something failed while running
 │   ├── PlanFileError           2  a plan or configuration file cannot be used
 │   ├── ModelFileError          2  a model file is corrupt, or newer than this dbsynth
 │   └── MissingDriverError      2  the Python driver of that database is not installed
-├── UnsupportedSchemaError      2  the source cannot be cloned as it is (lists every problem)
 ├── RefusedError                3  refused for safety; nothing was touched
 │   ├── SameDatabaseError       3  source and target are one database
 │   ├── TargetNotEmptyError     3  the target holds rows and --replace was not given
@@ -65,12 +64,6 @@ class ModelFileError(UsageError):
 
 class MissingDriverError(UsageError):
     """The Python driver of that database is not installed."""
-
-
-class UnsupportedSchemaError(DbsynthError):
-    """The source cannot be cloned as it is; `problems` lists everything found."""
-
-    exit_code = 2
 
 
 class RefusedError(DbsynthError):

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dbsynth.mapped import pieces
 from dbsynth.resting import room
 
 Floats = NDArray[np.float64]
@@ -78,9 +79,15 @@ class Features:
         self.codes[start : start + len(rows)] = rows.codes
         self.floats[start : start + len(rows)] = rows.floats
 
-    def first(self, rows: int) -> Features:
-        """The first so many rows."""
-        return Features(self.codes[:rows], self.floats[:rows], self.cards)
+    def part(self, start: int, stop: int) -> Features:
+        """Rows start..stop."""
+        return Features(self.codes[start:stop], self.floats[start:stop], self.cards)
+
+    def without(self, last: Features) -> Features:
+        """All columns but those at the end, which are these."""
+        codes, floats = len(self.cards) - len(last.cards), last.floats.shape[1]
+        floats = self.floats.shape[1] - floats
+        return Features(self.codes[:, :codes], self.floats[:, :floats], self.cards[:codes])
 
     @staticmethod
     def empty(rows: int, cards: tuple[int, ...] = (), floats: int = 0) -> Features:
@@ -102,6 +109,25 @@ class Features:
             np.concatenate([p.floats for p in parts], axis=1),
             tuple(c for p in parts for c in p.cards),
         )
+
+    @staticmethod
+    def rested(parts: Sequence[Features], rows: int) -> Features:
+        """The same, in files if they are large."""
+        parts = [p for p in parts if p.cards or p.floats.shape[1]]
+        cards = tuple(c for p in parts for c in p.cards)
+        found = Features(
+            room((rows, len(cards)), np.int32),
+            room((rows, sum(p.floats.shape[1] for p in parts)), np.float32),
+            cards,
+        )
+        for piece in pieces(rows, 4 * max(1, found.floats.shape[1])):
+            codes = floats = 0
+            for part in parts:
+                more, wider = codes + len(part.cards), floats + part.floats.shape[1]
+                found.codes[piece, codes:more] = part.codes[piece]
+                found.floats[piece, floats:wider] = part.floats[piece]
+                codes, floats = more, wider
+        return found
 
     @staticmethod
     def stack(parts: Sequence[Features]) -> Features:

@@ -24,13 +24,14 @@ from dbsynth.conditions import (
     chosen_parents,
     dates_above,
     ends_of,
-    sibling_state,
+    sibling_states,
     siblings_of,
     with_latest,
 )
 from dbsynth.copying import Flags, gate_name, unsaid
 from dbsynth.cousins import are_asked, gather
-from dbsynth.documents import Document
+from dbsynth.documents.generators import Document
+from dbsynth.documents.shredding import fit_document
 from dbsynth.encode import (
     CategoryColumn,
     DatetimeColumn,
@@ -57,7 +58,6 @@ from dbsynth.rows import Layout, Values, order_column, pace
 from dbsynth.sample import Sample, Shelf, chosen_keys, foreign_key, owner_key, read_sample
 from dbsynth.schema import Column, Table, TableName
 from dbsynth.sequences import Sequence, sequence
-from dbsynth.shredding import fit_document
 from dbsynth.sketches import Sketch, is_number, last_days, outlines
 from dbsynth.tablemodel import (
     KIND,
@@ -71,7 +71,7 @@ from dbsynth.tablemodel import (
 from dbsynth.telling import Telling
 from dbsynth.timings import Timing, fit_timing
 from dbsynth.training import Trainer
-from dbsynth.traits import CHOOSING, agreement, traits
+from dbsynth.traits import CHOOSING, agreement, rows_as_kinds, traits
 from dbsynth.values import DAY, dates_of, to_floats
 
 if TYPE_CHECKING:
@@ -202,6 +202,7 @@ class _TableFit:
             outline=outline,
             pseudonyms=pseudonyms,
             clusters=self._cluster(kinds),
+            alike=self._alike(),
             makers=fit_makers(
                 self.table,
                 self.planned,
@@ -394,7 +395,7 @@ class _TableFit:
             codec = CategoryCodec.fit(statistic, chosen, self.entities, self.release)
             tokens = codec.encode(chosen)
         else:
-            codes = self.known.codes[key.parent]
+            codes = self._supported(key, pointers)
             kinds = int(codes.max()) + 1 if len(codes) else 1
             codec = CategoryCodec(tuple(range(max(kinds, 1))))
             tokens = np.where(
@@ -457,14 +458,13 @@ class _TableFit:
             self.planned, self.known, given, siblings.first, self.entities, self.release
         )
         layout = Layout(tuple(telling.of_numbers(columns, values)))
-        condition = self._condition(given, owners, siblings, layout, values)
         anchors = with_latest(dates | _moments(columns, values), columns)
         left = self._pace(owners, siblings, layout, values, anchors)
-        whole = Features.join([condition, left], len(self.rows))
-        trained = self._train("content", layout, values, whole, siblings, anchors, untold)
+        condition = self._condition(given, owners, siblings, layout, values, left)
+        trained = self._train("content", layout, values, condition, siblings, anchors, untold)
         own = layout.features(values, len(self.rows))
         own = Features.join([self._codes(siblings, structure), own], len(own))
-        outline, told = self._outline(Features.join([condition, own], len(own)))
+        outline, told = self._outline([condition.without(left), own])
         self._remember(layout, values, Features.join([own, told], len(own)))
         return trained, outline, kinds
 
@@ -486,7 +486,7 @@ class _TableFit:
     def _last_days(self, dates: Mapping[str, Floats]) -> list[Sketch]:
         return last_days(self.plan, self.planned, self.sample, self.entities, self.release, dates)
 
-    def _outline(self, condition: Features) -> tuple[RowsModel | None, Features]:
+    def _outline(self, given: list[Features]) -> tuple[RowsModel | None, Features]:
         """Learn how the children of each row spread, given all that is known of the row."""
         found = outlines(self.plan, self.planned, self.sample, self.entities, self.release)
         if not found or self.engine == "marginal":
@@ -495,6 +495,7 @@ class _TableFit:
         values: Values = {s.column.name: s.values for s in found}
         alone = siblings_of(None, len(self.rows))
         self.known.told[self.planned.name] = frozenset(values)
+        condition = Features.rested(given, len(self.rows))
         trained = self._train("outline", layout, values, condition, alone, {})
         return trained, layout.features(values, len(self.rows))
 
@@ -549,12 +550,13 @@ class _TableFit:
         siblings: Siblings,
         layout: Layout,
         values: Values,
+        left: Features | None = None,
     ) -> Features:
-        """What rows hang on: what is given, and siblings where there is an owner."""
-        if owners is None:
-            return Features.join([given], len(self.rows))
-        state = sibling_state(layout, values, siblings)
-        return Features.join([given, state], len(self.rows))
+        """What rows hang on: what is given; where there is an owner, siblings, and time left."""
+        parts = [given]
+        if owners is not None:
+            parts += sibling_states(layout, values, siblings, rest=True)
+        return Features.rested([*parts, *([left] if left else [])], len(self.rows))
 
     def _pace(
         self,
@@ -653,6 +655,24 @@ class _TableFit:
             clusters.assign(features) if clusters else np.zeros(len(self.rows), np.int64)
         )
         return clusters
+
+    def _alike(self) -> tuple[int, ...]:
+        """How many of these rows are of each kind, where they are made up."""
+        if self.planned.mode != "invent" or not self._is_chosen:
+            return ()
+        kinds = rows_as_kinds(self.plan, self.planned, self.sample, self.release)
+        self.known.codes[self.planned.name] = kinds
+        return tuple(np.bincount(kinds).tolist())
+
+    def _supported(self, key: KeyPlan, pointers: Ints) -> Ints:
+        """The kinds of a key's parents; 0 for made-up ones that too few entities here choose."""
+        codes = self.known.codes[key.parent]
+        if self.plan.tables[key.parent].mode != "invent":
+            return codes
+        here = pointers >= 0
+        support = self.release.support(pointers[here], self.entities[here], len(codes))
+        wanted = self.release.threshold(f"{self.planned.name}.{key.name}/kind")
+        return np.where(support >= wanted, codes, 0)
 
     def _reuse(self, owners: Ints | None, siblings: Siblings) -> dict[str, float]:
         """How often rows choose a parent again that their owner has already, by key."""

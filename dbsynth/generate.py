@@ -22,6 +22,7 @@ from dbsynth.attributes import draw_attributes, draw_moments
 from dbsynth.backfill import close_cycles
 from dbsynth.beside import NO_HELP, Help, SinkOf
 from dbsynth.features import Features, Ints
+from dbsynth.keepers.totals import Totals
 from dbsynth.matching import places_of, rows_of
 from dbsynth.orphans import with_parents
 from dbsynth.pilot import learn_tilts
@@ -32,7 +33,6 @@ from dbsynth.schema import Backfill, Batch, ForeignKey, Stored, Table, TableName
 from dbsynth.state import Changes, State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
-from dbsynth.totals import Totals
 from dbsynth.values import dates_of, placeholders
 from dbsynth.workers import Workers
 

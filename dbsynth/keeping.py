@@ -11,29 +11,29 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.above import Above, rules_of
-from dbsynth.checks import Repair
-from dbsynth.donors import Donors
-from dbsynth.draft import Scope
-from dbsynth.evens import Even, evened, evens_of, one_sided
 from dbsynth.features import Floats, Ints
-from dbsynth.groupkeeper import GroupKeeper
-from dbsynth.grouprules import GroupStep, group_steps, is_one_way, unique_columns
+from dbsynth.keepers.above import Above, rules_of
+from dbsynth.keepers.donors import Donors
+from dbsynth.keepers.evens import Even, evened, evens_of, one_sided
+from dbsynth.keepers.groupkeeper import GroupKeeper
+from dbsynth.keepers.members import Members, memberships
+from dbsynth.keepers.ordered import Ordered
+from dbsynth.keepers.rowkeeper import RowKeeper
+from dbsynth.keepers.shares import brought_to, ended_at, shared_out
+from dbsynth.keepers.totals import Total, allowed
 from dbsynth.leading import known_of
-from dbsynth.members import Members, memberships
-from dbsynth.ordered import Ordered
+from dbsynth.mending.checks import Repair
+from dbsynth.mending.draft import Scope
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
-from dbsynth.rowkeeper import RowKeeper
-from dbsynth.rowrules import Step
-from dbsynth.rulebook import Rule
 from dbsynth.ruled import Loosely, Rows, levels
-from dbsynth.rulewords import declared, dependencies, in_dialect, names_of, widened
+from dbsynth.rules.book import Rule
+from dbsynth.rules.groupsteps import GroupStep, group_steps, is_one_way, unique_columns
+from dbsynth.rules.rowsteps import Step
+from dbsynth.rules.words import declared, dependencies, in_dialect, names_of, widened
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Check, Table, Unique
-from dbsynth.shares import brought_to, ended_at, shared_out
 from dbsynth.state import State
-from dbsynth.totals import Total, allowed
 from dbsynth.values import to_floats
 
 _ROUNDS = 3  # of rules about rows and rules about siblings, as long as they disturb each other

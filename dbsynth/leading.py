@@ -14,7 +14,7 @@ from dbsynth.features import Ints
 from dbsynth.keys import combined
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.release import Release
-from dbsynth.rulewords import dependencies
+from dbsynth.rules.words import dependencies
 from dbsynth.schema import Table
 
 LEARNED = ("category", "number", "datetime")  # treatments whose values may come through

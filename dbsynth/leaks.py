@@ -11,7 +11,7 @@ from dbsynth import queries
 from dbsynth.adapters.base import LARGE
 from dbsynth.ask import Committed, Queryable, about, as_text, one_row, own_rows
 from dbsynth.findings import Finding, Findings
-from dbsynth.leaves import all_leaves, has_leaves, telling_leaves
+from dbsynth.parts.leaves import all_leaves, has_leaves, telling_leaves
 from dbsynth.picking import pick
 from dbsynth.sample import LARGE_SAMPLE_ROWS
 from dbsynth.schema import Schema, SqlType, Table, TableName

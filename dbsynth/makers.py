@@ -14,13 +14,13 @@ from dbsynth.arrow import arrow_type
 from dbsynth.codewords import Leads, fit_leads, led_codes
 from dbsynth.features import Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
-from dbsynth.literals import hexadecimal
+from dbsynth.parts.literals import hexadecimal
 from dbsynth.peculiar import empty_value
+from dbsynth.people.personas import PersonalColumn, PersonalModel, make_personal
+from dbsynth.people.pii import SEMANTICS, fit_personal, fit_text
+from dbsynth.people.prose import TextModel, sample_text
 from dbsynth.permute import key_of
-from dbsynth.personas import PersonalColumn, PersonalModel, make_personal
-from dbsynth.pii import SEMANTICS, fit_personal, fit_text
 from dbsynth.plan import TablePlan
-from dbsynth.prose import TextModel, sample_text
 from dbsynth.release import Release
 from dbsynth.schema import Column, Table
 from dbsynth.serials import can_count, count
@@ -259,7 +259,7 @@ def _blanks(
             continue
         own = values[column.name]
         is_blank = np.asarray(_is_blank(own))
-        if release.is_enough(entities[is_blank]):
+        if is_blank.any() and release.is_enough(entities[is_blank]):
             found[column.name] = round(float(is_blank.sum()) / (len(own) - own.null_count), 3)
     return found
 

@@ -6,14 +6,13 @@ Nothing in the schema says so where the two keys share no column; but both ways 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from dbsynth.copying import Pointers, reached
 from dbsynth.features import Ints
+from dbsynth.plain import Plain
 from dbsynth.plan import KeyPlan, Plan, TablePlan, climbs
 from dbsynth.release import MIN_ENTITIES
 from dbsynth.sample import owner_key
@@ -23,25 +22,11 @@ CHANCE = 0.5  # share of rows, at most, in which they would with any parent
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class Meeting(Plain):
     """Two ways to the same row: from the rows along their owner's key, and from a parent."""
 
     own: tuple[str, ...]  # keys, one after the other
     theirs: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """As it stands in a model file."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Meeting:
-        """
-        Rebuild from `to_json`.
-
-        Raises:
-            KeyError: something is missing.
-        """
-        return cls(tuple(data["own"]), tuple(data["theirs"]))
 
     def places(
         self, plan: Plan, planned: TablePlan, key: KeyPlan, owners: Ints, pointers: Pointers

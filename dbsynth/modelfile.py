@@ -28,7 +28,7 @@ from safetensors import SafetensorError
 
 import dbsynth
 from dbsynth import planfile
-from dbsynth.documents import Document
+from dbsynth.documents.generators import Document
 from dbsynth.encode import column_from_json, column_to_json
 from dbsynth.errors import DbsynthError, ModelFileError
 from dbsynth.makers import Makers
@@ -170,6 +170,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "content": _part_data(table.content, f"{prefix}.content", weights),
         "outline": _part_data(table.outline, f"{prefix}.outline", weights),
         "has_clusters": table.clusters is not None,
+        "alike": list(table.alike),
         "makers": table.makers.to_json(),
         "documents": {n: d.to_json() for n, d in table.documents.items()},
         "pseudonyms": {n: p.to_json() for n, p in table.pseudonyms.items()},
@@ -213,6 +214,7 @@ def _table_model(
         content=_part(data["content"], f"{prefix}.content", weights),
         outline=_part(data["outline"], f"{prefix}.outline", weights),
         clusters=clusters,
+        alike=tuple(data.get("alike", ())),
         makers=Makers.from_json(data["makers"]),
         documents={n: Document.from_json(d) for n, d in data["documents"].items()},
         pseudonyms={n: Pseudonyms.from_json(p) for n, p in data["pseudonyms"].items()},

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from dbsynth import numerals
-from dbsynth.literals import parse_json
+from dbsynth.parts.literals import parse_json
+from dbsynth.parts.taking import DOCUMENTS, LISTS, flat_style
 from dbsynth.profiles import Profile
 from dbsynth.schema import SqlType
 from dbsynth.serials import can_count
-from dbsynth.taking import DOCUMENTS, LISTS, flat_style
 from dbsynth.treatments import Treatment, TreatmentKind
 
 FEW_DOCUMENTS = 50  # so few different values are labels, however much is in them

@@ -9,7 +9,7 @@ from typing import Literal
 from dbsynth.arrow import can_hold
 from dbsynth.polymorphs import polymorph_of, polymorphs
 from dbsynth.references import Reference
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 from dbsynth.schema import Schema, Table, TableName
 from dbsynth.treatments import Origin, Treatment
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any, get_args
 
-from dbsynth import rulebook
 from dbsynth.errors import PlanFileError, RefusedError
 from dbsynth.graph import waves
 from dbsynth.plan import (
@@ -24,7 +23,8 @@ from dbsynth.plan import (
     origins,
 )
 from dbsynth.references import Reference, from_data, to_data
-from dbsynth.rulesql import complaints
+from dbsynth.rules import book
+from dbsynth.rules.language import complaints
 from dbsynth.schema import ForeignKey, Schema, TableName
 from dbsynth.treatments import KINDS, Treatment
 
@@ -84,7 +84,7 @@ def _rules_text(plan: Plan) -> str:
     yaml.indent(mapping=2, sequence=4, offset=2)
     text = io.StringIO()
     if plan.rules:
-        yaml.dump({"rules": [rulebook.to_data(r) for r in plan.rules]}, text)
+        yaml.dump({"rules": [book.to_data(r) for r in plan.rules]}, text)
     return _RULES + text.getvalue() if plan.rules else ""
 
 
@@ -148,7 +148,7 @@ def _to_data(plan: Plan) -> dict[str, Any]:
         "notes": list(plan.notes),
         **({"references": [to_data(r) for r in plan.references]} if plan.references else {}),
         "tables": [_table_data(t) for t in plan.tables.values()],
-        **({"rules": [rulebook.to_data(r) for r in plan.rules]} if plan.rules else {}),
+        **({"rules": [book.to_data(r) for r in plan.rules]} if plan.rules else {}),
     }
 
 
@@ -217,7 +217,7 @@ def _from_data(data: Mapping[str, Any], schema: Schema) -> Plan:
         problems.append("quality must be fast, balanced or max")
     if not isinstance(data.get("seed", 0), int):
         problems.append("seed must be a whole number")
-    rules = rulebook.from_data(data.get("rules"), schema, problems)
+    rules = book.from_data(data.get("rules"), schema, problems)
     problems += complaints(rules, schema)
     if problems:
         raise PlanFileError("the plan cannot be used", "Mend these lines.", problems)

@@ -25,9 +25,8 @@ from dbsynth import lexicon
 from dbsynth.features import Floats, Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
 from dbsynth.limits import allowed_labels
-from dbsynth.permute import key_of, mix, permute
-from dbsynth.personas import make_personal
-from dbsynth.pii import (
+from dbsynth.people.personas import make_personal
+from dbsynth.people.pii import (
     PersonalColumn,
     PersonalModel,
     TextModel,
@@ -35,6 +34,7 @@ from dbsynth.pii import (
     fit_text,
     sample_text,
 )
+from dbsynth.permute import key_of, mix, permute
 from dbsynth.plan import TablePlan
 from dbsynth.release import Release
 from dbsynth.schema import Column, Table

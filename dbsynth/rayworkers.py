@@ -63,7 +63,7 @@ class RayWorkers:
     @property
     def jobs(self) -> int:
         """How many work at once."""
-        self._start()
+        self.start()
         return self._wanted or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     @property
@@ -85,17 +85,17 @@ class RayWorkers:
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> _Remote:
         """Hand out a call; shared values arrive as what they hold."""
-        self._start()
+        self.start()
         task = self._ray.remote(call).options(num_cpus=1)
         return _Remote(self._ray, task.remote(*arguments))
 
     @contextmanager
     def sharing(self, value: Any) -> Iterator[Any]:
         """Put a value where every machine's workers find it."""
-        self._start()
+        self.start()
         yield self._ray.put(value)
 
-    def _start(self) -> None:
+    def start(self) -> None:
         """Connect, and make sure that workers run this very version."""
         if self._ray.is_initialized():
             return

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from dbsynth.classify import classify
 from dbsynth.errors import PlanFileError
-from dbsynth.inclusion import Asker
 from dbsynth.ownership import TableWish
 from dbsynth.plan import Plan, TablePlan, origins
 from dbsynth.planfile import settled
@@ -19,6 +18,7 @@ from dbsynth.references import Reference
 from dbsynth.sample import owner_key, read_profile
 from dbsynth.schema import Schema, TableName
 from dbsynth.treatments import Treatment, Treatments
+from dbsynth.undeclared.inclusion import Asker
 
 if TYPE_CHECKING:
     from dbsynth.adapters.base import Source

@@ -10,8 +10,8 @@ from typing import Any
 from dbsynth.ask import Queryable, one_row, own_rows
 from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import RuleError, RuleQuery, count_breaks, count_together
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import RuleQuery, count_breaks, count_together
 from dbsynth.schema import Schema, TableName
 
 _MUTE = "the target cannot evaluate it"

@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.above import Above
-from dbsynth.donors import Donors
+from dbsynth.arrow import put_column
 from dbsynth.features import Ints
-from dbsynth.ordered import Ordered
-from dbsynth.rowkeeper import RowKeeper
+from dbsynth.keepers.above import Above
+from dbsynth.keepers.donors import Donors
+from dbsynth.keepers.ordered import Ordered
+from dbsynth.keepers.rowkeeper import RowKeeper
 from dbsynth.state import State
 
 
@@ -98,7 +99,7 @@ class Loosely:
         taken = pa.array(better)
         for name in changed:
             values = pc.if_else(taken, mended.column(name), wide.column(name))
-            wide = wide.set_column(wide.column_names.index(name), wide.schema.field(name), values)
+            wide = put_column(wide, name, values)
         return wide, changed
 
 

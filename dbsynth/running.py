@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.features import Features, Floats, Ints
+from dbsynth.mapped import rest
+from dbsynth.resting import room
 from dbsynth.rows import Layout
 
 State = NDArray[np.float32]
@@ -34,19 +36,20 @@ class Summary:
         """What there is to sum up in a layout's rows."""
         return Summary(layout.shape.floats.shape[1], layout.counted)
 
-    def state(self, rows: Features, first: Ints) -> State:
+    def state(self, rows: Features, first: Ints, *, rests: bool = False) -> State:
         """
         The state of (n,) rows, siblings together and in order.
 
         Args:
             rows: (n,) what networks see of them.
             first: (n,) row number of each row's first sibling.
+            rests: the state of many rows lies in a file.
         """
-        found = np.empty((len(rows), self.width), np.float32)
+        found: State = (room if rests else np.empty)((len(rows), self.width), np.float32)
         for start, stop in _pieces(first):
-            codes, floats = rows.codes[start:stop], rows.floats[start:stop]
-            part = Features(codes, floats, rows.cards)
-            found[start:stop] = self._state(part, first[start:stop] - start)
+            found[start:stop] = self._state(rows.part(start, stop), first[start:stop] - start)
+            if rests:
+                rest()
         return found
 
     def _state(self, rows: Features, first: Ints) -> State:

@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from dbsynth.adapters.base import LARGE
 from dbsynth.arrow import arrow_schema
 from dbsynth.features import Ints
-from dbsynth.grouprules import group_steps
 from dbsynth.matching import row_pointers
 from dbsynth.model.base import stable_seed
 from dbsynth.picking import key_hashes, pick, read_by_keys
 from dbsynth.plan import CHOSEN, KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.progress import Event, Progress, silent
+from dbsynth.rules.groupsteps import group_steps
 from dbsynth.schema import ForeignKey, Schema, Table, TableName
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth import numerals
-from dbsynth.literals import quote_element, quote_field, wrap
+from dbsynth.parts.literals import quote_element, quote_field, wrap
 from dbsynth.schema import SqlType
 from dbsynth.values import DAY
 

@@ -12,21 +12,21 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth import resting
-from dbsynth.above import Above, needed_above
 from dbsynth.arrow import arrow_type
 from dbsynth.conditions import Known
 from dbsynth.cousins import are_asked, cousins
 from dbsynth.encode import DatetimeColumn
-from dbsynth.features import Ints
+from dbsynth.features import Floats, Ints
+from dbsynth.keepers.above import Above, needed_above
+from dbsynth.keepers.members import memberships
+from dbsynth.keepers.totals import Totals
 from dbsynth.keys import rake
-from dbsynth.members import memberships
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.schema import ForeignKey, Table, TableName
 from dbsynth.tablemodel import KIND, Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
-from dbsynth.totals import Totals
 
 Changes = dict[tuple[TableName, str], int]
 
@@ -245,15 +245,20 @@ class State:
         for key in self.plan.tables[name].keys:
             if key.role == "backfill" and key.name in values:
                 self.presence[name, key.name] = values[key.name].astype(np.int64)
-        features, kinds = self.known.features.get(name), values.get(KIND)
-        self.known.codes[name] = (
-            np.maximum(kinds.astype(np.int64) - 1, 0)
-            if kinds is not None
-            else model.clusters.assign(features)
-            if model.clusters is not None and features is not None
-            else np.broadcast_to(np.int64(0), size)
-        )
+        self.known.codes[name] = self._kinds(model, size, values.get(KIND))
         self._keep_fanouts(name, model, size, values)
+
+    def _kinds(self, model: TableModel, size: int, drawn: Floats | Ints | None) -> Ints:
+        """The kinds by which other tables choose (n,) rows: drawn, found, or dealt out."""
+        if drawn is not None:
+            return np.maximum(drawn.astype(np.int64) - 1, 0)
+        features = self.known.features.get(model.name)
+        if model.clusters is not None and features is not None:
+            return model.clusters.assign(features)
+        if model.alike and size:
+            every = np.repeat(np.arange(len(model.alike)), model.alike)
+            return every[np.arange(size) * len(every) // size]
+        return np.broadcast_to(np.int64(0), size)
 
     def _keep_fanouts(self, name: TableName, model: TableModel, size: int, values: Values) -> None:
         """Turn drawn counts into fan-outs with the released distribution and the right total."""
@@ -297,14 +302,6 @@ def noted(
         count = len(after) - (pc.sum(pc.or_(same, both)).as_py() or 0)
         if count:
             changes[name, column] = changes.get((name, column), 0) + count
-
-
-def tied_columns(table: Table, planned: TablePlan, key: KeyPlan) -> tuple[str, ...]:
-    """The columns of a key that closes a cycle which the primary key or other keys fill."""
-    if key.role != "backfill":
-        return ()
-    others = {c for k in planned.keys if k.role != "backfill" for c in k.columns}
-    return tuple(c for c in key.columns if c in others or c in table.primary_key)
 
 
 def late_keys(plan: Plan, planned: TablePlan) -> tuple[KeyPlan, ...]:

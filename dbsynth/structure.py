@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from dbsynth.chunks import chunks
 from dbsynth.conditions import (
     Siblings,
     ancestor_dates,
     ancestors,
-    dates_above,
-    ends_of,
-    knots_of,
     siblings_of,
-    with_latest,
 )
-from dbsynth.copying import Given
-from dbsynth.draw import chunks
+from dbsynth.drawing import draw_part
 from dbsynth.encode import CategoryColumn
+from dbsynth.exchanging import Windows, exchange
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
@@ -33,89 +30,13 @@ from dbsynth.sample import chosen_keys, foreign_key, owner_key
 from dbsynth.schema import Table, TableName
 from dbsynth.series import Series
 from dbsynth.settle import settle
+from dbsynth.skeleton import Skeleton
 from dbsynth.state import State
 from dbsynth.tablemodel import RowsModel, TableModel, edge_name
-from dbsynth.ties import Laid, pieces
-from dbsynth.tilt import drawing, fitting
-from dbsynth.timings import Timing, Windows, exchange
+from dbsynth.ties import Laid
+from dbsynth.tilt import fitting
+from dbsynth.timings import Timing
 from dbsynth.workers import Workers, ahead, is_worth_it
-
-
-@dataclass(frozen=True)
-class Skeleton:
-    """A table's rows before they have attributes."""
-
-    size: int
-    owners: Ints | None  # (n,) owner rows, siblings together, -1 for none; None without an owner
-    pointers: dict[str, Ints]  # key -> (n,) parent rows, -1 for none
-    states: dict[str, Ints]  # polymorphic reference -> (n,) what each row says, see `Polymorph`
-    codes: Features  # (n, ...) what networks see of the chosen keys
-    joints: tuple[Joint, ...]
-    grid: Grid  # the key columns that are known by now
-    taken: Ints | None  # (n, columns of the grid) what is in them; None: what the owner offers
-    laid: Laid | None = None  # when rows are, if they are series
-    moments: Mapping[str, Floats] = field(default_factory=dict)  # dates that are settled already
-
-    @property
-    def bounds(self) -> list[tuple[int, int]]:
-        """Where the rows are cut into chunks."""
-        if self.laid is not None and self.laid.moments is None:
-            return pieces(self.laid.parents)
-        return chunks(self.owners, self.size)
-
-    def key_column(self, name: str, start: int, stop: int) -> pa.ChunkedArray | None:
-        """The values of a key column of rows start..stop; None if they are not known yet."""
-        if name not in self.grid.columns:
-            return None
-        place = self.grid.columns.index(name)
-        taken = self._offered(start, stop) if self.taken is None else self.taken[start:stop]
-        found = self.grid.column(name, taken[:, place])
-        for joint in self.joints:
-            if name == joint.polymorph.type_column:
-                return joint.labels(self.states[joint.name][start:stop], found)
-        return found
-
-    def _offered(self, start: int, stop: int) -> Ints:
-        return self.grid.taken({k: v[start:stop] for k, v in self.pointers.items()}, stop - start)
-
-
-def draw_part(
-    state: State,
-    planned: TablePlan,
-    table: Table,
-    name: str,
-    part: RowsModel,
-    condition: Features,
-    siblings: Siblings,
-    owners: Ints | None,
-    number: int,
-    copies: Mapping[str, Given] | None = None,
-    laid: Laid | None = None,
-    chosen: Mapping[str, Ints] | None = None,
-) -> dict[str, Floats | Ints]:
-    """
-    Draw one chunk of a layout: (n,) working values by column name.
-
-    What has been `chosen` besides owners, by key, is there for columns that are measured from it.
-    """
-    above = dates_above(state.plan, planned, owners, chosen or {}, state.known)
-    columns = {c.name for c in table.columns if not c.is_nullable}
-    keys = {k.name for k in planned.keys if set(k.columns) <= columns and k.role != "polymorphic"}
-    keys |= {p.name for p in polymorphs(table) if p.is_required(table)}
-    return drawing(state.tilts.get((table.name, name)))(
-        part=part,
-        condition=condition,
-        siblings=siblings,
-        has_siblings=owners is not None,
-        anchors=with_latest(above, part.layout.columns),
-        ends=ends_of(planned, owners, state.known),
-        knots=knots_of(planned, owners, state.known),
-        required=frozenset(columns | keys),
-        copies=copies or {},
-        rng=state.rng(table.name, name, number),
-        laid=laid,
-    ).draw()
-
 
 MomentsOf = Callable[[Skeleton], dict[str, Floats]]  # draws the dates of a table's rows
 
@@ -444,7 +365,8 @@ class _Structure:
         good = np.flatnonzero(self.grid.offers[key.name].is_viable)
         parent_kinds = self.state.known.codes[key.parent]
         rng = self.state.rng(self.planned.name, key.name)
-        if (self.planned.name, "structure") in self.state.tilts:
+        is_known = self.state.plan.tables[key.parent].mode != "invent"
+        if not is_known or (self.planned.name, "structure") in self.state.tilts:
             capacity = fitting(capacity, kinds, parent_kinds, rng)
         share = self.model.reuse.get(key.name, 0.0)
         if owners is not None and (share or gate is not None) and (places == ANYWHERE).all():

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dbsynth.documents import Document
+from dbsynth.documents.generators import Document
 from dbsynth.features import Features, Ints
 from dbsynth.leading import Leading
 from dbsynth.makers import Makers
@@ -73,6 +73,7 @@ class TableModel:
     content: RowsModel | None = None  # attributes, then how many children
     outline: RowsModel | None = None  # what rows tell of numbers of their children
     clusters: Clusters | None = None  # where other tables choose these rows by kind
+    alike: tuple[int, ...] = ()  # made-up rows by kind, which only those that choose them tell
     makers: Makers = field(default_factory=Makers)
     documents: Mapping[str, Document] = field(default_factory=dict)  # by column
     pseudonyms: Mapping[str, Pseudonyms] = field(default_factory=dict)  # for rare labels, by column

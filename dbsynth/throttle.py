@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from dbsynth.adapters import open_source
 from dbsynth.schema import Schema, Statement, Table, TableName
+from dbsynth.urls import Location
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,6 +17,18 @@ if TYPE_CHECKING:
     from dbsynth.adapters.base import Identity, KeyFilter, Source
 
 _MEGABYTE = 1_000_000
+
+
+def open_throttled(location: Location, megabytes: float | None) -> Source:
+    """
+    Open a source, no faster than the user wants it read.
+
+    Args:
+        location: of a database.
+        megabytes: a second, at most; None: no limit.
+    """
+    source = open_source(location)
+    return source if megabytes is None else Throttled(source, megabytes)
 
 
 class Throttled:

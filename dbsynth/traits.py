@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan, TablePlan
+from dbsynth.release import Release
 from dbsynth.sample import Sample, owner_key
 from dbsynth.sketches import f_ratio
 from dbsynth.values import to_floats
@@ -20,6 +21,7 @@ Coordinates = NDArray[np.float32]
 TELLING = 4.0  # times as much as by chance must a trait differ by parent
 TOP_LABELS = 12  # of a column that are looked at one by one
 MOST = 48  # traits, those that tell most
+MOST_ROWS = 64  # that are kinds of their own, those that are chosen most
 LEAST_WEIGHT = 0.25  # of what siblings do not agree in at all
 FEWEST_PAIRS, MOST_PAIRS = 200, 20_000  # of siblings that tell
 CHOOSING = ("token", "polymorphic")  # roles of keys whose parents are chosen by their kind
@@ -54,6 +56,36 @@ def traits(plan: Plan, planned: TablePlan, sample: Sample) -> NDArray[np.float32
     if not found:
         return None
     return np.stack([values for _, values in found[:MOST]], axis=1).astype(np.float32)
+
+
+def rows_as_kinds(plan: Plan, planned: TablePlan, sample: Sample, release: Release) -> Ints:
+    """
+    Make each row a kind of its own that enough entities choose: a shipper, a branch, an insurer.
+
+    Of rows that are too few to be learned nothing is known, but those that refer to them tell one
+    from the other.  Kinds are numbered by how many rows choose them, so that none can be traced.
+
+    Args:
+        plan: for the tables that refer to these rows.
+        planned: the table.
+        sample: the rows.
+        release: the protection in force.
+
+    Returns:
+        (n,) from 1 on, the most chosen first; 0 for all others together.
+    """
+    count = len(sample.rows[planned.name])
+    chosen, is_known = np.zeros(count, np.int64), np.zeros(count, np.bool_)
+    for child, pointers in _choosers(plan, planned, sample):
+        here = pointers >= 0
+        support = release.support(pointers[here], sample.entities[child.name][here], count)
+        is_known |= support >= release.threshold(f"{planned.name}/{child.name}")
+        chosen += np.bincount(pointers[here], minlength=count)
+    order = np.lexsort((np.arange(count), -chosen))
+    order = order[is_known[order]][:MOST_ROWS]
+    kinds = np.zeros(count, np.int64)
+    kinds[order] = np.arange(1, len(order) + 1)
+    return kinds
 
 
 def agreement(plan: Plan, planned: TablePlan, sample: Sample, spread: Coordinates) -> Coordinates:

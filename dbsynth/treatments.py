@@ -48,7 +48,7 @@ class Treatment:
     What is done with one column.
 
     `semantic` refines the kind: for "personal" the semantic type (email, first_name …, see
-    `dbsynth.pii.SEMANTICS`); for "category" the same, of its rare labels; for "key" one of integer,
+    `lexicon.SEMANTICS`); for "category" the same, of its rare labels; for "key" one of integer,
     uuid, format, serial; for "structure" json where texts are JSON; for "void" the text that stands
     in each row; else "".
     """

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from dbsynth.above import agreements
+from dbsynth.exchanging import Slots, Windows, claim
 from dbsynth.features import Ints
 from dbsynth.grid import NONE
+from dbsynth.keepers.above import agreements
 from dbsynth.keys import combined, duplicates, grow_tree, rake
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.rows import Values
@@ -19,7 +20,7 @@ from dbsynth.sample import foreign_key
 from dbsynth.schema import ForeignKey, Table
 from dbsynth.state import State, row_index
 from dbsynth.tablemodel import TableModel, edge_name
-from dbsynth.timings import Slots, Timing, Windows, claim
+from dbsynth.timings import Timing
 
 
 def hang(

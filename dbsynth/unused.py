@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from dbsynth.permute import Words, mix, permute
+from dbsynth.plain import Plain
 
 ROOM = 20  # how many times the source's rows a space should hold
 _MAX_PARTS = 4096
@@ -18,7 +17,7 @@ _RADICES = 2 * 3 * 5 * 13 * 31  # parts share no factor with alphabets, lest las
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Space:
+class Space(Plain):
     """
     The numbers below `size`, or only those in some of `parts` equal parts of it.
 
@@ -52,21 +51,6 @@ class Space:
     def spread(self, index: Words, key: int) -> Words:
         """Give each index below `capacity` a number of its own; (n,) -> (n,)."""
         return self.locate(permute(index, self.capacity, key))
-
-    def to_json(self) -> dict[str, Any]:
-        """Turn into plain values; `from_json` is the inverse."""
-        return {
-            "size": self.size,
-            "parts": self.parts,
-            "chosen": list(self.chosen),
-            "is_blocks": self.is_blocks,
-            "may_collide": self.may_collide,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Space:
-        """Rebuild from `to_json`'s value."""
-        return cls(**{**data, "chosen": tuple(data["chosen"])})
 
 
 def free_space(ranks: Words, size: int, rows: int, key: int) -> Space:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.features import Ints
+from dbsynth.plain import Plain
 from dbsynth.release import Release
 
 _HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -22,21 +21,12 @@ _STEP = 60_000.0
 
 
 @dataclass(frozen=True, slots=True)
-class UuidModel:
+class UuidModel(Plain):
     """The version, and of version 7 the first moment and the time between rows, in milliseconds."""
 
     version: int = _RANDOM
     start: float = _START
     step: float = _STEP
-
-    def to_json(self) -> dict[str, Any]:
-        """Turn into plain values; `from_json` is the inverse."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> UuidModel:
-        """Rebuild from `to_json`'s value."""
-        return cls(**data)
 
 
 def fit_uuids(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbsynth import catalog, queries
 from dbsynth.ask import Committed, Queryable, about, count_orphans, one_row, own_rows
+from dbsynth.declared import RowRule, row_rules
 from dbsynth.errors import SourceError, TargetError
 from dbsynth.findings import Finding, Findings
 from dbsynth.leaks import ColumnPair, Leak, expectation, leak_findings, leaked_values
@@ -15,7 +16,6 @@ from dbsynth.progress import Event, Progress, silent
 from dbsynth.repeats import repeated_keys
 from dbsynth.rulecheck import check_rules, findings_of
 from dbsynth.rulecheck import noted as noted_rules
-from dbsynth.rules import RowRule, row_rules
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 
 if TYPE_CHECKING:

@@ -8,9 +8,7 @@ a temporary file that workers map into their memory.
 
 from __future__ import annotations
 
-import mmap
 import os
-import pickle
 import signal
 import sys
 import tempfile
@@ -31,12 +29,11 @@ from typing import Any, Protocol, Self
 
 from dbsynth.errors import WorkerError
 from dbsynth.lean import without_pandas
-from dbsynth.mapped import pieces, rest, watch
+from dbsynth.mapped import rest
+from dbsynth.parcels import fetched, handed_back, keep, kept, received, sent
 
 WORTH_STARTING = 8_000_000  # cells: fewer are drawn before workers have started
 WORTH_WHEN_STARTED = 400_000
-_ALIGNED = 64  # bytes
-_LARGE = 1 << 20  # bytes of a result
 _KEPT = 2  # shared values that a worker remembers
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 _LOST = "Run again with a smaller --jobs; a lack of memory ends workers like this."
@@ -60,6 +57,9 @@ class Workers(Protocol):
     @property
     def jobs(self) -> int:
         """How many work at once."""
+
+    def start(self) -> None:
+        """Get them now, if that is better than at the first call: from the main thread."""
 
     def submit(self, call: Callable[..., Any], *arguments: Any) -> Handed:
         """Hand out a call of a function of a module; shared values arrive as what they hold."""
@@ -88,13 +88,6 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Returned:
-    """A result in a file."""
-
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Local:
     """A call that a process of this machine carries out."""
 
@@ -102,7 +95,7 @@ class _Local:
 
     def result(self) -> Any:
         try:
-            return _fetched(self.future.result())
+            return fetched(self.future.result())
         except BrokenProcessPool as exc:
             raise WorkerError("a worker process is gone", _LOST) from exc
 
@@ -159,7 +152,7 @@ class Processes:
             self._pool = self._started(_context(self._loaded))
         try:
             with _hidden_main(), _one_thread():
-                return _Local(self._pool.submit(_carry_out, call, arguments, self._place()))
+                return _Local(self._pool.submit(_carry_out, call, sent(arguments), self._place()))
         except BrokenProcessPool as exc:
             raise WorkerError("a worker process is gone", _LOST) from exc
 
@@ -174,7 +167,7 @@ class Processes:
         self._shared += 1
         path = Path(self._place()) / str(self._shared)
         try:
-            _write(_parts(value), path)
+            keep(value, path)
             yield Shared(str(path))
         finally:
             path.unlink(missing_ok=True)
@@ -256,37 +249,12 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def _carry_out(call: Callable[..., Any], arguments: tuple[Any, ...], place: str) -> Any:
+def _carry_out(call: Callable[..., Any], arguments: Any, place: str) -> Any:
     try:
-        found = call(*(_shared(a.path) if isinstance(a, Shared) else a for a in arguments))
-        return _handed_back(found, place)
+        given = (_shared(a.path) if isinstance(a, Shared) else a for a in received(arguments))
+        return handed_back(call(*given), place)
     finally:
         rest()
-
-
-def _handed_back(value: Any, place: str) -> Any:
-    """What is large goes back by way of a file: through a pipe it would be copied four times."""
-    parts = _parts(value)
-    if sum(map(len, parts)) < _LARGE:
-        return value
-    path = Path(tempfile.mktemp(dir=place))  # noqa: S306 (the folder is ours alone)
-    try:
-        _write(parts, path)
-    except OSError:  # no room: by way of the pipe
-        path.unlink(missing_ok=True)
-        return value
-    return Returned(str(path))
-
-
-def _fetched(value: Any) -> Any:
-    """Read what comes back, to be used once, and remove the file."""
-    if not isinstance(value, Returned):
-        return value
-    path = Path(value.path)
-    try:
-        return _read(path, mmap.ACCESS_COPY)
-    finally:
-        path.unlink()
 
 
 _known: dict[str, Any] = {}
@@ -297,40 +265,8 @@ def _shared(path: str) -> Any:
     if path not in _known:
         while len(_known) >= _KEPT:
             del _known[next(iter(_known))]
-        _known[path] = _read(Path(path), mmap.ACCESS_READ)
+        _known[path] = kept(Path(path))
     return _known[path]
-
-
-def _parts(value: Any) -> list[memoryview]:
-    """What there is, then each array."""
-    buffers: list[pickle.PickleBuffer] = []
-    data = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
-    return [memoryview(data), *(b.raw() for b in buffers)]
-
-
-def _write(parts: Sequence[memoryview], path: Path) -> None:
-    """Write a value so that its arrays can be mapped, each of them aligned."""
-    with path.open("wb") as file:
-        pickle.dump([len(p) for p in parts], file)
-        for part in parts:
-            file.write(bytes(-file.tell() % _ALIGNED))
-            for piece in pieces(len(part), 1):
-                file.write(part[piece])
-
-
-def _read(path: Path, access: int) -> Any:
-    with path.open("rb") as file:
-        sizes: list[int] = pickle.load(file)  # noqa: S301 (the process that started this one wrote it)
-        place, parts = file.tell(), []
-        mapped = mmap.mmap(file.fileno(), 0, access=access)
-    if access == mmap.ACCESS_READ:
-        watch(mapped)
-    whole = memoryview(mapped)
-    for size in sizes:
-        place += -place % _ALIGNED
-        parts.append(whole[place : place + size])
-        place += size
-    return pickle.loads(parts[0], buffers=parts[1:])  # noqa: S301 (as above)
 
 
 @contextmanager

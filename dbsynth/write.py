@@ -12,9 +12,9 @@ from dbsynth.adapters.base import Completes, Judge, TakesParts
 from dbsynth.arrow import arrow_schema
 from dbsynth.errors import TargetError
 from dbsynth.extremes import without_extremes
+from dbsynth.keepers.totals import Totals
 from dbsynth.progress import Event, Progress
 from dbsynth.schema import Backfill, Batch, Stored, Table, TableName
-from dbsynth.totals import Totals
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -229,7 +229,7 @@ class _Load:
 
     def _judged(self, table: Table, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Rows whose checks only the target understands wait until it has judged them."""
-        from dbsynth.judge import has_opaque_checks, judged
+        from dbsynth.mending.judge import has_opaque_checks, judged
 
         dialect, target = self._adoption.schema.dialect, self._target
         if not isinstance(target, Judge) or not has_opaque_checks(table, dialect):

@@ -22,8 +22,8 @@ from dbsynth.adapters import open_source
 from dbsynth.ask import Committed
 from dbsynth.mining.mine import mine
 from dbsynth.plan import Plan
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import count_breaks
+from dbsynth.rules.book import Rule
+from dbsynth.rules.language import count_breaks
 from dbsynth.sample import read_sample
 from dbsynth.urls import resolve
 from tests.rule_shops import Shop

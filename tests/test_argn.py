@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dbsynth.model.heads import Head, HeadWeights
 from dbsynth.model.learning import DECAY, MOST_NORM, _AdamW
 from dbsynth.model.net import Embed, RowNet, _dropped
 from dbsynth.model.shape import EmbedShape, NetShape
@@ -72,6 +73,7 @@ def test_steps_are_those_of_torchs_own_optimizer() -> None:
 def test_learning_does_not_load_torchs_compiler() -> None:
     code = """
 import sys, torch
+from dbsynth.model.heads import Head, HeadWeights
 from dbsynth.model.learning import _AdamW
 from dbsynth.model.net import RowNet
 from dbsynth.model.shape import NetShape
@@ -82,3 +84,19 @@ print("torch._dynamo.symbolic_convert" in sys.modules)
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False"
+
+
+def test_odds_beyond_what_32_bits_hold_keep_their_order() -> None:
+    """A head that is very sure: logarithms of 300 and 299, where e^88 is the greatest number."""
+    none = np.zeros(0, np.float32)
+    head = Head(
+        HeadWeights(
+            condition=np.zeros((0, 1), np.float32), slots=np.zeros((0, 1), np.float32),
+            first=np.zeros(1, np.float32), second=np.zeros((1, 0), np.float32), second_bias=none,
+            out=np.array([[3.0, 2.99, 0.0]], np.float32), bias=np.zeros(3, np.float32),
+        )
+    )  # fmt: skip
+    odds = head.odds(np.array([[100.0], [0.1]], np.float32), ())
+    assert np.isfinite(odds).all()
+    assert odds[1, 0] / odds[0, 0] == pytest.approx(np.exp(-1.0), rel=1e-3)
+    assert odds[:, 1] == pytest.approx(np.exp([0.3, 0.299, 0.0]), rel=1e-5)

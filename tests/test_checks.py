@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbsynth.checks import Repair
-from dbsynth.draft import Draft, Unit
 from dbsynth.limits import allowed_labels, bounds, is_unique_alone
-from dbsynth.localsql import LocalSql
+from dbsynth.mending.checks import Repair
+from dbsynth.mending.draft import Draft, Unit
+from dbsynth.mending.localsql import LocalSql
 from dbsynth.schema import Check, Column, Index, SqlType, Table, TableName
 
 INTEGER = SqlType(kind="integer", native="integer", bits=32)

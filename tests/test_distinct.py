@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dbsynth.distinct import TRIES, Rule, _turn
-from dbsynth.draft import Unit
+from dbsynth.mending.distinct import TRIES, Rule, _turn
+from dbsynth.mending.draft import Unit
 
 
 def test_a_row_takes_other_parents_only_when_nothing_else_helps() -> None:

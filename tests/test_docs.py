@@ -56,6 +56,18 @@ def test_the_readme_lists_every_exit_code():
     assert codes == listed
 
 
+def test_the_map_of_the_house_has_every_room_and_no_other():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    drawn = text[text.index("## A map of the house") : text.index("| place | what it is |")]
+    named = set(re.findall(r"`(\w+(?:\.py|/))`", drawn)) - {"dbsynth/", "__init__.py"}
+    rooms = {p.name for p in (ROOT / "dbsynth").glob("*.py")} - {"__init__.py"}
+    rooms |= {f"{p.parent.name}/" for p in (ROOT / "dbsynth").glob("*/__init__.py")}
+    rooms -= {"adapters/", "sql/"}  # at the top of the tree
+    inner = {p.name for p in (ROOT / "dbsynth").glob("*/*.py")}
+    assert set() == rooms - named
+    assert set() == named - rooms - inner
+
+
 def test_the_readme_needs_two_commands_to_start():
     start = README[README.index("## 60 seconds") : README.index("## Clone")]
     assert ["$ make demo", "$ make test"] == re.findall(r"^\$ .*$", start, re.MULTILINE)

@@ -10,13 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbsynth.documents import Document
-from dbsynth.leaves import telling_leaves
-from dbsynth.literals import parse_array, parse_json
+from dbsynth.documents.generators import Document
+from dbsynth.documents.shredding import fit_document
+from dbsynth.documents.unfolding import draw_document
+from dbsynth.parts.leaves import telling_leaves
+from dbsynth.parts.literals import parse_array, parse_json
 from dbsynth.release import Release
 from dbsynth.schema import SqlType
-from dbsynth.shredding import fit_document
-from dbsynth.unfolding import draw_document
 
 ROWS = 1500
 JSON = SqlType(kind="json", native="jsonb")

@@ -20,6 +20,7 @@ import dbsynth
 from dbsynth import run
 from dbsynth.adapters import open_source
 from dbsynth.config import parse
+from dbsynth.decide import guess
 from dbsynth.errors import UsageError
 from dbsynth.evaluation import measures, sdv
 from dbsynth.evaluation.bench import Bench
@@ -285,7 +286,7 @@ def opened(source: str, target: str, held: str = "", *, limit: int = 100_000) ->
     with ExitStack() as stack:
         sides = [stack.enter_context(open_source(resolve(p))) for p in (source, target, held) if p]
         pairing = pair(sides[0].introspect(), sides[1])
-        made = run._guessed(sides[0], pairing.schema, run.Options())
+        made = guess(sides[0], pairing.schema, run.Options())
         other = sides[2] if held else None
         sources = Sources(
             real=sides[0], made=sides[1], held=other, pairing=pairing,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from dbsynth import run
-from dbsynth.evens import Even, evened
+from dbsynth.keepers.evens import Even, evened
 
 FAST = {"engine": "marginal", "quality": "fast"}
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth.adapters.scratch import Scratch
-from dbsynth.exclusions import Apart
+from dbsynth.mending.exclusions import Apart
 from dbsynth.schema import Column, Exclusion, SqlType, Table, TableName
 from dbsynth.values import to_floats
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dbsynth import run
-from dbsynth.draw import SINGLE_STEPS
+from dbsynth.chunks import SINGLE_STEPS
 from dbsynth.modelfile import load, save
-from dbsynth.pii import _pool
+from dbsynth.people.pii import _pool
 from dbsynth.schema import TableName
 from dbsynth.tablemodel import Model
 from tests.filler import build, case_names, fill_sqlite

@@ -1,4 +1,4 @@
-"""Tests of dbsynth.grouprules and dbsynth.groupkeeper: siblings keep rules together."""
+"""Tests of the steps of rules about siblings and of the keeper who takes them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth.arrow import arrow_type
-from dbsynth.groupkeeper import GroupKeeper
-from dbsynth.grouprules import group_steps, is_one_way
-from dbsynth.rulebook import Rule
+from dbsynth.keepers.groupkeeper import GroupKeeper
+from dbsynth.keepers.spacing import at_least_after, packed
+from dbsynth.keepers.walks import walked
+from dbsynth.rules.book import Rule
+from dbsynth.rules.groupsteps import group_steps, is_one_way
 from dbsynth.schema import Column, ForeignKey, Schema, SqlType, Table, TableName
-from dbsynth.spacing import at_least_after, packed
-from dbsynth.walks import walked
 
 PARENT, NAME = TableName("", "rooms"), TableName("", "stays")
 WHOLE = SqlType(kind="integer", native="integer", bits=32)

@@ -11,14 +11,14 @@ import pyarrow as pa
 import pytest
 
 from dbsynth import run
-from dbsynth.above import Above, agreements, needed_above
 from dbsynth.arrow import arrow_schema
-from dbsynth.donors import Donors
-from dbsynth.members import Members, Membership, memberships
-from dbsynth.rowkeeper import RowKeeper
-from dbsynth.rowrules import steps
-from dbsynth.rulebook import Rule
-from dbsynth.rulewords import dependencies, in_dialect, names_of, widened
+from dbsynth.keepers.above import Above, agreements, needed_above
+from dbsynth.keepers.donors import Donors
+from dbsynth.keepers.members import Members, Membership, memberships
+from dbsynth.keepers.rowkeeper import RowKeeper
+from dbsynth.rules.book import Rule
+from dbsynth.rules.rowsteps import steps
+from dbsynth.rules.words import dependencies, in_dialect, names_of, widened
 from dbsynth.schema import Column, Table, TableName
 from tests.rule_shops import SHOPS
 from tests.test_rowkeeper import NAME, TABLE, TYPES, moment

@@ -18,9 +18,9 @@ from dbsynth.keys import (
     stratified,
     to_total,
 )
+from dbsynth.mending.vacant import vacant
+from dbsynth.mending.variants import LABELS_FOR, Variants
 from dbsynth.schema import Column, SqlType
-from dbsynth.vacant import vacant
-from dbsynth.variants import LABELS_FOR, Variants
 
 COUNTS = st.lists(st.integers(0, 9), min_size=1, max_size=60)
 SEEDS = st.integers(0, 2**32)

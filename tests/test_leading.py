@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from dbsynth import run
 from dbsynth.config import Config, TableRule
-from dbsynth.followers import Followers
-from dbsynth.groupkeeper import in_order
+from dbsynth.keepers.followers import Followers
+from dbsynth.keepers.rowkeeper import RowKeeper
+from dbsynth.keepers.siblings import in_order
 from dbsynth.leading import _pairs, known_of
 from dbsynth.release import Release
-from dbsynth.rowkeeper import RowKeeper
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 from dbsynth.schema import Column, SqlType, Table, TableName
 
 NAME = TableName("", "flights")

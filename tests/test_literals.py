@@ -1,4 +1,4 @@
-"""Tests of dbsynth.literals: what a real server prints is understood, what is written it reads."""
+"""Tests of dbsynth.parts.literals: what a server prints is understood, what is written it reads."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dbsynth.assembly import join_items, join_record
-from dbsynth.literals import (
+from dbsynth.parts.assembly import join_items, join_record
+from dbsynth.parts.literals import (
     Pairs,
     flatten,
     join_range,

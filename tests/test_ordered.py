@@ -1,4 +1,4 @@
-"""Tests of dbsynth.ordered: numbers and moments of a row that are put in order together."""
+"""Tests of dbsynth.keepers.ordered: numbers and moments of a row that are put in order together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth.arrow import arrow_schema
-from dbsynth.ordered import Ordered
-from dbsynth.rowrules import steps
-from dbsynth.rulebook import Rule
+from dbsynth.keepers.ordered import Ordered
+from dbsynth.rules.book import Rule
+from dbsynth.rules.rowsteps import steps
 from tests.test_keeping import WIDE
 from tests.test_rowkeeper import NAME, moment
 

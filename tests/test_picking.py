@@ -12,11 +12,12 @@ import duckdb
 import numpy as np
 import pytest
 
-from dbsynth import inclusion, leaks, picking, run, sample
+from dbsynth import leaks, picking, run, sample
 from dbsynth.adapters import open_source
 from dbsynth.adapters.base import Source
 from dbsynth.picking import is_indexed, pick, read_by_keys
 from dbsynth.schema import Schema
+from dbsynth.undeclared import inclusion
 from dbsynth.urls import resolve
 from tests.conftest import NewDatabase
 from tests.filler import build

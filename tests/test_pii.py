@@ -6,6 +6,7 @@ import ipaddress
 import json
 import sqlite3
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dbsynth import make_plan, run
 from dbsynth.checksums import iban_share, luhn_share
 from dbsynth.errors import FitError
-from dbsynth.personas import personas_of, slug
-from dbsynth.pii import (
+from dbsynth.people.personas import personas_of, slug
+from dbsynth.people.pii import (
     SEMANTICS,
     PersonalColumn,
     PersonalModel,
@@ -264,7 +266,7 @@ def test_words_that_must_differ_stay_without_blanks() -> None:
 
 
 def test_short_distinct_texts_never_come_back() -> None:
-    from dbsynth.pii import words_pool
+    from dbsynth.people.pii import words_pool
 
     source = pa.array(list(words_pool())[:400])
     model = fit_text("t.word", source, np.arange(400), RELEASE)
@@ -307,6 +309,17 @@ def test_texts_that_are_blank_are_as_frequent_as_they_were(tmp_path: Path) -> No
     notes = rows.column("note").to_pylist()
     assert abs(np.mean([n == "" for n in notes]) - 0.25) < 0.06
     assert np.mean([len(n) for n in notes if n]) > 15
+
+
+def test_a_column_without_a_text_is_learned_without_protection_too(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, email TEXT)")
+        connection.executemany("INSERT INTO notes (email) VALUES (?)", [(None,)] * 30)
+    connection.close()
+    plan = replace(make_plan(url, engine="marginal"), is_protected=False)
+    [rows] = drawn(run.fit(url, run.Options(plan=plan))).values()
+    assert rows.column("email").null_count == 30
 
 
 def test_words_that_are_joined_stay_joined() -> None:

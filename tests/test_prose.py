@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbsynth.pii import fit_text
-from dbsynth.prose import sample_text
+from dbsynth.people.pii import fit_text
+from dbsynth.people.prose import sample_text
 from dbsynth.release import Release
 
 WORDS = "where people often leave small things behind they seldom come back for them".split()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsynth import draw, run, training, workers
+from dbsynth import chunks, run, training, workers
 from dbsynth.errors import MissingDriverError, SourceError, UsageError, WorkerError
 from dbsynth.modelfile import load, save
 from dbsynth.rayworkers import RayWorkers
@@ -30,8 +30,8 @@ def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training, "WORTH_CELLS", 1)
     monkeypatch.setattr(workers, "WORTH_STARTING", 0)
     monkeypatch.setattr(workers, "WORTH_WHEN_STARTED", 0)
-    monkeypatch.setattr(draw, "MIN_CHUNK_ROWS", 100)
-    monkeypatch.setattr(draw, "MIN_CHUNK_OWNERS", 20)
+    monkeypatch.setattr(chunks, "MIN_CHUNK_ROWS", 100)
+    monkeypatch.setattr(chunks, "MIN_CHUNK_OWNERS", 20)
 
 
 @pytest.fixture

@@ -111,6 +111,31 @@ def test_any_number_of_rows_can_be_drawn(ready: ReadyNet, rows: int) -> None:
     assert rows == len(ready.draw(drawn, 0, RNG.random(rows), ()))
 
 
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_number_whose_codes_tell_its_float_is_worked_out_once_a_code(is_told: bool) -> None:
+    shape = NetShape((4, 9), 3, ((11,), (70,)), (1, 0), ((0, 11), (1, 70)), units=48)
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(3)
+        net = RowNet(shape).eval()
+        net.from_condition.weight[48:].zero_()  # all that the second head hears is the number
+        net.out[1].weight.mul_(5.0)
+    number = features(ROWS, (11,), 1)
+    if is_told:
+        number = Features(number.codes, number.codes.astype(np.float32) / 11, (11,))
+    slots = [tensors(number), tensors(features(ROWS, (70,), 0))]
+    targets = torch.zeros(ROWS, 2, dtype=torch.int64)
+    rows = Rows(tensors(CONDITION), slots, targets, targets[:, 0] > 0)
+    ready = ReadyNet(shape, embeddings(net), slim(net, rows))
+    drawn = ready.begin(CONDITION)
+    ready.see(drawn, 0, number)
+    assert (ready.few[1].told(drawn) is not None) == is_told
+    uniforms = RNG.random(ROWS)
+    curve = ready.shares(drawn, 1, (3,)).cumsum(axis=1)
+    tokens = ready.draw(drawn, 1, uniforms, (3,))
+    assert (tokens == (curve <= uniforms[:, None]).sum(axis=1)).mean() > 0.999
+    assert 3 not in tokens
+
+
 def test_a_head_to_which_nothing_makes_a_difference_is_constant(trained: RowNet) -> None:
     with torch.no_grad():
         trained.out[0].weight.zero_()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dbsynth.lexicon import noun_forms, same_noun
-from dbsynth.refnames import Names, recurring
 from dbsynth.schema import Column, ForeignKey, Schema, SqlType, Table, TableName
+from dbsynth.undeclared.refnames import Names, recurring
 
 INTEGER = SqlType(kind="integer", native="integer", bits=32)
 TEXT = SqlType(kind="string", native="text")

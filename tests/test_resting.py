@@ -9,8 +9,14 @@ import pyarrow as pa
 import pytest
 
 from dbsynth import mapped, resting
+from dbsynth.features import Features
 
 ROWS = 2_000_000
+
+
+def plain(rows: int) -> np.ndarray:
+    """No floats."""
+    return np.zeros((rows, 0), np.float32)
 
 
 def in_memory() -> int:
@@ -77,3 +83,25 @@ def test_rows_that_are_copied_hold_on_to_nothing() -> None:
     assert found == rows
     assert found.column(0).chunk(0).buffers()[1].size < 1000
     assert resting.copied(rows.select([])).num_rows == rows.select([]).num_rows
+
+
+@pytest.mark.parametrize("large", [1, 1 << 30])
+def test_features_side_by_side_are_the_same_where_they_rest(
+    monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(resting, "LARGE", large)
+    monkeypatch.setattr(mapped, "PIECE", 100)
+    rng = np.random.default_rng(1)
+    parts = [
+        Features(rng.integers(0, 9, (50, codes)).astype(np.int32), floats, (9,) * codes)
+        for codes, floats in ((2, rng.random((50, 3), np.float32)), (1, plain(50)), (3, plain(50)))
+    ]
+    parts.insert(1, Features.empty(0))
+    found, joined = Features.rested(parts, 50), Features.join(parts, 50)
+    assert found.cards == joined.cards
+    assert (found.codes == joined.codes).all()
+    assert (found.floats == joined.floats).all()
+    left, first = found.without(parts[-1]), Features.join(parts[:-1], 50)
+    assert (left.codes == first.codes).all()
+    assert (left.floats == first.floats).all()
+    assert left.cards == first.cards

@@ -1,4 +1,4 @@
-"""Tests of dbsynth.rowrules and dbsynth.rowkeeper: rows are made to keep rules, and no more."""
+"""Tests of the steps of rules about rows and of the keeper who takes them, and no more."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from dbsynth.arrow import arrow_schema
-from dbsynth.rowkeeper import RowKeeper
-from dbsynth.rowrules import steps
-from dbsynth.rulebook import Rule
+from dbsynth.keepers.rowkeeper import RowKeeper
+from dbsynth.rules.book import Rule
+from dbsynth.rules.rowsteps import steps
 from dbsynth.schema import Column, SqlType, Table, TableName
 
 NAME = TableName("", "t")

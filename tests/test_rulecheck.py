@@ -17,7 +17,7 @@ from dbsynth import run
 from dbsynth.errors import VerifyFailedError
 from dbsynth.planfile import from_yaml, to_yaml
 from dbsynth.report import Run, render_text
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 from dbsynth.schema import TableName
 from tests.rule_staff import DATABASES
 

@@ -1,4 +1,4 @@
-"""Tests of dbsynth.rulesql and dbsynth.rulebook: what rules may say, and what is wrong."""
+"""Tests of dbsynth.rules.language and dbsynth.rules.book: what rules may say, and what is wrong."""
 
 from __future__ import annotations
 
@@ -16,15 +16,9 @@ from dbsynth.ask import Committed
 from dbsynth.config import parse
 from dbsynth.errors import PlanFileError
 from dbsynth.planfile import from_json, from_yaml, to_json, to_yaml
-from dbsynth.rulebook import Rule, combine, summary
-from dbsynth.rulesql import (
-    RuleError,
-    complaints,
-    count_breaks,
-    count_together,
-    parent_word,
-    quote,
-)
+from dbsynth.rules.book import Rule, RuleError, combine, summary
+from dbsynth.rules.language import complaints, count_breaks, count_together
+from dbsynth.rules.words import parent_word, quote
 from dbsynth.schema import Schema, TableName
 from dbsynth.urls import resolve
 from tests.rule_shops import Shop

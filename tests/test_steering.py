@@ -4,14 +4,10 @@ import numpy as np
 
 from dbsynth.anchors import fit_datetime
 from dbsynth.conditions import siblings_of
-from dbsynth.draw import Drawing
 from dbsynth.encode import DatetimeColumn
-from dbsynth.features import Features
-from dbsynth.model import find_engine
 from dbsynth.paces import STEPS, fit_paces, step_of
 from dbsynth.release import Release
 from dbsynth.rows import (
-    Layout,
     is_same_time,
     not_before,
     pace,
@@ -19,8 +15,8 @@ from dbsynth.rows import (
     time_of_day,
     time_tokens,
 )
+from dbsynth.schedule import Schedule
 from dbsynth.steering import Course, drawn, keeping, keeps, steer
-from dbsynth.tablemodel import RowsModel
 from dbsynth.values import DAY
 
 OPEN = Release(0, is_protected=False)
@@ -60,15 +56,9 @@ def test_drawing_tells_rows_how_much_time_those_that_follow_have() -> None:
     owners = np.repeat(np.arange(OWNERS), EACH)
     siblings = siblings_of(owners, len(values))
     ends = np.floor(values[EACH - 1 :: EACH] / DAY)[owners] * DAY
-    part = RowsModel(Layout((column,)), "marginal", find_engine("marginal").load({"heads": 0}, {}))
-    rows = Drawing(
-        part=part, condition=Features.empty(len(values)), siblings=siblings, has_siblings=True,
-        anchors={}, ends=ends, knots=None, required=frozenset(), copies={},
-        rng=np.random.default_rng(1),
-    )  # fmt: skip
-    rows.values = {"at": values}
+    schedule = Schedule(column, siblings, {}, ends, None, {"at": values})
     step = np.flatnonzero(siblings.index == 7)
-    told = rows._pace(step, step - 1, siblings.index[step])
+    told = schedule.pace(step, step - 1, siblings.index[step])
     expected = pace(values[step - 1], ends[step], np.full(OWNERS, EACH - 8))
     assert (told.codes == expected.codes).all()
     assert np.allclose(told.floats, expected.floats)

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from dbsynth import run
 from dbsynth.anchors import fit_datetime
 from dbsynth.encode import LATEST, start_of
+from dbsynth.exchanging import Slots, Windows, claim, exchange
 from dbsynth.features import Floats, Ints
 from dbsynth.release import Release
-from dbsynth.timings import Slots, Timing, Windows, claim, exchange, fit_timing
+from dbsynth.timings import Timing, fit_timing
 from dbsynth.values import DAY
 
 ROWS, PARENTS = 400, 40

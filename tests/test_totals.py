@@ -1,4 +1,4 @@
-"""Tests of dbsynth.totals and of whole clones: rules that can be kept by construction are kept."""
+"""Tests of dbsynth.keepers.totals and of clones: what can be kept by construction is kept."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from dbsynth import run
+from dbsynth.keepers.shares import shared_out
+from dbsynth.keepers.totals import Totals
 from dbsynth.report import Run
-from dbsynth.shares import shared_out
-from dbsynth.totals import Totals
 from tests.generated import drawn, fitted
 from tests.rule_staff import DATABASES
 

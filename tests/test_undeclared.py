@@ -19,7 +19,7 @@ from dbsynth.references import Reference
 from dbsynth.release import Release
 from dbsynth.sample import read_profile
 from dbsynth.schema import Schema, TableName
-from dbsynth.undeclared import propose
+from dbsynth.undeclared.propose import propose
 from dbsynth.urls import resolve
 
 STAFF = """

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from dbsynth.adapters.postgresql_copy import _uuids as packed
 from dbsynth.release import Release
 from dbsynth.uuids import UuidModel, fit_uuids, make_uuids
 
@@ -50,3 +51,15 @@ def test_ordered_ones_stay_ordered_and_within_their_time() -> None:
 @pytest.mark.parametrize("texts", [[], [None], ["no uuid"] * ROWS, [ordered(1)] * 5])
 def test_else_they_are_random(texts: list[str | None]) -> None:
     assert UuidModel() == fit(texts)
+
+
+def test_uuids_travel_as_sixteen_bytes_however_they_are_spelled() -> None:
+    made = [uuid.UUID(int=(0x0123456789ABCDEF << 64) + n) for n in range(50)]
+    usual = pa.array([str(u) for u in made])
+    assert packed(usual.slice(3, 20)).to_pylist() == [u.bytes for u in made[3:23]]
+    others = pa.array([None, made[0].hex, str(made[1]).upper(), str(made[2])])
+    assert packed(others).to_pylist() == [None, *(u.bytes for u in made[:3])]
+    assert packed(pa.nulls(2, pa.string())).to_pylist() == [None, None]
+    for wrong in ("12", "1" * 36, "x" * 32, str(made[0]).replace("a", "g")):
+        with pytest.raises(pa.ArrowInvalid, match="UUID"):
+            packed(pa.array([wrong]))

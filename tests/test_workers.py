@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from dbsynth import attributes, demo, draw, modelcache, run, training, workers
+from dbsynth import attributes, chunks, demo, modelcache, parcels, run, training, workers
 from dbsynth.adapters import parquet_files
 from dbsynth.errors import SourceError, WorkerError
 from dbsynth.model.gaps import Gap
@@ -75,6 +76,36 @@ def test_results_come_back_and_leave_nothing_behind(rows: int) -> None:
     found["x"][0] = 7
     assert found["x"].sum() == rows * (rows - 1) // 2 + 7
     assert found["rows"] == pa.table({"a": np.arange(rows)})
+
+
+def changed(arrays: dict[str, np.ndarray], folder: str) -> tuple[float, list[str]]:
+    arrays["x"][0] += 1
+    own = [p.name for p in Path(folder).iterdir() if not p.name.startswith("pymp-")]  # sockets
+    return float(arrays["x"].sum()), own
+
+
+@pytest.mark.parametrize("rows", [3, 500_000])
+def test_what_is_sent_lies_in_no_file_with_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    value = {"x": np.arange(float(rows)), "other": pa.table({"a": ["b"] * rows})}
+    with Processes(1) as crew:
+        found, names = crew.submit(changed, value, str(tmp_path)).result()
+        assert found == rows * (rows - 1) / 2 + 1
+        assert names == [Path(crew._place()).name]
+        assert list(Path(crew._place()).iterdir()) == []
+    assert value["x"][0] == 0  # it was a copy
+
+
+def test_what_finds_no_room_on_disk_goes_through_the_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(parcels, "_write", full)
+    with Processes(1) as crew:
+        handed = crew.submit(total, {"x": np.ones(500_000)}, pa.table({"a": [1]}))
+        assert handed.result() == 500_001
 
 
 def test_workers_start_as_copies_where_nothing_else_is_at_work() -> None:
@@ -273,9 +304,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
 
 def generated(model: Path, target: Path, jobs: int, patch: pytest.MonkeyPatch) -> dict[str, str]:
     """Draw a database in small chunks, and hash its tables."""
-    patch.setattr(draw, "MIN_CHUNK_ROWS", 300)
-    patch.setattr(draw, "MIN_CHUNK_OWNERS", 50)
-    patch.setattr(draw, "MAX_CHUNK_OWNERS", 200)
+    patch.setattr(chunks, "MIN_CHUNK_ROWS", 300)
+    patch.setattr(chunks, "MIN_CHUNK_OWNERS", 50)
+    patch.setattr(chunks, "MAX_CHUNK_OWNERS", 200)
     run.generate(load(model), str(target), run.Options(seed=5, jobs=jobs))
     return table_sums(str(target))
 

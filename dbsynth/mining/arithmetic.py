@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Bools, Floats, Frame, Ints, View
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 
 _PROBE = 48  # rows on which all combinations are tried
 _MOST = 12  # operands; of wider tables the first ones

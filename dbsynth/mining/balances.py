@@ -19,8 +19,8 @@ from dbsynth.mining.frames import (
     View,
     literal,
 )
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import quote
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import quote
 
 _PROBE = 400  # rows that rule most pairs out
 _MOST_LABELS = 8

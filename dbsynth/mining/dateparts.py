@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.mining.frames import MIN_ROWS, Frame, View
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 
 _TEXTS = ("%Y-%m", "%Y%m", "%Y", "%m", "%Y-%m-%d", "%Y%m%d", "%Y/%m", "%m/%Y", "%y%m", "%d.%m.%Y")
 _NUMBERS = ("%Y", "%m", "%d", "%H", "%Y%m", "%Y%m%d")
@@ -26,7 +26,7 @@ def find_dateparts(frame: Frame) -> Iterator[Rule]:
             continue
         if len(frame) < MIN_ROWS:
             continue
-        known = _TEXTS if is_text else _NUMBERS
+        known: tuple[str, ...] = _TEXTS if is_text else _NUMBERS
         known = known if target.distinct >= _LEAST_DISTINCT else ("%Y",)
         for moment in moments:
             found = next((f for f in known if _is(target, moment, f)), "")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dbsynth.mining.frames import EXPECTED, MIN_ROWS, Frame, Frames, Ints, View
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 
 _PROBE = 3_000  # rows that rule most pairs out
 _REPEATED = 0.8  # of the rows must share their left side with another one

@@ -11,8 +11,8 @@ from dbsynth.features import Floats, Ints
 from dbsynth.mining.arithmetic import is_close
 from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Bools, Frame, Frames
 from dbsynth.mining.totals import children_of
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import child_word
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import child_word
 
 _MOST_COLUMNS = 10
 

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from dbsynth.leading import LEARNED
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.release import Release
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import parent_word, quote
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import parent_word, quote
 from dbsynth.sample import Sample, owner_key
 from dbsynth.schema import Column, ForeignKey, Schema, Table, TableName
 

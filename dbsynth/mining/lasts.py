@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from dbsynth.mining.arithmetic import is_close
 from dbsynth.mining.frames import EXPECTED, MIN_ROWS, Bools, Frame, Frames, Ints, View
 from dbsynth.mining.totals import children_of, emptiness
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import child_word
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import child_word
 
 _MOST = 3  # orders of siblings
 

@@ -28,9 +28,9 @@ from dbsynth.mining.totals import find_totals
 from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import RuleError, count_breaks
-from dbsynth.rulewords import names_of
+from dbsynth.rules.book import Rule, RuleError
+from dbsynth.rules.language import count_breaks
+from dbsynth.rules.words import names_of
 from dbsynth.sample import Sample
 
 RULE_ROWS = 20_000  # rows per table that are looked at, about

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from dbsynth.mining.frames import DAY, EXPECTED, MIN_ROWS, Bools, Frame, Ints, View
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 
 _MOST = 600  # months
 _WHOLE = 60  # columns of whole numbers, at most, that may be months between two dates

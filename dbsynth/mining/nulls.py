@@ -8,7 +8,7 @@ import numpy as np
 
 from dbsynth.mining.dependencies import follows
 from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, RARE, Frame, Ints, View, literal
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 
 _LABELS = 20  # of a column on which others may depend
 _MOSTLY = 0.9  # of the rows with a label have one value, which is no rule

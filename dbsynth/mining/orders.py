@@ -27,8 +27,8 @@ from dbsynth.mining.frames import (
     effective,
 )
 from dbsynth.mining.frames import number as written
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import quote
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import quote
 
 _LONGEST_GAP = 400  # days
 _ENOUGH = 400  # rows for a rule with exceptions

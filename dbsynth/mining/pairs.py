@@ -9,7 +9,7 @@ import numpy as np
 
 from dbsynth.mining.dependencies import follows
 from dbsynth.mining.frames import EXPECTED, MIN_ROWS, MOST_LABELS, Frame, Frames, Ints, View
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 
 _PROBE = 2_000  # rows that rule most pairs out
 _REPEATED = 0.8  # of the rows must share both of the left side with another one

@@ -8,7 +8,7 @@ import numpy as np
 
 from dbsynth.mining.chance import of_families
 from dbsynth.mining.frames import EXPECTED, MIN_ROWS, Frame, Frames, Parent, View
-from dbsynth.rulebook import Rule
+from dbsynth.rules.book import Rule
 
 _PROBE = 500  # rows that rule most pairs out
 _MOST = 16  # columns of a parent

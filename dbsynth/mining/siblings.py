@@ -22,8 +22,8 @@ from dbsynth.mining.frames import (
     View,
     literal,
 )
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import child_word, quote
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import child_word, quote
 from dbsynth.schema import ForeignKey
 from dbsynth.values import DAY
 

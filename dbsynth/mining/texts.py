@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.mining.frames import CARRIED, MIN_ROWS, MOST_LABELS, Frame, Frames, View, literal
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import quote
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import quote
 
 _PROBE = 40  # rows on which guesses are made
 _LEAST_DISTINCT = 20  # texts; with fewer they are labels, and what joins them may be chance

@@ -20,8 +20,8 @@ from dbsynth.mining.frames import (
     View,
     literal,
 )
-from dbsynth.rulebook import Rule
-from dbsynth.rulesql import child_word
+from dbsynth.rules.book import Rule
+from dbsynth.rules.words import child_word
 from dbsynth.schema import ForeignKey
 
 _MOST_COLUMNS = 10  # of a child table that are summed up

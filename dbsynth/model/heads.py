@@ -12,6 +12,7 @@ from dbsynth.features import Floats, Ints
 from dbsynth.model.hearing import Array, Place
 
 NEVER = -1e4  # of which nothing is left in 32 bits
+FAR = 60.0  # the greatest logarithm of odds; a sum of many such ends far from 32 bits' limit
 MOST_ALIASES = 1 << 15  # shares of a table that are made ready to draw without searching
 
 
@@ -137,6 +138,8 @@ class Head:
             np.maximum(more, 0.0, out=hidden[:, first:all_])
         hidden[:, all_] = 1.0
         odds = np.matmul(self._out(banned), hidden.T)
+        if odds.size and odds.max() > FAR:
+            odds -= np.maximum(odds.max(axis=0) - FAR, 0.0)
         found: Array = np.exp(odds, out=odds)
         return found
 
@@ -150,7 +153,7 @@ class Head:
         if banned not in self._known:
             bias = self.bias.astype(np.float32)
             bias[list(banned)] = NEVER
-            # Odds need no common scale: the greatest is brought near one, far from any limit.
+            # Odds need no common scale: the greatest is brought near one where nothing is known.
             whole = np.concatenate([self.out, (bias - bias.max())[None]]).T
             whole[list(banned), :-1] = 0.0
             self._known[banned] = np.ascontiguousarray(whole)

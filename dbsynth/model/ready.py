@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.model.base import Columns, Listening
-from dbsynth.model.heads import Head, HeadWeights, Table
+from dbsynth.model.heads import Head, HeadWeights, Table, curves, draw_by_curve
 from dbsynth.model.hearing import Array, Hearing, Part, Place, combined
 from dbsynth.model.shape import NetShape
 
 BLOCK = 2_048  # rows that are multiplied at once: what they need stays close to the processor
 BELOW_ONE = 1.0 - 2.0**-22  # so that a product with a sum of 32 bits stays below the sum
 MOST_SHARES = 1 << 20  # that a table of shares may have
+FEW_KINDS = 1 << 10  # of rows, of which each is worked out once
 EMBEDDINGS = ("condition.", "slots.")
 
 
@@ -86,6 +87,61 @@ class Drawn:
         return self.known[asked]
 
 
+@dataclass(frozen=True, slots=True)
+class Some:
+    """What is known of some rows."""
+
+    drawn: Drawn
+    rows: Ints
+
+    def kinds(self, codes: Sequence[Place], steps: Sequence[int]) -> Ints:
+        """The sum of (n,) codes times steps."""
+        return self.drawn.kinds(codes, steps)[self.rows]
+
+    def code(self, place: Place) -> Ints:
+        """(n,) codes."""
+        return self.drawn.code(place)[self.rows]
+
+    def float(self, place: Place) -> Array:
+        """(n,) floats."""
+        return self.drawn.float(place)[self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """A head that hears few codes, and floats of slots, which these may tell."""
+
+    codes: tuple[Place, ...]
+    steps: list[int]
+    kinds: int
+    floats: tuple[Place, ...]
+
+    @staticmethod
+    def of(parts: Sequence[Part]) -> Few | None:
+        """Look at what a head listens to."""
+        cards = [len(p.shown) for p in parts if p.shown is not None]
+        codes = tuple(p.place for p in parts if p.shown is not None)
+        floats = tuple(p.place for p in parts if p.shown is None)
+        kinds = math.prod(cards)
+        if not codes or kinds > FEW_KINDS or any(f.slot < 0 for f in floats):
+            return None
+        return Few(codes, [math.prod(cards[i + 1 :]) for i in range(len(cards))], kinds, floats)
+
+    def told(self, drawn: Drawn) -> tuple[Ints, Ints] | None:
+        """A row of each kind, and which of these (n,) rows are alike; None: floats tell more."""
+        if drawn.rows < self.kinds:
+            return None
+        kinds = drawn.kinds(self.codes, self.steps)
+        row = np.full(self.kinds, -1)
+        row[kinds] = np.arange(drawn.rows)
+        for place in self.floats:
+            seen = drawn.float(place)
+            if (seen != seen[row[kinds]]).any():
+                return None
+        is_there = row >= 0
+        return row[is_there], (np.cumsum(is_there) - 1)[kinds]
+
+
 class ReadyNet:
     """A network's weights, arranged for drawing; never changed."""
 
@@ -99,6 +155,9 @@ class ReadyNet:
         self.parts = [self._parts(number) for number in range(len(weights))]
         found = [self._table(number) for number in range(len(weights))]
         self.known = {number: t for number, t in enumerate(found) if t is not None}
+        # A number of few values, each a code, has nothing more to say in its float.
+        few = ((n, Few.of(p)) for n, p in enumerate(self.parts) if n not in self.known)
+        self.few = {number: found for number, found in few if found is not None}
         self._hearings: dict[tuple[int, int], tuple[list[Hearing], list[Hearing]]] = {}
 
     def _parts(self, head: int) -> list[Part]:
@@ -200,6 +259,11 @@ class ReadyNet:
         if head in self.known:
             table = self.known[head]
             return table.draw(drawn.kinds(table.codes, table.steps), uniforms, never)
+        told = self.few[head].told(drawn) if head in self.few else None
+        if told is not None:
+            some, kinds = told
+            heard = self._heard(0, 0)[1][head].add(None, Some(drawn, some), len(some))
+            return draw_by_curve(*curves(own.odds(heard, never).T.astype(float)), kinds, uniforms)
         tokens: Ints = np.empty(rows, np.int64)
         given = np.minimum(uniforms, BELOW_ONE).astype(np.float32)
         for here, odds in self._odds(drawn, head, never):

@@ -1,0 +1,1 @@
+"""Values made of values as a little database in each column: learned, and drawn."""

@@ -1,0 +1,1 @@
+"""Texts of values that are made of others (JSON, arrays, shapes), taken apart and put together."""

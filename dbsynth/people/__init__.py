@@ -1,0 +1,1 @@
+"""Personal data: recognised by names, replaced by personas made with Faker."""

@@ -1,0 +1,1 @@
+"""Looks for references that a source does not declare."""
