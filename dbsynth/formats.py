@@ -39,6 +39,7 @@ _MOST_WORDS, _USES = 24, 20  # different words at one place, and codes that have
 _MOSTLY = 0.9  # share of the codes that released words must carry
 _YEARS = "1970", "2069"  # that numbers may begin with
 _COMMON, _REPEATED, _LEAKLESS = 0.02, 0.6, 8
+_FEW_HEX, _SHORT_HEX = 5, 6  # values; characters
 _UUID = "hhhhhhhh-hhhh-hhhh-hhhh-hhhhhhhhhhhh"
 _HEX = DIGITS + "abcdef"
 
@@ -174,7 +175,7 @@ def fit_format(
     ]
     if level == 0:
         templates = _with_words(statistic, templates, shapes, owners, release, key)
-    generic = Template(_generic(max_length), "X")
+    generic = _hexadecimal(shapes, len(strings)) or Template(_generic(max_length), "X")
     made = _model(templates or [generic], shapes, key, max_length, share)
     fixed = tuple(
         Pattern(alphabets=tuple(text), weight=rows, space=Space(size=1))
@@ -477,6 +478,25 @@ def _uuid() -> tuple[str, ...]:
     template = [kinds.get(c, c) for c in _UUID]
     template[14], template[19] = "4", "89ab"
     return tuple(template)
+
+
+def _hexadecimal(shapes: Shapes, rows: int) -> Template | None:
+    """Numbers of one length to the base of 16, with letters among their digits: `#1e90ff`."""
+    if len(shapes.groups) != 1 or rows < _FEW_HEX:
+        return None
+    ((length, (mine, matrix)),) = shapes.groups.items()
+    head = "#" if length and bool((matrix[:, 0] == ord("#")).all()) else ""
+    template = head + "h" * (length - len(head))
+    if len(mine) != rows or length < _SHORT_HEX or not shapes.all_match(template):
+        return None
+    is_letter = np.isin(matrix, [ord(c) for c in string.ascii_letters])
+    is_small = bool((matrix[is_letter] >= ord("a")).all())
+    is_mixed = is_letter.any(axis=1) & (~is_letter[:, len(head) :]).any(axis=1)
+    if is_mixed.mean() < _ENOUGH or not (is_small or bool((matrix[is_letter] < ord("a")).all())):
+        return None
+    digits, sign = (_HEX, "h") if is_small else (_HEX.upper(), "H")
+    alphabets = (*head, *(digits,) * (length - len(head)))
+    return Template(alphabets, head + sign * (length - len(head)), rows)
 
 
 def _generic(max_length: int | None) -> tuple[str, ...]:

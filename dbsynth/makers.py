@@ -24,6 +24,7 @@ from dbsynth.plan import TablePlan
 from dbsynth.release import Release
 from dbsynth.schema import Column, Table
 from dbsynth.serials import can_count, count
+from dbsynth.slugs import find_slugs, slugged
 from dbsynth.treatments import Treatment
 from dbsynth.uuids import UuidModel, fit_uuids, make_uuids
 from dbsynth.wording import FAMILIES, write_words
@@ -42,6 +43,7 @@ class Makers:
     uuids: Mapping[str, UuidModel] = field(default_factory=dict)
     blanks: Mapping[str, float] = field(default_factory=dict)  # share of texts of no characters
     leads: Mapping[str, Leads] = field(default_factory=dict)  # of formats: what words follow from
+    slugs: Mapping[str, str] = field(default_factory=dict)  # column -> whose words it joins
 
     def to_json(self) -> dict[str, Any]:
         """Turn into plain values; `from_json` is the inverse."""
@@ -53,6 +55,7 @@ class Makers:
             "uuids": {n: u.to_json() for n, u in self.uuids.items()},
             "blanks": dict(self.blanks),
             "leads": {n: w.to_json() for n, w in self.leads.items()},
+            "slugs": dict(self.slugs),
         }
 
     @classmethod
@@ -72,6 +75,7 @@ class Makers:
             uuids={n: UuidModel.from_json(u) for n, u in data["uuids"].items()},
             blanks=dict(data["blanks"]),
             leads={n: Leads.from_json(w) for n, w in data["leads"].items()},
+            slugs=dict(data["slugs"]),
         )
 
 
@@ -150,6 +154,7 @@ def fit_makers(
         uuids=uuids,
         blanks=blanks,
         leads=leads,
+        slugs=find_slugs(values, [c.name for c in table.written_columns if _may_join(c, planned)]),
     )
 
 
@@ -198,6 +203,20 @@ def lead(
         for name, told in makers.leads.items()
         if all(c in rows for c, _ in told.columns)
     }
+
+
+def join(
+    makers: Makers, table: Table, planned: TablePlan, columns: Mapping[str, pa.Array], first: int
+) -> dict[str, pa.Array]:
+    """Write the columns of (n,) finished rows anew that join the words of another one."""
+    made = {}
+    for name, source in makers.slugs.items():
+        is_unique = planned.columns[name].is_unique and not planned.columns[source].is_unique
+        made[name] = slugged(
+            columns[source], columns[name], first,
+            length=table.column(name).type.length, is_unique=is_unique,
+        )  # fmt: skip
+    return made
 
 
 def make_columns(
@@ -303,6 +322,12 @@ def _make(
         is_counted = treatment.semantic == "serial" and can_count(column.type)
         return count(column.type, numbers.astype(np.uint64)) if is_counted else pa.array(numbers)
     return _void(column, treatment, rows)
+
+
+def _may_join(column: Column, planned: TablePlan) -> bool:
+    """Whether a column is made of words, which may be another one's."""
+    kinds = ("text", "format")
+    return column.type.kind == "string" and planned.columns[column.name].kind in kinds
 
 
 def _is_meant(column: Column, planned: TablePlan) -> bool:

@@ -14,7 +14,7 @@ from dbsynth.borrowing import Borrowed
 from dbsynth.documents.unfolding import decimals_of, draw_document
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.features import Floats, Ints
-from dbsynth.makers import blanked, lead, make_columns
+from dbsynth.makers import blanked, join, lead, make_columns
 from dbsynth.plan import TablePlan
 from dbsynth.rows import Layout, Values
 from dbsynth.schema import Column, Table
@@ -73,6 +73,7 @@ class Rendering:
             if column.name not in columns:
                 columns[column.name] = self._key_column(column, start, stop)
         borrowed.repeat(columns, drawn)
+        columns |= join(self.model.makers, self.table, self.planned, columns, start)
         columns |= lead(self.model.makers, columns, (start, self.skeleton.size), self.seed)
         return pa.table({c.name: columns[c.name] for c in self.table.written_columns})
 

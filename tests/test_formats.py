@@ -182,3 +182,15 @@ def test_what_very_many_rows_have_stays_among_codes() -> None:
     assert not others & set(values)
     plain = fit_format("entries.text", rows, np.arange(900), release)
     assert "Payment" not in sample_format(plain, np.random.default_rng(3), 900).to_pylist()
+
+
+@pytest.mark.parametrize("write", ["{:06X}", "#{:06x}", "{:08x}"])
+def test_a_few_colours_stay_colours(write: str) -> None:
+    rng = np.random.default_rng(1)
+    values = [write.format(int(v)) for v in rng.integers(1 << 20, 1 << 24, 14)]
+    model = _fit(values)  # too few for a shape to be released
+    made = sample_format(model, np.random.default_rng(3), 40).to_pylist()
+    assert {len(v) for v in made} == {len(values[0])}
+    assert all(int(v.removeprefix("#"), 16) >= 0 for v in made)
+    assert all(v == (v.lower() if "x}" in write else v.upper()) for v in made)
+    assert all(v.startswith("#") == write.startswith("#") for v in made)

@@ -216,7 +216,7 @@ def bookings(path: Path) -> str:
                 month INTEGER NOT NULL, batch TEXT NOT NULL, amount NUMERIC(8,2) NOT NULL)
         """)
         for number in range(600):
-            day = date(2022, 1, 3) + timedelta(days=int(rng.integers(900)))
+            day = date(2022, 1, 3) + timedelta(days=int(rng.integers(700)))
             entered = day + timedelta(days=int(rng.integers(0, 40)))
             amount = round(float(rng.gamma(2, 30)), 2)
             row = (

@@ -12,7 +12,7 @@ from dbsynth.rules.book import Rule
 
 _TEXTS = ("%Y-%m", "%Y%m", "%Y", "%m", "%Y-%m-%d", "%Y%m%d", "%Y/%m", "%m/%Y", "%y%m", "%d.%m.%Y")
 _NUMBERS = ("%Y", "%m", "%d", "%H", "%Y%m", "%Y%m%d")
-_LEAST_DISTINCT = 3  # with fewer values it may be chance
+_LEAST_DISTINCT = 3  # with fewer values it may be chance, but for years
 _PROBE = 60  # rows on which guesses are made
 
 
@@ -24,12 +24,12 @@ def find_dateparts(frame: Frame) -> Iterator[Rule]:
         is_text = kind == "string"
         if target.is_key or kind not in ("string", "integer"):
             continue
-        if target.distinct < _LEAST_DISTINCT or len(frame) < MIN_ROWS:
+        if len(frame) < MIN_ROWS:
             continue
+        known: tuple[str, ...] = _TEXTS if is_text else _NUMBERS
+        known = known if target.distinct >= _LEAST_DISTINCT else ("%Y",)
         for moment in moments:
-            found = next(
-                (f for f in (_TEXTS if is_text else _NUMBERS) if _is(target, moment, f)), ""
-            )
+            found = next((f for f in known if _is(target, moment, f)), "")
             if found:
                 part = f"strftime({moment.word}, '{found}')"
                 value = part if is_text else f"CAST({part} AS BIGINT)"
