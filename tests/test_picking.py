@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 
-from dbsynth import leaks, picking, run, sample
+from dbsynth import decide, leaks, picking, run, sample
 from dbsynth.adapters import open_source
 from dbsynth.adapters.base import Source
 from dbsynth.picking import is_indexed, pick, read_by_keys
@@ -54,7 +54,7 @@ def url(new_pg_url: NewDatabase) -> str:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let tables of more than a thousand rows count as large."""
-    for module in (run, sample, leaks, inclusion, picking):
+    for module in (run, decide, sample, leaks, inclusion, picking):
         monkeypatch.setattr(module, "LARGE", 1000)
     for module in (sample, leaks):
         monkeypatch.setattr(module, "LARGE_SAMPLE_ROWS", 600)
