@@ -106,6 +106,7 @@ class DuckDBTarget:
         scratch = ddl.literal(f"{staging}.rows", RULES)
         with self._writing("the new file"):
             self._open = driver.connect(staging, config=SETTINGS)
+            self._open.execute("SET threads = 1")  # more wait for each other over one batch
             self._open.execute(f"ATTACH {scratch} AS {SCRATCH}")
 
     def create(self, schema: Schema) -> None:
@@ -183,6 +184,7 @@ class DuckDBTarget:
 
     def finish(self, schema: Schema) -> None:
         """Build the real tables, with all their rules, from the gathered rows."""
+        self._run("RESET threads", "the new file")
         self._undeclared = build(self._connection, schema)
         self._is_built = True
         self.record({})  # verification asks which keys are not declared

@@ -181,7 +181,9 @@ class _Attributes:
         """Whether nothing that is done to a chunk depends on the chunks before it."""
         totals = self.state.totals.found
         in_totals = any(self.planned.name in (t.child, t.table) for t in totals)
-        is_bound = self.keeping.is_asked or mender.repair is not None or bool(mender.distinct.rules)
+        is_bound = (
+            self.keeping.asked.is_asked or mender.repair is not None or bool(mender.distinct.rules)
+        )
         return not (is_bound or in_totals or self._waits or self.model.pseudonyms)
 
     def _stored(
@@ -240,16 +242,16 @@ class _Attributes:
     def _waits(self) -> bool:
         """Whether rows can be handed out only when all are there."""
         is_tree = any(k.role == "self" for k in self.planned.keys)
-        return is_tree or bool(self.table.exclusions) or self.keeping.waits
+        return is_tree or bool(self.table.exclusions) or self.keeping.asked.waits
 
     def _mender(self, scope: Scope | None = None) -> Mender:
         """What sees to the table's rules; keys that are set later are unknown to it at first."""
-        wanted = scope or Scope(late=self._set_later("self", "backfill"), fixed=self.keeping.told)
-        dialect = self.state.plan.schema.dialect
-        checks, uniques = self.keeping.checks, self.keeping.uniques
+        asked, dialect = self.keeping.asked, self.state.plan.schema.dialect
+        wanted = scope or Scope(late=self._set_later("self", "backfill"), fixed=asked.told)
         table = replace(
             self.table,
-            checks=(*self.table.checks, *checks), uniques=(*self.table.uniques, *uniques),
+            checks=(*self.table.checks, *asked.checks),
+            uniques=(*self.table.uniques, *asked.uniques),
         )  # fmt: skip
         return Mender.of(table, dialect, self.planned, self.model, wanted)
 
@@ -367,7 +369,7 @@ class _Attributes:
         sound = mender.sound(ruled, mended.whole)  # what the schema demands has the last word
         places = np.where(sound, np.arange(len(sound)) + len(sound), np.arange(len(sound)))
         whole = pa.concat_tables([mended.whole, ruled]).take(pa.array(places))
-        for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
+        for name in self.keeping.asked.free:  # rows have exchanged them: all have theirs, or none
             whole = put_column(whole, name, ruled.column(name))
         return replace(mended, whole=whole, changed={*mended.changed, *told})
 
@@ -498,6 +500,6 @@ class _Attributes:
             return rows
         places = np.where(sound, np.arange(len(sound)), np.arange(len(sound)) + len(sound))
         whole = pa.concat_tables([rows, before]).take(pa.array(places))
-        for name in self.keeping.free:  # rows have exchanged them: all have theirs, or none
+        for name in self.keeping.asked.free:  # rows have exchanged them: all have theirs, or none
             whole = put_column(whole, name, rows.column(name))
         return whole

@@ -76,9 +76,9 @@ def dbsynth(version: Version = False) -> None:
     dbsynth clone $PROD qa.duckdb             the whole way in one command
     dbsynth plan $PROD -o plan.yaml           see and edit what would be done
 
-    Databases: postgresql://, mysql://, mariadb://, sqlite:/// and duckdb:/// URLs, or files that
-    end in .db, .sqlite or .duckdb. Keep passwords out of sight with env:NAME, file:PATH,
-    cmd:COMMAND or an @name from dbsynth.yaml.
+    Databases: postgresql://, mysql://, mariadb://, sqlite:/// and duckdb:/// URLs, files that end
+    in .db, .sqlite or .duckdb, and folders that end in .parquet. Keep passwords out of sight with
+    env:NAME, file:PATH, cmd:COMMAND or an @name from dbsynth.yaml.
     """
 
 
@@ -203,7 +203,7 @@ def plan(
         put(text)
     for line in () if quiet else (*summary(made.references), *book.summary(made.rules)[:1]):
         say(line)
-    _next(quiet, f"dbsynth clone {source} TARGET --plan {output or 'FILE'}")
+    _next(quiet, f"dbsynth clone {source} {target or 'TARGET'} --plan {output or 'FILE'}")
 
 
 @app.command()

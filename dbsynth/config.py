@@ -196,7 +196,7 @@ def parse(text: str, path: Path | None = None) -> Config:
 def _raise(path: Path | None, problems: Sequence[str]) -> None:
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        raise PlanFileError(f"{path or FILE_NAME} has {count}", _REMEDY, problems)
+        raise PlanFileError(f"{path or 'what was set'} has {count}", _REMEDY, problems)
 
 
 def _rule_problems(rule: TableRule, schema: Schema) -> Iterator[str]:

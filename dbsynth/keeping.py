@@ -1,38 +1,32 @@
-"""What sees to one table's rules beyond its schema's while its rows are made."""
+"""
+What sees to one table's rules beyond its schema's while its rows are made.
+
+`asked` says what there is to be kept, the keepers keep it; here is in which order, and how often.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from dbsynth.asked import Asked
 from dbsynth.features import Floats, Ints
-from dbsynth.keepers.above import Above, rules_of
-from dbsynth.keepers.donors import Donors
-from dbsynth.keepers.evens import Even, evened, evens_of, one_sided
+from dbsynth.keepers.evens import evened, one_sided
 from dbsynth.keepers.groupkeeper import GroupKeeper
 from dbsynth.keepers.members import Members, memberships
-from dbsynth.keepers.ordered import Ordered
-from dbsynth.keepers.rowkeeper import RowKeeper
 from dbsynth.keepers.shares import brought_to, ended_at, shared_out
 from dbsynth.keepers.totals import Total, allowed
-from dbsynth.leading import known_of
 from dbsynth.mending.checks import Repair
 from dbsynth.mending.draft import Scope
-from dbsynth.plan import KeyPlan, TablePlan
-from dbsynth.polymorphs import polymorphs
-from dbsynth.ruled import Loosely, Rows, levels
-from dbsynth.rules.book import Rule
-from dbsynth.rules.groupsteps import GroupStep, group_steps, is_one_way, unique_columns
-from dbsynth.rules.rowsteps import Step
-from dbsynth.rules.words import declared, dependencies, in_dialect, names_of, widened
+from dbsynth.plan import TablePlan
+from dbsynth.ruled import Rows, levels
 from dbsynth.sample import foreign_key, owner_key
-from dbsynth.schema import Check, Table, Unique
+from dbsynth.schema import Table
 from dbsynth.state import State
 from dbsynth.values import to_floats
 
@@ -51,253 +45,10 @@ class Keeping:
 
     def __post_init__(self) -> None:
         """Look for what must be among other tables' values."""
-        found = memberships(self.state.plan, self._rules) if self._rules else ()
-        found = tuple(m for m in found if m.column not in self.fixed)
+        self.asked = Asked(self.state, self.planned, self.table)
+        found = memberships(self.state.plan, self.asked.rules) if self.asked.rules else ()
+        found = tuple(m for m in found if m.column not in self.asked.fixed)
         self._members = [Members(m) for m in found]
-
-    @property
-    def _known(self) -> dict[tuple[tuple[str, ...], str], dict[Any, Any]]:
-        """What follows from which labels, as far as the source's pairs were released."""
-        model = self.state.model.tables.get(self.table.name)
-        return known_of(model.leading) if model is not None else {}
-
-    @cached_property
-    def _rules(self) -> list[Rule]:
-        schema = self.state.plan.schema
-        found = rules_of(self.state.plan.rules, self.table.name)
-        return found + declared(self.table, schema.dialect) if found else found
-
-    @cached_property
-    def fixed(self) -> frozenset[str]:
-        """What identifies rows, or leads to others, stays as it is, but for `_movable`."""
-        found = {c for k in self.table.foreign_keys for c in k.columns}
-        found |= {c for unique in self._uniques for c in unique}
-        found |= {p.type_column for p in polymorphs(self.table)}
-        return frozenset(found) - frozenset(self._movable)
-
-    @cached_property
-    def _uniques(self) -> tuple[tuple[str, ...], ...]:
-        """What must not repeat, but for what cannot: a key, or a counted column, is part of it."""
-        key = set(self.table.primary_key)
-        sets = [tuple(u) for u in self.table.unique_sets]
-        sets += [u.columns for u in self.uniques]
-        sets = [u if self._counted.isdisjoint(u) else tuple(self._counted & set(u)) for u in sets]
-        return tuple(u for u in sets if not key or set(u) == key or not key < set(u))
-
-    @cached_property
-    def _counted(self) -> frozenset[str]:
-        """Columns that number all rows of the table, or the like: none of them ever repeats."""
-        leading = {c for k in self.table.foreign_keys for c in k.columns}
-        found = {c for c, t in self.planned.columns.items() if t.kind == "key"}
-        return frozenset(found - leading)
-
-    @cached_property
-    def _movable(self) -> dict[str, KeyPlan]:
-        """Columns that are a whole key to rows that are there already, and in nothing else."""
-        held = [c for k in self.table.foreign_keys for c in k.columns]
-        unique = {c for u in self._uniques for c in u}
-        owner = owner_key(self.planned)
-        plain = {k.name for k in self.table.foreign_keys if k.when is None and not k.is_self}
-        return {
-            k.columns[0]: k
-            for k in self.planned.keys
-            if k is not owner and k.name in plain and k.role not in ("self", "backfill")
-            and len(k.columns) == 1 and held.count(k.columns[0]) == 1 and k.columns[0] not in unique
-        }  # fmt: skip
-
-    @cached_property
-    def _loose(self) -> frozenset[str]:
-        """Keys to rows that are made: of single ones nothing was learned."""
-        plans = self.state.plan.tables
-        keys = [k for k in self.planned.keys if plans[k.parent].mode != "copy"]
-        return frozenset(c for k in keys for c in k.columns)
-
-    @cached_property
-    def free(self) -> frozenset[str]:
-        """Keys whose values say nothing, in a table whose rows do not refer to each other."""
-        is_tree = any(k.is_self for k in self.table.foreign_keys)
-        found = self._counted & set(self.table.primary_key)
-        return found if len(found) == 1 and not is_tree else frozenset()
-
-    # ---- rows --------------------------------------------------------------------------------
-
-    @cached_property
-    def _near(self) -> Rows | None:
-        """Rules about a row, and those above it that are known when it is drawn."""
-        return self._rows_of("self", "backfill")
-
-    @cached_property
-    def _grown(self) -> Rows | None:
-        """The same, for rows that hang on others of their own table."""
-        late = self._late("self") - self._late("backfill")
-        above = Above.of(self.state.plan, self.table.name)
-        is_tree = any("self" in w.roles for w in above.ways.values())
-        is_tree |= any(names_of(r.text) & late for r in self._rules)
-        return self._rows_of("backfill") if is_tree else None
-
-    @cached_property
-    def told(self) -> frozenset[str]:
-        """Columns that rows above decide: nothing else may change them."""
-        keeper = self._near.keeper if self._near else None
-        steps = keeper.steps if keeper else ()
-        sets = [s for s in steps if s.act == "set" and keeper and set(s.of) <= keeper.fixed]
-        return frozenset(s.column for s in sets)
-
-    def _late(self, *roles: str) -> set[str]:
-        """Columns that have no value yet as long as keys of these roles are open."""
-        early = [k for k in self.planned.keys if k.role not in ("self", "backfill")]
-        late = {c for k in self.planned.keys if k.role in roles for c in k.columns}
-        return late - {c for k in early for c in k.columns}
-
-    def _rows_of(self, *late: str) -> Rows | None:
-        """Rules about rows, but for those about keys that have no value yet."""
-        rules = [r for r in self._rules if not names_of(r.text) & self._late(*late)]
-        if not any(r.table == self.table.name for r in self.state.plan.rules):
-            return None
-        above = Above.of(self.state.plan, self.table.name)
-        above = above.only(lambda w: w.roles[0] not in late and "backfill" not in w.roles)
-        wide = widened(self.table, above.columns)
-        fixed = self.fixed | frozenset(above.columns)
-        keeper = RowKeeper.of(rules, wide, fixed, self._loose, self._known)
-        steps = [s for s in (keeper.steps if keeper else ()) if s.act in ("set", "follow")]
-        told = {s.column for s in steps if set(s.of) <= fixed}
-        donors = Donors.of(rules, wide, fixed | told, keeper.followers if keeper else None)
-        derived = {s.column for s in steps}
-        loose = self._loosely(wide, fixed | told | derived | self._late(*late))
-        last = self._last(rules, wide, fixed | told, keeper)
-        ordered = Ordered.of(rules, wide, fixed | told, keeper.steps if keeper else ())
-        is_any = keeper or donors or loose
-        return Rows(above, keeper, donors, loose, ordered, last) if is_any else None
-
-    def _last(
-        self, rules: list[Rule], wide: Table, fixed: frozenset[str], keeper: RowKeeper | None
-    ) -> Donors | None:
-        """Who see to rows after siblings, where one disturbs the other again and again."""
-        grouped = frozenset(c for step in self._steps for c in step.columns)
-        labels = {c.name for c in wide.columns if c.type.kind in ("string", "enum", "boolean")}
-        known = keeper.followers if keeper else None
-        return Donors.of(rules, wide, fixed | grouped, known, grouped & labels) if grouped else None
-
-    def _loosely(self, wide: Table, fixed: frozenset[str]) -> Loosely | None:
-        """Rules with exceptions."""
-        plan = self.state.plan
-        found = [
-            replace(r, exceptions=0)
-            for r in plan.rules
-            if r.table == self.table.name and r.status != "rejected" and r.exceptions
-        ]
-        keeper = RowKeeper.of(found, wide, fixed, self._loose) if found else None
-        judge = Donors.of(found, wide, fixed) if keeper else None
-        share = sum(r.exceptions / max(1, r.rows) for r in plan.rules if r.table == self.table.name)
-        return Loosely(keeper, judge, share) if keeper and judge else None
-
-    @cached_property
-    def checks(self) -> tuple[Check, ...]:
-        """Rules about keys to other rows, as checks: only a row with all its keys can be one."""
-        leading = {c for k in self.table.foreign_keys for c in k.columns}
-        late = self._late("self", "backfill")
-        names = {c.name for c in self.table.written_columns}
-        found = []
-        for number, rule in enumerate(self._rules):
-            named = names_of(rule.text)
-            if "->" in rule.text or not named & leading or not named <= names or named & late:
-                continue
-            text = in_dialect(rule.text, self.state.plan.schema.dialect)
-            if text:
-                columns = tuple(sorted(named))
-                found.append(Check(name=f"rule {number}", expression=text, columns=columns))
-        return tuple(found)
-
-    @cached_property
-    def uniques(self) -> tuple[Unique, ...]:
-        """Rules that columns do not repeat."""
-        names = {c.name for c in self.table.written_columns}
-        sets = dict.fromkeys(unique_columns(r.text) for r in self._rules)
-        return tuple(
-            Unique(name=f"rule {number}", columns=columns)
-            for number, columns in enumerate(sets)
-            if columns and set(columns) <= names
-        )
-
-    # ---- siblings ----------------------------------------------------------------------------
-
-    @cached_property
-    def _steps(self) -> tuple[GroupStep, ...]:
-        plan = self.state.plan
-        late = {c for k in self.planned.keys if k.role == "backfill" for c in k.columns}
-        found = group_steps(plan.rules, self.table, plan.schema) if plan.rules else ()
-        return tuple(s for s in found if not late & s.columns)
-
-    @cached_property
-    def _local(self) -> GroupKeeper | None:
-        """What can be seen to when all rows of an owner are there."""
-        return self._group([s for s in self._steps if self._is_local(s)])
-
-    @cached_property
-    def _whole(self) -> GroupKeeper | None:
-        """What can only be seen to when all rows are there."""
-        return self._group([s for s in self._steps if not self._is_local(s)])
-
-    def _group(self, steps: list[GroupStep]) -> GroupKeeper | None:
-        mixed = {s.by for s in self._steps if not self._is_local(s)}
-        free = self.free if self._is_late(steps) else self.free - mixed
-        fixed, follows = self._fixed_in(steps), self._follows
-        keeper = self._near.keeper if steps and self._near else None
-        derived = frozenset(s.column for s in (keeper.steps if keeper else ()) if s.act == "set")
-        settled = _settled(keeper.steps, fixed) if keeper else frozenset()
-        return GroupKeeper(tuple(steps), fixed, free, follows, derived, settled) if steps else None
-
-    @cached_property
-    def _follows(self) -> dict[str, tuple[str, ...]]:
-        """The columns from which each column follows."""
-        names = {c.name for c in self.table.written_columns}
-        found: dict[str, tuple[str, ...]] = {}
-        for left, right in dependencies(self._rules):
-            if len(left) == 1 and {*left, right} <= names:
-                found[right] = (*found.get(right, ()), *left)
-        return found
-
-    def _fixed_in(self, steps: list[GroupStep]) -> frozenset[str]:
-        """Neither states that never come again nor numbers can repeat what is unique."""
-        leading = {c for k in self.table.foreign_keys for c in k.columns}
-        safe = set()
-        for step in steps:
-            within = {step.column, *step.partition}
-            sets = [set(u) for u in self._uniques if step.column in u]
-            if step.act == "states" and is_one_way(step.pairs):
-                safe |= {step.column} if all(u <= within for u in sets) else set()
-            if step.act == "number":
-                safe |= {step.column} if all(u >= within for u in sets) else set()
-        return self.fixed - (safe - leading)
-
-    def _is_late(self, steps: list[GroupStep]) -> bool:
-        return bool(steps) and not self._is_local(steps[0])
-
-    def _is_local(self, step: GroupStep) -> bool:
-        """Whether chunks never tear apart what it is about; nor is one key numbered twice."""
-        owner = owner_key(self.planned)
-        if owner is None or not set(owner.columns) <= set(step.partition):
-            return False
-        return not self._is_shared(step)
-
-    def _is_shared(self, step: GroupStep) -> bool:
-        """Whether rows are also numbered by the same key along another partition."""
-        others = {s.partition for s in self._steps if s.act == "sort" and s.by == step.by}
-        return step.by in self.free and len(others) > 1
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether there is any rule about these rows, be it one of their parents'."""
-        own = any(r.table == self.table.name for r in self.state.plan.rules)
-        is_due = any(t.child == self.table.name for t in self.state.totals.due)
-        return own or is_due or bool(self._steps or self._evens)
-
-    @property
-    def waits(self) -> bool:
-        """Whether some rules can only be kept when all rows are there."""
-        return self._whole is not None
-
-    # ---- acting ------------------------------------------------------------------------------
 
     def keep(
         self, rows: pa.Table, first: Mapping[str, Ints], number: int
@@ -318,7 +69,7 @@ class Keeping:
         rows, told = self._shared(rows, first)
         rows, ends = self._due(rows, first, "min", "max")
         changed |= told | ends
-        rows, changed = self._rounds(rows, first, rng, (self._near, self._local), changed)
+        rows, changed = self._rounds(rows, first, rng, (self.asked.near, self.asked.local), changed)
         rows, told = self._due(rows, first, "sum")
         rows, same = self._even(rows, first)
         self._lead_on(rows, first, changed)
@@ -326,41 +77,25 @@ class Keeping:
 
     def is_disturbed(self, columns: Collection[str]) -> bool:
         """Whether rules are about columns that others have changed."""
-        return bool((self._named | self._brought) & set(columns))
+        return bool((self.asked.named | self._brought) & set(columns))
 
     @cached_property
     def _brought(self) -> frozenset[str]:
         """Columns of which an owner's rows have to come to something."""
         due = {t.source for t in self.state.totals.due if t.child == self.table.name}
-        return frozenset(due | {c for e in self._evens for c in (e.one, e.other) if c})
+        return frozenset(due | {c for e in self.asked.evens for c in (e.one, e.other) if c})
 
     def again(
         self, rows: pa.Table, first: Mapping[str, Ints], number: int
     ) -> tuple[pa.Table, frozenset[str]]:
         """Do the same as `keep` for rows that kept the rules, before others changed them."""
         rng = self.state.rng(self.table.name, "rules again", number)
-        keepers = self._near, self._local
+        keepers = self.asked.near, self.asked.local
         rows, changed = self._rounds(rows, first, rng, keepers, frozenset())
         rows, told = self._due(rows, first, "sum")
         rows, same = self._even(rows, first)
         self._lead_on(rows, first, changed)
         return rows, changed | told | same
-
-    @cached_property
-    def _named_near(self) -> frozenset[str]:
-        """What decides whether single rows keep their rules."""
-        return self._deciding(r.text for r in self.state.plan.rules if " OVER (" not in r.text)
-
-    @cached_property
-    def _named(self) -> frozenset[str]:
-        return self._deciding(r.text for r in self._rules)
-
-    def _deciding(self, texts: Iterable[str]) -> frozenset[str]:
-        """The columns that rules name; where they name those of rows above, keys as well."""
-        named = {c for text in texts for c in names_of(text)}
-        if any("." in c for c in named):
-            named |= {c for k in self.table.foreign_keys for c in k.columns}
-        return frozenset(named)
 
     def close(
         self, rows: pa.Table, pointers: Mapping[str, Ints]
@@ -369,10 +104,12 @@ class Keeping:
         pointers = {k: v for k, v in pointers.items() if len(v) == len(rows)}
         rng = self.state.rng(self.table.name, "rules", "whole")
         changed: frozenset[str] = frozenset()
-        if self._whole is not None:
-            rows, changed = self._rounds(rows, pointers, rng, (self._near, self._whole), changed)
+        if self.asked.whole is not None:
+            rows, changed = self._rounds(
+                rows, pointers, rng, (self.asked.near, self.asked.whole), changed
+            )
             self._lead_on(rows, pointers, changed)
-        if self._grown is not None:
+        if self.asked.grown is not None:
             rows, more = self._by_level(rows, pointers, rng)
             changed |= more
         return rows, changed
@@ -419,20 +156,10 @@ class Keeping:
                 changed.add(name)
         return rows, frozenset(changed)
 
-    @cached_property
-    def _evens(self) -> tuple[Even, ...]:
-        """What an owner's rows have to come to in two columns; only of what may change."""
-        owner = owner_key(self.planned)
-        if owner is None:
-            return ()
-        found = evens_of(self.state.plan, self.table.name)
-        told = self.fixed | self.told
-        return tuple(e for e in found if e.key == owner.name and not {e.one, e.other} & told)
-
     def _even(self, rows: pa.Table, first: Mapping[str, Ints]) -> tuple[pa.Table, frozenset[str]]:
         """Let two columns of an owner's rows come to the same, where the schema allows it."""
         changed: set[str] = set()
-        for even in self._evens:
+        for even in self.asked.evens:
             names = [c for c in (even.one, even.other) if c]
             judge = self._judge(names)
             rows = rows if judge is None else one_sided(rows, even, ~judge.holds(rows))
@@ -462,13 +189,13 @@ class Keeping:
             name
             for name, treatment in self.planned.columns.items()
             if treatment.kind == "number" and treatment.copies is None
-            and name not in self._named | self.fixed
+            and name not in self.asked.named | self.asked.fixed
         )  # fmt: skip
 
     def _lead_on(self, rows: pa.Table, first: Mapping[str, Ints], changed: frozenset[str]) -> None:
         """Lead keys whose values have changed to the rows that have these values."""
-        for column in sorted(changed & set(self._movable)):
-            key = self._movable[column]
+        for column in sorted(changed & set(self.asked.movable)):
+            key = self.asked.movable[column]
             declared = foreign_key(self.table, key.name)
             known = self.state.parent_key(declared, declared.parent_columns[0]).combine_chunks()
             values = rows.column(column).combine_chunks()
@@ -486,7 +213,7 @@ class Keeping:
         near, group = keepers
         told: frozenset[str] = frozenset()
         for number in range(_ROUNDS):
-            if near is not None and (not number or told & self._named_near):
+            if near is not None and (not number or told & self.asked.named_near):
                 rows, more = near.keep(rows, self.state, first, rng)
                 changed |= more
             rows, told = group.keep(rows, rng) if group else (rows, frozenset())
@@ -503,7 +230,7 @@ class Keeping:
         self, rows: pa.Table, pointers: Mapping[str, Ints], rng: np.random.Generator
     ) -> tuple[pa.Table, frozenset[str]]:
         """See to trees from the roots on: what is above a row is done when it is its turn."""
-        assert self._grown is not None
+        assert self.asked.grown is not None
         changed: frozenset[str] = frozenset()
         selves = [k.name for k in self.planned.keys if k.role == "self" and k.name in pointers]
         for key in selves:
@@ -512,7 +239,7 @@ class Keeping:
                 here = np.flatnonzero(level == step)
                 part = rows.take(pa.array(here))
                 first = {k: v[here] for k, v in pointers.items()}
-                part, more = self._grown.keep(part, self.state, first, rng, rows)
+                part, more = self.asked.grown.keep(part, self.state, first, rng, rows)
                 changed |= more
                 places = np.arange(len(rows))
                 places[here] = len(rows) + np.arange(len(here))
@@ -535,11 +262,3 @@ class Keeping:
                 at = rows.column_names.index(name)
                 rows = rows.set_column(at, rows.schema.field(name), after)
         return rows, frozenset(changed)
-
-
-def _settled(steps: Iterable[Step], fixed: frozenset[str]) -> frozenset[str]:
-    """The columns that are calculated, or follow, from fixed ones alone."""
-    known, deciding = set(fixed), [s for s in steps if s.act in ("set", "follow")]
-    while more := {s.column for s in deciding if set(s.of) <= known} - known:
-        known |= more
-    return frozenset(known - fixed)

@@ -25,7 +25,7 @@ from dbsynth.plan import (
 from dbsynth.references import Reference, from_data, to_data
 from dbsynth.rules import book
 from dbsynth.rules.language import complaints
-from dbsynth.schema import ForeignKey, Schema, TableName
+from dbsynth.schema import ForeignKey, Schema, Table, TableName
 from dbsynth.treatments import KINDS, Treatment
 
 _HEADER = """\
@@ -336,21 +336,7 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
             problems.append(f"{name}: {count} must be a whole number, 0 or more")
             entry = {**entry, count: 0}
     table = schema.table(name)
-    columns = {}
-    entries = entry.get("columns")
-    entries = entries if isinstance(entries, dict) else {}
-    for column in table.written_columns:
-        given = entries.get(column.name)
-        if not isinstance(given, dict):
-            problems.append(f"{name}.{column.name}: has no treatment")
-            continue
-        columns[column.name] = _treatment(f"{name}.{column.name}", given, problems)
-    known = {c.name for c in table.columns}
-    problems.extend(
-        f"{name}.{extra}: no such column{_hint(str(extra), known)}"
-        for extra in entries
-        if extra not in known
-    )
+    columns = _columns(table, entry.get("columns"), problems)
     order_by = str(entry.get("order_by", ""))
     if order_by and order_by not in columns:
         problems.append(f"{name}: order_by: no column {order_by!r}{_hint(order_by, columns)}")
@@ -367,6 +353,25 @@ def _table(entry: Any, schema: Schema, problems: list[str]) -> TablePlan | None:
         engine=str(entry.get("engine", "")),
         columns=columns,
     )
+
+
+def _columns(table: Table, entries: Any, problems: list[str]) -> dict[str, Treatment]:
+    """The treatment of each column that rows carry; all of them are there, and no others."""
+    found = {}
+    entries = entries if isinstance(entries, dict) else {}
+    for column in table.written_columns:
+        given = entries.get(column.name)
+        if not isinstance(given, dict):
+            problems.append(f"{table.name}.{column.name}: has no treatment")
+            continue
+        found[column.name] = _treatment(f"{table.name}.{column.name}", given, problems)
+    known = {c.name for c in table.columns}
+    problems.extend(
+        f"{table.name}.{extra}: no such column{_hint(str(extra), known)}"
+        for extra in entries
+        if extra not in known
+    )
+    return found
 
 
 def _keys(

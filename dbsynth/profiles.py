@@ -12,6 +12,7 @@ from dbsynth import checksums, lexicon
 from dbsynth.shapes import Shapes
 
 SAMPLE_ROWS = 20_000
+_FEWEST_NAMES = 3  # given names in a column of full names
 
 _HEX = "[0-9a-fA-F]"
 _OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -92,14 +93,21 @@ class Profile:
 
     @cached_property
     def given_name_share(self) -> float:
-        """The share of values that look like full names and begin with a frequent given name."""
+        """
+        The share of different values that look like full names and begin with a given name.
+
+        0 where these are not at least three given names: months, and other words, are names, too.
+        """
         if self.rows == 0 or self.share("full_name") == 0:
             return 0.0
-        first = pc.utf8_lower(pc.replace_substring_regex(self.text, r"[\s,].*$", ""))
+        values = pc.unique(self.text)
+        first = pc.utf8_lower(pc.replace_substring_regex(values, r"\s.*$", ""))
         there = pc.and_(
-            pc.match_substring_regex(self.text, _SHAPES["full_name"]),
+            pc.match_substring_regex(values, _SHAPES["full_name"]),
             pc.is_in(first, value_set=pa.array(sorted(lexicon.GIVEN_NAMES))),
         )
+        if len(pc.unique(first.filter(there))) < _FEWEST_NAMES:
+            return 0.0
         return float(pc.mean(there.cast(pa.float64())).as_py())
 
     @cached_property

@@ -90,8 +90,9 @@ def summary(references: Iterable[Reference]) -> list[str]:
     if not listed:
         return []
     accepted = sum(r.is_accepted for r in listed)
+    count = "1 reference" if len(listed) == 1 else f"{len(listed)} references"
     lines = [
-        f"{len(listed)} references that nothing declares: {accepted} accepted, "
+        f"{count} that nothing declares: {accepted} accepted, "
         f"{len(listed) - accepted} proposed (say `accepted: true` in the plan to keep them)"
     ]
     for one in sorted(listed, key=lambda r: (not r.is_accepted, -r.score)):

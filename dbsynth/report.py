@@ -207,6 +207,26 @@ def render_text(run: Run, console: Console) -> None:
         f"run {run.run_id}, {run.started}, dbsynth {run.version}, engine {run.engine}, "
         f"seed {run.seed}, scale {run.scale:g}, plan {run.plan_fingerprint}",
     )
+    _render_tables(run, console)
+    if run.shares:
+        _render_shares(run, console)
+    if run.losses:
+        _render_losses(run, console)
+    if run.references:
+        print_line(console, f"\nKept without being declared ({len(run.references)}):")
+        print_line(console, _first_few([_told(key) for key in run.references]))
+    if run.rules:
+        print_line(console, f"\nBeyond the schema, {summary(run.rules)}.")
+        if run.rule_changes:
+            print_line(console, _changed(run.rule_changes))
+    print_line(console, "")
+    render_findings(run.findings, console)
+    if run.stages:
+        spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.stages.items())
+        print_line(console, f"\nTime: {spent}")
+
+
+def _render_tables(run: Run, console: Console) -> None:
     heads = ["table", "what", "source rows", "target rows", "seconds"]
     if any(t.gap for t in run.tables):
         heads += ["log loss", "held out"]
@@ -220,30 +240,22 @@ def render_text(run: Run, console: Console) -> None:
         told = [f"{table.seconds:.1f}", *(f"{loss:.2f}" for loss in losses), "", ""]
         grid.add_row(*cells([name, table.mode, *rows, *told][: len(heads)]))
     console.print(grid)
-    if run.shares:
-        print_line(console, "\nShares:")
-        grid = make_grid(["rows", "asked", "reached"], numbers=(1, 2))
-        for share in run.shares:
-            grid.add_row(*cells([share.words, f"{share.asked:.1%}", f"{share.reached:.1%}"]))
-        console.print(grid)
-    if run.losses:
-        print_line(console, f"\nNot the same as in the source ({len(run.losses)}):")
-        grid = make_grid(["object", "why", "instead"])
-        for (reason, instead), objects in _alike(run.losses).items():
-            grid.add_row(*cells([_first_few(objects), reason, instead]))
-        console.print(grid)
-    if run.references:
-        print_line(console, f"\nKept without being declared ({len(run.references)}):")
-        print_line(console, _first_few([_told(key) for key in run.references]))
-    if run.rules:
-        print_line(console, f"\nBeyond the schema, {summary(run.rules)}.")
-        if run.rule_changes:
-            print_line(console, _changed(run.rule_changes))
-    print_line(console, "")
-    render_findings(run.findings, console)
-    if run.stages:
-        spent = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in run.stages.items())
-        print_line(console, f"\nTime: {spent}")
+
+
+def _render_shares(run: Run, console: Console) -> None:
+    print_line(console, "\nShares:")
+    grid = make_grid(["rows", "asked", "reached"], numbers=(1, 2))
+    for share in run.shares:
+        grid.add_row(*cells([share.words, f"{share.asked:.1%}", f"{share.reached:.1%}"]))
+    console.print(grid)
+
+
+def _render_losses(run: Run, console: Console) -> None:
+    print_line(console, f"\nNot the same as in the source ({len(run.losses)}):")
+    grid = make_grid(["object", "why", "instead"])
+    for (reason, instead), objects in _alike(run.losses).items():
+        grid.add_row(*cells([_first_few(objects), reason, instead]))
+    console.print(grid)
 
 
 def _changed(changes: Mapping[str, float]) -> str:

@@ -39,7 +39,7 @@ Shelf = dict[tuple[TableName, float], pa.Table]
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows of the source in memory, and their pointers; never written anywhere."""
+    """Rows of the source in memory, and their pointers; no file with a name holds any of it."""
 
     rows: Mapping[TableName, pa.Table]
     parents: Mapping[tuple[TableName, str], Ints]  # (table, key): row number of the parent, or -1

@@ -109,6 +109,10 @@ class _Structure:
             return Skeleton(
                 self.size, owners, self.pointers, {}, features, (), self.grid, taken=None
             )
+        return self._settled(owner, features)
+
+    def _settled(self, owner: KeyPlan | None, features: Features) -> Skeleton:
+        """Settle what keys leave open together; leave out rows that cannot be, sort the rest."""
         others = [n for n in self.grid.offers if owner is None or n != owner.name]
         last = [owner.name] if owner else []
         rng = self.state.rng(self.planned.name, "settle")
@@ -124,10 +128,9 @@ class _Structure:
         for joint in self.joints:
             states[joint.name] = joint.settled(pointers[joint.name], states[joint.name])
         pointers = self._apart(pointers)
-        owners = pointers[owner.name] if owner else None
         return Skeleton(
             size=len(index),
-            owners=owners,
+            owners=pointers[owner.name] if owner else None,
             pointers=pointers,
             states=states,
             codes=features.take(index),

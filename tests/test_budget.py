@@ -41,12 +41,6 @@ def test_a_small_table_is_gone_through_so_many_times_at_most() -> None:
     assert course(a_task(50)).visits == 50 * BUDGETS["balanced"].epochs
 
 
-@pytest.mark.parametrize(("rows", "times"), [(10_000, 30), (25_000, 12), (40_000, 12)])
-def test_rows_are_seen_a_dozen_times_or_until_plenty_were(rows: int, times: int) -> None:
-    assert course(a_task(rows)).visits == rows * times
-    assert course(a_task(100_000)).visits == BUDGETS["balanced"].visits
-
-
 def test_a_network_that_would_see_its_rows_a_few_times_only_is_narrower() -> None:
     wide, narrow = a_task(20_000, 1_500, 38), a_task(20_000, 1_500, 38, share=0.3)
     assert course(narrow).shape.units < course(wide).shape.units

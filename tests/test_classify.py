@@ -107,6 +107,8 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("tracks", "composer", PEOPLE, (), "personal/full_name"),
         ("payments", "payee", SIGNED, (), "personal/full_name"),
         ("sites", "label", PLANTS, (), "text/"),
+        ("shops", "paid_in", ["Jan,Apr,Jul,Oct", "Feb,May,Aug,Nov"] * 40, (), "category/"),
+        ("shops", "season", ["April Sales", "June Sales", "Mark Down"] * 40, (), "category/"),
         ("tenants", "timezone", [], (), "personal/timezone"),
         ("accounts", "locale", [], (), "personal/locale"),
         ("prices", "currency_code", [], (), "personal/currency"),

@@ -1,4 +1,4 @@
-"""Tests of dbsynth.distinct: what changes where rows repeat what must not repeat."""
+"""Tests of dbsynth.mending.distinct: what changes where rows repeat what must not repeat."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of dbsynth.evens: postings whose debit is as much as their credit, in the copy as well."""
+"""Tests of dbsynth.keepers.evens: postings whose debit is as much as their credit in a copy."""
 
 from __future__ import annotations
 

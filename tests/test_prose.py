@@ -1,4 +1,4 @@
-"""Tests of dbsynth.prose: texts end, and are broken into sentences, as the source's are."""
+"""Tests of dbsynth.people.prose: texts end, and are broken into sentences, as the source's are."""
 
 from __future__ import annotations
 
