@@ -71,24 +71,23 @@ def introspect(connection: sqlite3.Connection, version: int) -> Schema:
 
 def _agreeing(tables: Sequence[Table]) -> list[Table]:
     """
-    Let the columns of keys have one type where values of several are on one of their sides.
+    Let the columns of a key be as mixed as those that it refers to.
 
-    What a child holds may all be numbers, and its parent may have texts besides.
+    What a child holds may all be numbers, and its parent may have texts besides.  Texts of a child
+    that no parent has say nothing of the parents.
     """
     found = {t.name: t for t in tables}
-    before: dict[TableName, Table] = {}
-    while found != before:
+    for _ in tables:  # a key may lead on to another one
         before = dict(found)
         for key in [k for t in tables for k in t.foreign_keys if k.parent in found]:
             for own, other in zip(key.columns, key.parent_columns, strict=True):
-                ends = [(key.child, own), (key.parent, other)]
-                types = [found[name].column(column).type for name, column in ends]
-                mixed = next((t for t in types if t.family == MIXED), None)
-                if mixed is None or types[0].kind == types[1].kind:
-                    continue
-                for (name, column), sql in zip(ends, types, strict=True):
-                    wanted = replace(mixed, native=sql.native)
-                    found[name] = _retyped(found[name], column, wanted)
+                sql = found[key.child].column(own).type
+                wanted = found[key.parent].column(other).type
+                if wanted.family == MIXED and sql.kind != wanted.kind:
+                    retyped = replace(wanted, native=sql.native)
+                    found[key.child] = _retyped(found[key.child], own, retyped)
+        if found == before:
+            break
     return list(found.values())
 
 

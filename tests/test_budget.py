@@ -41,6 +41,12 @@ def test_a_small_table_is_gone_through_so_many_times_at_most() -> None:
     assert course(a_task(50)).visits == 50 * BUDGETS["balanced"].epochs
 
 
+@pytest.mark.parametrize(("rows", "visits"), [(20_000, 300_000), (100_000, 400_000)])
+def test_rows_are_seen_a_few_times_or_until_plenty_were(rows: int, visits: int) -> None:
+    assert course(a_task(rows)).visits == visits
+    assert course(a_task(10**6)).visits == BUDGETS["balanced"].visits
+
+
 def test_a_network_that_would_see_its_rows_a_few_times_only_is_narrower() -> None:
     wide, narrow = a_task(20_000, 1_500, 38), a_task(20_000, 1_500, 38, share=0.3)
     assert course(narrow).shape.units < course(wide).shape.units

@@ -67,7 +67,7 @@ def test_columns_side_by_side_are_made_when_asked_for() -> None:
     tally = Summary(1, ()).start(2)
     tally.add(np.array([0, 1]), Features(rows.codes[:2], rows.floats[:2] * 3, (6,)), is_once=True)
     sides = Sides.of(
-        (rows.first(0), plain(np.zeros((0, 4), np.float32))),
+        (rows.part(0, 0), plain(np.zeros((0, 4), np.float32))),
         (taken, lambda: Summed(tally, np.array([0, 1]), 1)),
     )
     assert sides.float(1).tolist() == [3.0, 3.0]

@@ -263,3 +263,36 @@ def test_moments_that_lie_seconds_apart_stay_so(seconds: int, tmp_path: Path) ->
     done = run.clone(f"{tmp_path}/a.db", f"{tmp_path}/b.duckdb", options)
     found = {c.rule.text: c.broken for c in done.rules if "seconds" in c.rule.text}
     assert [0] == list(found.values())
+
+
+def threads(path: Path) -> str:
+    """Threads with an answer among their posts, and labels that are there from the start."""
+    rng = np.random.default_rng(3)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE threads (id INTEGER PRIMARY KEY, begun_on DATE NOT NULL,
+                answer_id INTEGER REFERENCES posts (id));
+            CREATE TABLE posts (id INTEGER PRIMARY KEY, sent_on DATE NOT NULL,
+                thread_id INTEGER NOT NULL REFERENCES threads (id));
+            CREATE TABLE labels (id INTEGER PRIMARY KEY, given_on DATE NOT NULL,
+                thread_id INTEGER NOT NULL REFERENCES threads (id));
+        """)
+        for thread in range(1, 301):
+            day = np.datetime64("2022-01-01") + int(rng.integers(900))
+            connection.execute("INSERT INTO threads VALUES (?, ?, NULL)", (thread, str(day)))
+            for later in np.cumsum(rng.integers(1, 9, int(rng.integers(1, 5)))).tolist():
+                row = (str(day + later), thread)
+                insert = "INSERT INTO posts (sent_on, thread_id) VALUES (?, ?)"
+                answer = connection.execute(insert, row).lastrowid
+            connection.execute("UPDATE threads SET answer_id = ? WHERE id = ?", (answer, thread))
+            insert = "INSERT INTO labels (given_on, thread_id) VALUES (?, ?)"
+            connection.execute(insert, (str(day), thread))
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_no_rule_leads_over_keys_that_are_set_at_the_end(tmp_path: Path) -> None:
+    plan = run.plan(threads(tmp_path / "a.db"), run.Options(engine="marginal"))
+    texts = [r.text for r in plan.rules if r.table.name == "labels"]
+    assert texts
+    assert not [t for t in texts if "posts" in t]

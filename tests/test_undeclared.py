@@ -197,6 +197,22 @@ def test_texts_lead_where_their_values_are_though_no_name_says_so(sqlite_path: P
     assert told(url) == {"flight (origin) -> airport (faa)": False}
 
 
+def test_a_column_may_begin_with_what_its_own_table_is_called(sqlite_path: Path) -> None:
+    rows = ", ".join(f"({i}, {i * 37 % 900 + 1}, 'b{i}')" for i in range(1, 1200))
+    url = make(
+        sqlite_path,
+        f"""
+        CREATE TABLE site_posts (id INTEGER PRIMARY KEY, body TEXT);
+        CREATE TABLE site_comments (
+            comment_id INTEGER PRIMARY KEY, comment_post_id INTEGER, body TEXT
+        );
+        INSERT INTO site_posts SELECT value, 'p' || value FROM json_each('{list(range(1, 1001))}');
+        INSERT INTO site_comments VALUES {rows};
+        """,
+    )
+    assert found(url) == [("site_comments", ("comment_post_id",), "site_posts", ("id",))]
+
+
 def test_columns_that_the_database_computes_are_no_parents(sqlite_path: Path) -> None:
     url = make(
         sqlite_path,

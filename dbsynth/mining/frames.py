@@ -123,6 +123,7 @@ class Frame:
     sample: Sample
     release: Release
     held: dict[str, tuple[View, ...]] = field(default_factory=dict)  # `above`, by word
+    late: frozenset[tuple[TableName, str]] = frozenset()  # keys that are set when all is there
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -194,6 +195,8 @@ class Frame:
             for further, more, onward in self._steps(above):
                 if key.is_self or further.is_self or len(onward) == 0:
                     continue
+                if (above.name, further.name) in self.late:
+                    continue  # nothing that follows could be kept
                 reached = np.where(pointers >= 0, onward[np.maximum(pointers, 0)], -1)
                 found.append(Parent((key, further), f"{word}.{more}", reached))
         return tuple(p for p in found if len(self.sample.rows[p.keys[-1].parent]))
@@ -271,8 +274,13 @@ Frames = dict[TableName, Frame]
 
 def frames_of(plan: Plan, sample: Sample, release: Release) -> Frames:
     """Look at all the tables that were read."""
+    late = frozenset(
+        (n, k.name) for n, t in plan.tables.items() for k in t.keys if k.role == "backfill"
+    )
     return {
-        name: Frame(plan.schema.table(name), plan.tables[name], plan.schema, sample, release)
+        name: Frame(
+            plan.schema.table(name), plan.tables[name], plan.schema, sample, release, late=late
+        )
         for name in sample.rows
     }
 

@@ -21,14 +21,25 @@ class Budget:
     patience: int  # evaluations without gain before the rate is lowered
     tolerance: float  # how much more than nearly nothing what is left out of heads may matter
     tables: float  # with so much work each, that all tables share
+    plenty: int = 300_000  # row visits, unless rows would be seen less than `A_FEW` times
 
 
 BUDGETS: Mapping[Quality, Budget] = {
     "fast": Budget(48, 200_000, 4e10, epochs=20, patience=1, tolerance=10.0, tables=4.0),
-    "balanced": Budget(96, 300_000, 7.5e11, epochs=40, patience=2, tolerance=1.0, tables=2.0),
-    "max": Budget(160, 3_000_000, 1e13, epochs=100, patience=4, tolerance=0.1, tables=float("inf")),
+    "balanced": Budget(96, 600_000, 7.5e11, epochs=40, patience=2, tolerance=1.0, tables=2.0),
+    "max": Budget(
+        160,
+        3_000_000,
+        1e13,
+        epochs=100,
+        patience=4,
+        tolerance=0.1,
+        tables=float("inf"),
+        plenty=3_000_000,
+    ),
 }
 BESIDES = 100_000  # weights that take as long as all else that is done with a row
+A_FEW = 4  # times
 FEWEST_VISITS = 20_000  # however wide a table
 NARROWER = (1.0, 2 / 3, 1 / 2, 1 / 3)  # of the units, where rows would not be seen often enough
 OFTEN, ENOUGH = 8, 150_000  # times, but no more visits than so many
@@ -55,7 +66,7 @@ def course(task: FitTask) -> Course:
     """
     budget = BUDGETS[task.quality]
     rows = len(task.condition) - int(task.held_out.sum())
-    most = min(budget.visits, budget.epochs * rows)
+    most = min(budget.visits, budget.epochs * rows, max(budget.plenty, A_FEW * rows))
     whole = _shape(task, budget.units)
     for part in NARROWER:
         shape = replace(whole, units=round(budget.units * part))

@@ -158,6 +158,8 @@ class Names:
             words = words_of(name)
             if len(words) > 1 and words[:1] == self._shared[table.name]:
                 words = words[1:]
+            elif len(words) > 2 and _meets(words[:1], self._nouns[table.name].words[-1:]):
+                words = words[1:]  # comment_post_id is a comment's post
             spoken = _speak(words)
             glued = _glued(words[0]) if len(words) == 1 and not spoken.mark else None
             is_glued = glued is not None and glued.stem[0] in self._joined
