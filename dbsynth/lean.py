@@ -29,6 +29,16 @@ def keep_memory() -> None:
             mallopt(number, size)
 
 
+def give_back() -> None:
+    """Give the system back what this process has had and uses no more."""
+    import pyarrow as pa
+
+    pa.default_memory_pool().release_unused()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
+
+
 class _Nowhere(MetaPathFinder):
     """Finds no pandas."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dbsynth.lean import give_back
 from dbsynth.model import find_engine
 from dbsynth.model.base import FitTask, RowModel, Session
 from dbsynth.model.budget import Purse
@@ -70,6 +71,7 @@ class Trainer:
         if known is not None:
             self._tell(task.name, 1, 1, ", as before")
             return RowsModel(layout, engine, *known)
+        give_back()  # what the task was made of, before networks need room
         if self._workers is None or not self._is_worth_it or engine in _CHEAP:
             model = find_engine(engine).fit(
                 task, lambda done, total: self._tell(task.name, done, total)

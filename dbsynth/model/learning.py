@@ -14,6 +14,7 @@ from torch.nn import functional
 from torch.optim.adamw import adamw
 
 from dbsynth.features import Features
+from dbsynth.mapped import rest
 from dbsynth.model.base import FitTask
 from dbsynth.model.budget import BUDGETS, course
 from dbsynth.model.net import RowNet
@@ -49,9 +50,11 @@ def fit(task: FitTask, report: Report) -> ReadyNet:
         _train(net, task, planned.visits, report)
         rows = torch.randperm(len(task.condition))
     net.eval()
+    calibrating = _calibrating(task, rows)
+    rest()  # of all else that the task holds nothing is needed any more
     # What is lost in a row is lost again in each row of an entity.
     tolerance = budget.tolerance * len(np.unique(task.entities)) / max(1, len(task.entities))
-    return ReadyNet(net.shape, embeddings(net), slim(net, _calibrating(task, rows), tolerance))
+    return ReadyNet(net.shape, embeddings(net), slim(net, calibrating, tolerance))
 
 
 def _calibrating(task: FitTask, order: Tensor) -> Rows:
@@ -60,7 +63,7 @@ def _calibrating(task: FitTask, order: Tensor) -> Rows:
     rows = torch.cat([order[held_out][:CALIBRATING_ROWS], order[~held_out][:CALIBRATING_ROWS]])
     parts = [_tensors(part) for part in (task.condition, *task.slots)]
     above, *slots = [(codes[rows], floats[rows]) for codes, floats in parts]
-    targets = torch.from_numpy(np.stack(list(task.targets), axis=1))[rows]
+    targets = torch.stack([torch.from_numpy(t)[rows] for t in task.targets], dim=1)
     return Rows(above, slots, targets, torch.from_numpy(task.held_out)[rows])
 
 
