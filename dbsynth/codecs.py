@@ -30,6 +30,9 @@ MAX_VALUES = 256  # up to so many distinct values each may have a token
 SPIKE_SHARE = 0.003
 
 
+MOST_DECIMALS = 10  # digits behind the point: nobody has counted them
+
+
 NULL = 0  # the token of NULL in every codec
 
 
@@ -53,6 +56,13 @@ class NumberCodec:
     def tokens(self) -> int:
         """How many tokens there are, NULL included."""
         return 1 + len(self.spikes) + self.bins + len(self.beyond)
+
+    @cached_property
+    def decimals(self) -> int:
+        """How many digits behind the point values have, `MOST_DECIMALS` without a lattice."""
+        if not self.step:
+            return MOST_DECIMALS
+        return max(_digits(x) for x in (self.step, self.offset, *self.spikes))
 
     @property
     def low(self) -> float:
@@ -240,6 +250,13 @@ def _nearest(grid: Floats, values: Floats) -> Ints:
         return np.zeros(len(values), np.int64)
     left = right - 1
     return np.where(values - grid[left] <= grid[right] - values, left, right).astype(np.int64)
+
+
+def _digits(value: float) -> int:
+    """How many digits behind the point a number is written with."""
+    near = max(1.0, abs(value)) * 1e-9
+    found = (d for d in range(MOST_DECIMALS) if abs(round(value, d) - value) <= near)
+    return next(found, MOST_DECIMALS)
 
 
 def _snap(values: Floats, step: float, offset: float) -> Floats:

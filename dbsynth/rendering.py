@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from dbsynth import numerals
 from dbsynth.arrow import arrow_type
 from dbsynth.borrowing import Borrowed
-from dbsynth.documents.unfolding import decimals_of, draw_document
+from dbsynth.codecs import MOST_DECIMALS
+from dbsynth.documents.unfolding import draw_document
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.features import Floats, Ints
 from dbsynth.makers import blanked, join, lead, make_columns
@@ -97,7 +98,7 @@ def _to_arrow(
         if pa.types.is_string(kind):
             return moments_to_text(moments, column.time is None)
         values = moments
-    decimals = decimals_of(column.codec.step) if isinstance(column, NumberColumn) else 10
+    decimals = column.codec.decimals if isinstance(column, NumberColumn) else MOST_DECIMALS
     if isinstance(column, NumberColumn) and column.family:
         return numerals.write(values.astype(np.float64), sql.type, decimals)
     return from_floats(values.astype(np.float64), kind, decimals)

@@ -77,6 +77,14 @@ def test_quantiles_of_decoded_numbers_are_those_of_the_source() -> None:
         assert np.quantile(values, share) == pytest.approx(np.quantile(back, share), rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("step", "wanted"), [(1.0, 0), (25.0, 0), (2.5, 1), (0.05, 2), (1.15078, 5), (0.0, 10)]
+)
+def test_numbers_have_as_many_digits_as_their_lattice_asks_for(step: float, wanted: int) -> None:
+    codec = NumberCodec((3 * step,), (0.0, 10 * step), 1, step, step)
+    assert codec.decimals == wanted
+
+
 @pytest.mark.parametrize("step", [0.05, 0.5, 1.0, 5.0, 100.0])
 def test_decoded_numbers_stay_on_the_lattice_of_the_source(step: float) -> None:
     values = np.random.default_rng(0).integers(0, 5000, 4000) * step

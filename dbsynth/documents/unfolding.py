@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth import numerals
-from dbsynth.codecs import NumberCodec
+from dbsynth.codecs import MOST_DECIMALS, NumberCodec
 from dbsynth.documents.generators import (
     Choice,
     Constant,
@@ -195,7 +195,7 @@ class _Drawing:
             taken = values.take(pa.array(rows))
             return assembly.plain_text(taken, part.type)
         codec = part.learned.codec if isinstance(part.learned, Numbers) else None
-        decimals = decimals_of(codec.step) if isinstance(codec, NumberCodec) else 10
+        decimals = codec.decimals if isinstance(codec, NumberCodec) else MOST_DECIMALS
         if part.type.kind == "string":
             return spell(values[rows], part.spelling, decimals)
         return numerals.write(values[rows], part.type, decimals)
@@ -209,11 +209,6 @@ class _Drawing:
 
     def _part(self, name: str) -> Part:
         return next(p for p in self.level.parts if p.name == name)
-
-
-def decimals_of(step: float) -> int:
-    """How many digits behind the point a lattice has; ten without one."""
-    return max(0, -int(np.floor(np.log10(step) + 1e-9))) if step else 10
 
 
 def _distinct(texts: pa.Array, offered: Ints, lengths: Ints) -> tuple[pa.Array, Ints]:
