@@ -51,6 +51,17 @@ class Request:
     targets: Mapping[TableName, Sequence[str]] = field(default_factory=dict)  # columns to predict
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let boosted trees use one thread: over tables of this size others wait, and busily so."""
+    import sklearn.ensemble  # noqa: F401 - only what is loaded can be told
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1, user_api="openmp"):
+        yield
+
+
+@_one_thread()
 def evaluate(
     plan: Plan, sources: Sources, request: Request, progress: Progress = silent
 ) -> Evaluation:
