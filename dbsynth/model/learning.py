@@ -26,7 +26,7 @@ Report = Callable[[int, int], None]
 
 RATE, LAST_RATE = 1e-2, 7e-4
 BATCH = (32, 512)  # rows of a step, at least and at most; in between, STEPS of them an epoch
-STEPS = 128
+STEPS = 64
 LEAST_DROPOUT, MOST_DROPOUT, DECAY = 0.1, 0.35, 0.3
 MOST_NORM = 5.0  # of a gradient
 BY_HEART = 0.08  # the gap between held-out and learned loss from which on dropout grows
