@@ -246,6 +246,26 @@ def test_parts_of_moments_are_found_and_kept(
     assert not [c for c in done.rules if c.rule.text == "day -> period"]
 
 
+def test_a_month_that_is_the_parents_is_no_part_of_a_moment(tmp_path: Path) -> None:
+    """The parent's own month is of another day at times, but never in rows that are there."""
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.executescript("""
+            CREATE TABLE hours (at TIMESTAMP PRIMARY KEY, month INTEGER NOT NULL);
+            CREATE TABLE trips (id INTEGER PRIMARY KEY, month INTEGER NOT NULL,
+                at TIMESTAMP NOT NULL REFERENCES hours (at));
+        """)
+        start = np.datetime64("2023-01-01T00:00:00")
+        for hour in range(3_000):
+            at, shown = start + np.timedelta64(hour, "h"), start + np.timedelta64(hour + 3, "h")
+            month = int(str(shown)[5:7])
+            connection.execute("INSERT INTO hours VALUES (?, ?)", (str(at), month))
+            if hour % 24 < 12:
+                connection.execute("INSERT INTO trips VALUES (?, ?, ?)", (hour, month, str(at)))
+    connection.close()
+    plan = run.plan(f"sqlite:///{tmp_path / 'a.db'}", run.Options(engine="marginal"))
+    assert [r.text for r in plan.rules if r.text.startswith("month =")] == ["month = hours.month"]
+
+
 @pytest.mark.parametrize("seconds", [-7200, 5400])
 def test_moments_that_lie_seconds_apart_stay_so(seconds: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(2)

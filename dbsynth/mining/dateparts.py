@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,13 +16,19 @@ _LEAST_DISTINCT = 3  # with fewer values it may be chance, but for years
 _PROBE = 60  # rows on which guesses are made
 
 
-def find_dateparts(frame: Frame) -> Iterator[Rule]:
-    """Find columns that say what another one's moment says, in other words."""
+def find_dateparts(frame: Frame, copied: Collection[str] = ()) -> Iterator[Rule]:
+    """
+    Find columns that say what another one's moment says, in other words.
+
+    Args:
+        frame: the table.
+        copied: columns that are a parent's, which may be of another opinion in rows to come.
+    """
     moments = [v for v in frame.views if v.column.type.kind in ("date", "timestamp")]
     for target in frame.views:
         kind = target.column.type.kind
         is_text = kind == "string"
-        if target.is_key or kind not in ("string", "integer"):
+        if target.is_key or target.word in copied or kind not in ("string", "integer"):
             continue
         if len(frame) < MIN_ROWS:
             continue

@@ -97,7 +97,7 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     known = [names_of(r.text) for r in months]
     yield from (r for r in find_orders(frame, frames) if r.kind != "gap" or not _is_in(r, known))
     yield from find_ranges(frame, frames)
-    parts = list(find_dateparts(frame))
+    parts = list(find_dateparts(frame, copied))
     yield from parts
     written = {_right(r) for r in parts}
     found = find_dependencies(frame, frames, copied)
