@@ -150,8 +150,10 @@ class OneTable:
         name = f"{self.planned.name}"
         targets = layout.targets(values, anchors, siblings.previous)
         targets = unsaid(layout, targets, untold or {})
+        held_out = self.sample.held_out[self.planned.name]
         if not self._may_learn:  # nothing counts: every token but NULL is as likely as the next
             targets = [_mostly_filled(h.tokens) for s in slots for h in s.heads]
+            held_out = np.zeros_like(held_out)  # and there is nothing to compare
         task = FitTask(
             name=f"{name}/{part}",
             condition=condition,
@@ -159,7 +161,7 @@ class OneTable:
             heads=[(i, h.tokens) for i, s in enumerate(slots) for h in s.heads],
             targets=targets,
             places=token_places(layout),
-            held_out=self.sample.held_out[self.planned.name],
+            held_out=held_out,
             entities=self.entities,
             threshold=self.release.threshold(f"{name}/{part}"),
             seed=stable_seed(self.plan.seed, name, part),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from dbsynth import run
 from dbsynth.modelfile import load, save
 from tests.generated import Database, drawn, fitted
 
@@ -68,3 +70,12 @@ def test_who_is_chosen_by_too_few_entities_is_told_from_nobody(tmp_path: Path) -
     assert list(shippers.alike) == [1, 1, 1, 1]  # of no kind: one; three that many choose
     for made in (drawn(model), drawn(model, scale=3.0)):
         assert all(np.mean(cost > COST[LONER] / 2) < 0.2 for cost in _by_shipper(made)[:3])
+
+
+def test_a_large_table_may_be_made_up_from_its_schema_alone(tmp_path: Path) -> None:
+    url = _source(tmp_path / "a.db")
+    plan = run.plan(url, run.Options(engine="tree"))
+    tables = {n: replace(t, mode="invent") for n, t in plan.tables.items() if n.name != "shippers"}
+    made = drawn(run.fit(url, run.Options(plan=replace(plan, tables={**plan.tables, **tables}))))
+    [orders] = [rows for name, rows in made.items() if name.name == "orders"]
+    assert len(orders) == 150 * 12 + 12
