@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dbsynth.extremes import NOT_A_NUMBER, is_plain
 from dbsynth.features import Floats, Ints
 from dbsynth.release import Release
+from dbsynth.values import MOST_DECIMALS
 
 MAX_BINS = 64  # quantile bins that a network predicts; the curve inside a bin is finer
 
@@ -28,9 +29,6 @@ MAX_VALUES = 256  # up to so many distinct values each may have a token
 
 
 SPIKE_SHARE = 0.003
-
-
-MOST_DECIMALS = 10  # digits behind the point: nobody has counted them
 
 
 NULL = 0  # the token of NULL in every codec

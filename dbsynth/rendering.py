@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 from dbsynth import numerals
 from dbsynth.arrow import arrow_type
 from dbsynth.borrowing import Borrowed
-from dbsynth.codecs import MOST_DECIMALS
 from dbsynth.documents.unfolding import draw_document
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.features import Floats, Ints
@@ -21,7 +20,7 @@ from dbsynth.rows import Layout, Values
 from dbsynth.schema import Column, Table
 from dbsynth.skeleton import Skeleton
 from dbsynth.tablemodel import TableModel
-from dbsynth.values import from_floats, moments_to_text, placeholders
+from dbsynth.values import MOST_DECIMALS, from_floats, moments_to_text, placeholders
 
 
 @dataclass(frozen=True)

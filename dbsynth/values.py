@@ -23,7 +23,7 @@ from dbsynth.features import Floats
 from dbsynth.schema import SqlType
 
 DAY = 86_400.0
-_UNKNOWN = 10  # digits behind the point, where nobody has counted them
+MOST_DECIMALS = 10  # digits behind the point, where nobody has counted them
 _MOST_DIGITS = 38  # of the decimals that are built here
 _MOST_WHOLE = 1e27  # from here on they are built one by one
 _MOST_DAYS, _MOST_MICROS = 2.0**31 - 1024, 2.0**63 - 2048  # short of what means infinity
@@ -81,7 +81,7 @@ def moments_to_text(values: Floats, is_date: bool) -> pa.Array:
     return from_floats(values, pa.timestamp("us")).cast(kind, safe=False).cast(pa.string())
 
 
-def from_floats(values: Floats, kind: pa.DataType, decimals: int = _UNKNOWN) -> pa.Array:
+def from_floats(values: Floats, kind: pa.DataType, decimals: int = MOST_DECIMALS) -> pa.Array:
     """
     Turn floats back into Arrow values of a type, within the type's range; NaN becomes null.
 
@@ -117,7 +117,7 @@ def _from_plain(
     if pa.types.is_boolean(kind):
         return pa.array(v > 0.5, kind, mask=missing)
     if pa.types.is_floating(kind):
-        written = np.round(v, decimals) if decimals < _UNKNOWN else v  # no 723.8000000000001
+        written = np.round(v, decimals) if decimals < MOST_DECIMALS else v  # no 723.8000000000001
         return pa.array(written, pa.float64(), mask=missing).cast(kind)
     text = pa.array(v, pa.float64(), mask=missing)
     whole_numbers = bool(np.all(v == np.round(v))) and bool(np.all(np.abs(v) < 2**53))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dbsynth import numerals
-from dbsynth.codecs import MOST_DECIMALS, NumberCodec
+from dbsynth.codecs import NumberCodec
 from dbsynth.documents.generators import (
     Choice,
     Constant,
@@ -30,6 +30,7 @@ from dbsynth.parts import assembly
 from dbsynth.parts.literals import repeated
 from dbsynth.permute import key_of
 from dbsynth.spellings import spell
+from dbsynth.values import MOST_DECIMALS
 
 ELEMENTS = 256  # row numbers that each row's elements may take for their personas
 SPARE = 4  # values that are offered for one, where none may come twice
