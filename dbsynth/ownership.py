@@ -64,11 +64,9 @@ class Facts:
         return tables_of_labels(self.schema)
 
     def is_person(self, name: TableName) -> bool:
-        """Whether a table describes people, or the companies that somebody deals with."""
+        """Whether a table describes people, by its columns or its name: of any number of them."""
         told = self.treatments[name]
-        is_client = lexicon.is_person_table(name.name, told)
-        is_company = any(t.semantic == "company" for t in told.values())
-        return has_personal_data(told) or (is_client and is_company)
+        return has_personal_data(told) or lexicon.is_person_table(name.name, ())
 
     def is_identity(self, name: TableName) -> bool:
         """Whether a table's rows are people in their own right, not things that name somebody."""
