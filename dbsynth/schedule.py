@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dbsynth.conditions import LONG, Siblings, knot
-from dbsynth.encode import DatetimeColumn, ModelledColumn, Phase
+from dbsynth.encode import LAST, DatetimeColumn, ModelledColumn, Phase
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.rows import pace, within
 from dbsynth.steering import Course
@@ -71,7 +71,8 @@ class Schedule:
 
     def _latest_ancestor(self, rows: Ints) -> Floats:
         """The latest date of each row's ancestors: stands in for an anchor that is NULL."""
-        dates = [np.where(np.isfinite(d[rows]), d[rows], np.nan) for d in self.anchors.values()]
+        above = [d for name, d in self.anchors.items() if name != LAST]
+        dates = [np.where(np.isfinite(d[rows]), d[rows], np.nan) for d in above]
         return np.fmax.reduce(dates) if dates else np.full(len(rows), np.nan)
 
     def within(self, column: DatetimeColumn, placed: Floats, start: Floats, rows: Ints) -> Floats:

@@ -1,5 +1,7 @@
 """Rows of one owner keep a pace: those that follow have neither too little time nor too much."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dbsynth.anchors import fit_datetime
@@ -103,6 +105,16 @@ def test_the_first_row_comes_as_long_before_the_last_as_the_others_need() -> Non
     course = schedule.course(column, "first", row)
     assert course is not None
     assert keeping(column, course)[0, -1]
+
+
+def test_the_last_day_stands_in_for_no_other_date() -> None:
+    column, values = visits(20.0, None)
+    column = replace(column, anchor="key/at", delta=column.gap)
+    siblings = siblings_of(np.zeros(2, np.int64), 2)
+    at, opened, last = np.array([np.nan, 5 * DAY]), np.full(2, 3 * DAY), np.full(2, 99 * DAY)
+    anchors = {"key/at": at, "key/opened": opened, LAST: last}
+    schedule = Schedule(column, siblings, anchors, last, None, {"at": values[:2]})
+    assert [3.0, 5.0] == (schedule.anchor(column, np.arange(2)) / DAY).tolist()
 
 
 def test_where_nothing_fits_or_nothing_is_known_all_stays_as_it_was() -> None:
