@@ -8,7 +8,7 @@ import numpy as np
 
 from dbsynth.codecs import NumberCodec
 from dbsynth.conditions import Siblings
-from dbsynth.encode import LATEST, DatetimeColumn, start_of
+from dbsynth.encode import LAST, LATEST, DatetimeColumn, start_of
 from dbsynth.features import Floats, Ints
 from dbsynth.paces import fit_paces
 from dbsynth.release import MIN_ENTITIES, Release
@@ -40,6 +40,7 @@ def fit_datetime(
     is_date: bool,
     fallback: tuple[float, float] = SOME_DAYS,
     above: Collection[str] = (),
+    last: Floats | None = None,
 ) -> DatetimeColumn:
     """
     Fit a date column.
@@ -56,6 +57,7 @@ def fit_datetime(
         is_date: there is no time of day.
         fallback: days since 1970 between which dates lie where too few entities have one.
         above: the anchors that are no dates of the same row.
+        last: (n,) seconds, the day of each row's last sibling, if owners tell.
     """
     far = _far(statistic, values, entities, release)
     values = values if far is None else np.where(values == far, np.inf, values)
@@ -66,6 +68,8 @@ def fit_datetime(
     early = values if siblings is None else np.where(siblings.index == 0, values, np.nan)
     anchor = _anchor(early, anchors, above)
     start = start_of(anchor, anchors) if anchor else None
+    if start is None and last is not None and _is_near(early, last):
+        anchor, start = LAST, last
     gaps = _gaps(values, siblings) if siblings is not None else None
     away = None if start is None else distance(values, start, "second")
     distances = [d for d in (gaps, away) if d is not None]
@@ -75,7 +79,7 @@ def fit_datetime(
     turns: tuple[str, ...] = ()
     paces: tuple[tuple[float, float], ...] = ()
     if start is not None:
-        spread = distance(early, start, unit)
+        spread = distance(early, start, "day" if anchor == LAST else unit)
         delta = NumberCodec.fit(f"{statistic}.delta", spread, entities, release, FEW_DAYS)
     if siblings is not None:
         gap, turns, paces = _steps(statistic, values, siblings, entities, release, unit)
@@ -162,6 +166,13 @@ def _anchor(values: Floats, anchors: Mapping[str, Floats], above: Collection[str
         if apart < closest:
             best, closest = name, apart
     return best
+
+
+def _is_near(first: Floats, last: Floats) -> bool:
+    """Whether (n,) first siblings stand nearer to the last ones than to any calendar."""
+    if not np.isfinite(last).all() or np.isfinite(first).sum() < MIN_ENTITIES:
+        return False
+    return _spread(first - last) < TIGHTER * _spread(first)
 
 
 def _is_after(values: Floats, earlier: Floats) -> bool:

@@ -65,6 +65,7 @@ class ColumnFit:
         siblings: Siblings | None,
         above: Mapping[str, Floats],
         anchors: Mapping[str, Floats],
+        last: Floats | None = None,
     ) -> ModelledColumn:
         """
         Fit one column.
@@ -74,6 +75,7 @@ class ColumnFit:
             siblings: who stands before whom, for the column that orders them.
             above: dates of the rows that these hang on, (n,) seconds.
             anchors: dates of the same rows that are drawn before.
+            last: (n,) seconds, the day of each row's last sibling, if owners tell.
         """
         statistic = f"{self.planned.name}.{column.name}"
         data = self.values(column.name)
@@ -101,6 +103,7 @@ class ColumnFit:
             is_date=column.type.kind == "date",
             fallback=self._some_days(column),
             above=above,
+            last=None if ordered is None else last,
         )
         return replace(fitted, is_given=self.is_laid_out and column.name == self.in_time)
 

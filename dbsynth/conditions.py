@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.cousins import cousins
-from dbsynth.encode import LATEST, ModelledColumn, start_of
+from dbsynth.encode import LAST, LATEST, ModelledColumn, start_of
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.plan import CHOSEN, Plan, TablePlan
 from dbsynth.rows import PACE_CODES, Layout, Values, position
@@ -171,10 +171,14 @@ def dates_above(
 
 
 def with_latest(
-    dates: Mapping[str, Floats], columns: Iterable[ModelledColumn]
+    dates: Mapping[str, Floats], columns: Iterable[ModelledColumn], last: Floats | None = None
 ) -> dict[str, Floats]:
-    """Add to (n,) dates the latest of those from which columns are measured together."""
-    found = dict(dates)
+    """
+    Add to (n,) dates the latest of those from which columns are measured together.
+
+    And the day of each row's `last` sibling, if it is known.
+    """
+    found = dict(dates) if last is None else {**dates, LAST: last}
     for column in columns:
         anchor = getattr(column, "anchor", "")
         if LATEST in anchor:

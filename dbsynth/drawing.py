@@ -41,13 +41,14 @@ def draw_part(
     columns = {c.name for c in table.columns if not c.is_nullable}
     keys = {k.name for k in planned.keys if set(k.columns) <= columns and k.role != "polymorphic"}
     keys |= {p.name for p in polymorphs(table) if p.is_required(table)}
+    ends = ends_of(planned, owners, state.known)
     return drawing(state.tilts.get((table.name, name)))(
         part=part,
         condition=condition,
         siblings=siblings,
         has_siblings=owners is not None,
-        anchors=with_latest(above, part.layout.columns),
-        ends=ends_of(planned, owners, state.known),
+        anchors=with_latest(above, part.layout.columns, ends),
+        ends=ends,
         knots=knots_of(planned, owners, state.known),
         required=frozenset(columns | keys),
         copies=copies or {},

@@ -113,6 +113,7 @@ Unit = Literal["day", "second"]
 
 
 LATEST = "\n"  # between the names of dates of which the latest counts
+LAST = "\t"  # the anchor of a first sibling that is measured back from the last one's day
 
 
 def start_of(anchor: str, dates: Mapping[str, Floats]) -> Floats:
@@ -135,7 +136,7 @@ class DatetimeColumn:
     name: str
     day: NumberCodec  # the calendar day itself: what networks see, and the bounds
     time: NumberCodec | None  # time of day in seconds; None if it is always midnight
-    anchor: str = ""  # column of the same row, or "key/…/column"; or several, see `start_of`
+    anchor: str = ""  # column of the same row, or "key/…/column"; several, see `start_of`; `LAST`
     delta: NumberCodec | None = None  # distance to the anchor
     gap: NumberCodec | None = None  # distance to the previous sibling
     unit: Unit = "day"  # of the distances
@@ -148,6 +149,16 @@ class DatetimeColumn:
         ""  # "month": first days of one; "week2": days as many after a Thursday; "": any day
     )
     far: float | None = None  # a moment that stands for "never": an infinity, in working values
+
+    @property
+    def is_backward(self) -> bool:
+        """Whether the first sibling is measured from the day of the last one."""
+        return self.anchor == LAST
+
+    @property
+    def delta_unit(self) -> Unit:
+        """The unit of the distance to the anchor; the time of day of a first sibling is its own."""
+        return "day" if self.is_backward else self.unit
 
     def values(self, column: pa.Array) -> Floats:
         """Turn Arrow dates and times, or texts of them, into seconds, NaN for NULL."""

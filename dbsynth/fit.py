@@ -196,6 +196,7 @@ class _TableFit(Choosing):
     ) -> tuple[RowsModel, RowsModel | None, Ints | None]:
         pointers = self.known.pointers[self.planned.name]
         dates = dates_above(self.plan, self.planned, owners, pointers, self.known)
+        last = ends_of(self.planned, owners, self.known)
         columns: list[ModelledColumn] = []
         values: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
         untold: dict[str, Flags] = {}
@@ -213,7 +214,7 @@ class _TableFit(Choosing):
                 for before, flags in self._gates(column.name, labels, siblings, untold):
                     columns.append(before)
                     values[before.name] = flags
-            fitted = self._columns.fit(column, siblings, dates, moments_of(columns, values))
+            fitted = self._columns.fit(column, siblings, dates, moments_of(columns, values), last)
             columns.append(fitted)
             values[column.name] = fitted.values(self._columns.values(column.name))
         for key in self.planned.keys:
@@ -242,7 +243,7 @@ class _TableFit(Choosing):
             self.planned, self.known, given, siblings.first, self.entities, self.release
         )
         layout = Layout(tuple(telling.of_numbers(columns, values)))
-        anchors = with_latest(dates | moments_of(columns, values), columns)
+        anchors = with_latest(dates | moments_of(columns, values), columns, last)
         left = self._pace(owners, siblings, layout, values, anchors)
         condition = self._condition(given, owners, siblings, layout, values, left)
         trained = self._train("content", layout, values, condition, siblings, anchors, untold)
@@ -298,7 +299,8 @@ class _TableFit(Choosing):
         if ends is None or not isinstance(order, DatetimeColumn):
             return Features.empty(len(self.rows))
         own = values[order.name].astype(np.float64)
-        start = anchors[order.anchor] if order.anchor else np.full(len(own), np.nan)
+        has_start = order.anchor and not order.is_backward
+        start = anchors[order.anchor] if has_start else np.full(len(own), np.nan)
         before = np.where(siblings.index > 0, own[np.maximum(siblings.previous, 0)], start)
         follow = siblings.count - siblings.index - 1
         # Half of the rows look at a nearer sibling as if it were the last: so the network learns

@@ -41,10 +41,10 @@ PLACES = frozenset({"street_address", "address", "city", "state", "postal_code",
 # start.  Phrases with one word only are enough if nothing else follows.
 _PHRASES: dict[str, str] = {
     "first_name": "first name|firstname|fname|given name|givenname|forename|middle name|middlename|"
-    "vorname|prenom|primer nombre|primeiro nome|first",
+    "vorname|prenom|primer nombre|primeiro nome|first|name first|name given|name middle",
     "last_name": "last name|lastname|lname|surname|sur name|family name|familyname|maiden name|"
     "second name|maiden|nachname|familienname|geburtsname|nom famille|nom de famille|apellido|"
-    "apellidos|primer apellido|segundo apellido|sobrenome|last",
+    "apellidos|primer apellido|segundo apellido|sobrenome|last|name last|name family",
     "full_name": "full name|head of state|"
     "fullname|display name|displayname|real name|person name|contact name|"
     "customer name|client name|employee name|patient name|user full name|holder name|cardholder|"
@@ -146,7 +146,8 @@ _PERSON_WORDS = frozenset(
         "author owner manager agent guest subscriber applicant candidate driver passenger doctor "
         "physician practitioner citizen beneficiary tenant buyer seller lead participant resident "
         "worker supervisor actor player individual voter donor volunteer instructor nurse "
-        "attendee recipient sender holder rep salesperson profile kunde kunden benutzer "
+        "attendee recipient sender holder rep salesperson profile lecturer professor pupil "
+        "contestant athlete kunde kunden benutzer "
         "mitarbeiter mitglied mitglieder patienten person personen angestellte schuler lehrer "
         "utilisateur utilisateurs employe employes membre membres personne personnes salarie "
         "cliente clientes usuario usuarios empleado empleados persona personas paciente pacientes "

@@ -70,6 +70,10 @@ class Facts:
         is_company = any(t.semantic == "company" for t in told.values())
         return has_personal_data(told) or (is_client and is_company)
 
+    def is_named_for_people(self, name: TableName) -> bool:
+        """Whether a table's name says that its rows are people, whatever its columns are."""
+        return lexicon.is_person_table(name.name, ())
+
     def is_identity(self, name: TableName) -> bool:
         """Whether a table's rows are people in their own right, not things that name somebody."""
         told = {t.semantic for t in self.treatments[name].values()}
@@ -81,9 +85,13 @@ class Facts:
         return is_company and not self.is_identity(name)
 
     def personality(self, name: TableName) -> float:
-        """How much a table is about people: 0 not, 1 it names somebody, 1.5 it lists them."""
+        """
+        How much a table is about people: 0 not, 1 it names somebody, 1.5 it lists them.
+
+        A name alone is half as much: a tenant is a company as well.
+        """
         if not self.is_person(name):
-            return 0.0
+            return 0.5 if self.is_named_for_people(name) else 0.0
         return 1.5 if self.is_identity(name) else 1.0
 
     def wish(self, name: TableName) -> TableWish:

@@ -200,8 +200,9 @@ def _entity_reason(facts: Facts, name: TableName, *, owns: bool) -> str:
     referring = [k for k in facts.schema.foreign_keys if k.parent == name and not k.is_self]
     if any(k.when is not None for k in referring):
         return "polymorphic references lead to it"
-    referenced = bool(referring)
-    return "" if referenced else "nothing refers to it"
+    if not referring:
+        return "nothing refers to it"
+    return "named for people" if facts.is_named_for_people(name) else ""
 
 
 def _keys(

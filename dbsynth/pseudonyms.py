@@ -25,6 +25,7 @@ from dbsynth import lexicon
 from dbsynth.features import Floats, Ints
 from dbsynth.formats import FormatModel, fit_format, sample_format
 from dbsynth.limits import allowed_labels
+from dbsynth.listings import Listing, fit_listing, sample_listing
 from dbsynth.people.personas import make_personal
 from dbsynth.people.pii import (
     PersonalColumn,
@@ -69,7 +70,8 @@ class Pseudonyms:
     uses: tuple[tuple[int, int], ...]  # in how many groups a label is used, how many labels are so
     personal: PersonalModel | None = None  # makes their texts, or
     code: FormatModel | None = None  # or
-    text: TextModel | None = None
+    text: TextModel | None = None  # or
+    listing: Listing | None = None
 
     @property
     def is_grouped(self) -> bool:
@@ -86,12 +88,14 @@ class Pseudonyms:
             "personal": self.personal.to_json() if self.personal else None,
             "code": self.code.to_json() if self.code else None,
             "text": self.text.to_json() if self.text else None,
+            "listing": self.listing.to_json() if self.listing else None,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Pseudonyms:
         """Rebuild from `to_json`'s value."""
         personal, code, text = data["personal"], data["code"], data["text"]
+        listing = data.get("listing")
         return cls(
             via=tuple(data["via"]),
             beside=data["beside"],
@@ -104,6 +108,7 @@ class Pseudonyms:
             personal=PersonalModel.from_json(personal) if personal else None,
             code=FormatModel.from_json(code) if code else None,
             text=TextModel.from_json(text) if text else None,
+            listing=Listing.from_json(listing) if listing else None,
         )
 
 
@@ -190,7 +195,7 @@ def _texts(
     entities: Ints,
     release: Release,
 ) -> Pseudonyms:
-    """Learn what texts look like: of a known kind, codes, or words."""
+    """Learn what texts look like: of a known kind, lists, codes, or words."""
     nothing = Pseudonyms(via=(), beside="", concentrations=(), uses=())
     if not treatment.semantic and lexicon.names_a_person(column.name):
         treatment = replace(treatment, semantic="full_name")
@@ -200,6 +205,9 @@ def _texts(
         personal = fit_personal([made], values, entities, release, release.seed)
         return replace(nothing, personal=personal)
     length = column.type.length
+    listing = fit_listing(statistic, text, entities, release, length)
+    if listing is not None:
+        return replace(nothing, listing=listing)
     if _are_codes(text):
         code = fit_format(statistic, text, entities, release, max_length=length)
         return replace(nothing, code=code)
@@ -372,7 +380,8 @@ class Renaming:
         poor, wanted = 0, min(wanted, MAX_TEXTS)
         while len(self._texts) < wanted and poor <= 2 * POOR_BLOCKS:
             before = len(self._texts)
-            block = self._block() if poor < POOR_BLOCKS else self._more()
+            is_plain = poor < POOR_BLOCKS or self.model.listing is not None
+            block = self._block() if is_plain else self._more()
             self._texts.update(dict.fromkeys(block.to_pylist()))
             for label in self.released:
                 self._texts.pop(label, None)
@@ -404,6 +413,8 @@ class Renaming:
             return made[model.personal.columns[0].name]
         key = key_of("text", self.seed, self.statistic, first)
         rng = np.random.Generator(np.random.Philox(key=key))
+        if model.listing is not None:
+            return sample_listing(model.listing, rng, size)
         if model.code is not None:
             return sample_format(model.code, rng, size, seed=self.seed)
         assert model.text is not None

@@ -137,7 +137,7 @@ def has_time_slot(column: DatetimeColumn) -> bool:
     """Whether the time of day is drawn apart from the day (for some siblings at least)."""
     if column.time is None:
         return False
-    return column.unit == "day" or (column.delta is None)
+    return column.delta is None or column.delta_unit == "day"
 
 
 def _slots(index: int, column: ModelledColumn) -> list[Slot]:
@@ -215,7 +215,7 @@ def _target(
         return np.where(turn >= 0, column.gap.tokens + turn, plain)
     if column.delta is None:
         return column.day.encode(np.floor(seconds / DAY))
-    tokens = column.delta.encode(distance(seconds, anchors[column.anchor], column.unit))
+    tokens = column.delta.encode(distance(seconds, anchors[column.anchor], column.delta_unit))
     lost = np.isfinite(seconds) & ~np.isfinite(anchors[column.anchor])
     return np.where(lost, IGNORED, tokens)
 
@@ -242,8 +242,9 @@ def place_day(
         moved = follow(moved, start, tokens - column.gap.tokens, column.turns)
         return moved if column.is_strict else _until_the_end(column, start, moved)
     if column.delta is not None:
-        moved = _advance(start, column.delta.decode(tokens, uniforms), column.unit)
-        moved = _on_grid(column.grid, moved, start)
+        moved = _advance(start, column.delta.decode(tokens, uniforms), column.delta_unit)
+        bound = np.full(len(start), np.nan) if column.is_backward else start
+        moved = _on_grid(column.grid, moved, bound)
         return _until_the_end(column, start, moved)
     return np.floor(column.day.decode(tokens, uniforms)) * DAY
 

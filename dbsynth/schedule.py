@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dbsynth.conditions import LONG, Siblings, knot
-from dbsynth.encode import DatetimeColumn, ModelledColumn, Phase
+from dbsynth.encode import LAST, DatetimeColumn, ModelledColumn, Phase
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.rows import pace, within
 from dbsynth.steering import Course
@@ -53,7 +53,7 @@ class Schedule:
 
     def _given(self, column: DatetimeColumn, rows: Ints) -> Floats:
         """What the first sibling is measured from, known before the row; NaN if nothing is."""
-        known = self.anchors.get(column.anchor)
+        known = None if column.is_backward else self.anchors.get(column.anchor)
         return np.full(len(rows), np.nan) if known is None else known[rows]
 
     def anchor(self, column: DatetimeColumn, rows: Ints) -> Floats:
@@ -64,18 +64,22 @@ class Schedule:
             start = self.values[column.anchor][rows].astype(np.float64)
         else:
             start = self.anchors[column.anchor][rows]
+        if column.is_backward:
+            some_day = np.floor((column.day.low + column.day.high) / 2) * DAY
+            return np.where(np.isfinite(start), start, some_day)
         return np.where(np.isfinite(start), start, self._latest_ancestor(rows))
 
     def _latest_ancestor(self, rows: Ints) -> Floats:
         """The latest date of each row's ancestors: stands in for an anchor that is NULL."""
-        dates = [np.where(np.isfinite(d[rows]), d[rows], np.nan) for d in self.anchors.values()]
+        above = [d for name, d in self.anchors.items() if name != LAST]
+        dates = [np.where(np.isfinite(d[rows]), d[rows], np.nan) for d in above]
         return np.fmax.reduce(dates) if dates else np.full(len(rows), np.nan)
 
     def within(self, column: DatetimeColumn, placed: Floats, start: Floats, rows: Ints) -> Floats:
         """Let the last sibling come when it should, and the others not after it."""
         if self.ends is None or column.gap is None:
             return placed
-        if column.delta is None:  # then nothing comes before the first
+        if column.delta is None or column.is_backward:  # then nothing comes before the first
             start = np.where(self.siblings.index[rows] > 0, start, np.nan)
         follow = self.siblings.count[rows] - self.siblings.index[rows] - 1
         return within(column, placed, start, self.ends[rows], follow)

@@ -70,7 +70,8 @@ def _gaps(column: DatetimeColumn, course: Course) -> Floats:
     codec = (column.delta or column.day) if course.is_first else column.gap
     assert codec is not None
     gaps = codec.decode(np.arange(codec.tokens), np.full(codec.tokens, 0.5))
-    is_in_days = course.is_first and column.delta is None and column.unit == "second"
+    is_apart = column.delta is None or column.is_backward  # the time of day is drawn by itself
+    is_in_days = course.is_first and is_apart and column.unit == "second"
     return gaps * DAY if is_in_days else gaps
 
 

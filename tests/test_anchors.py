@@ -84,6 +84,22 @@ def test_only_the_first_sibling_is_measured_from_the_owner() -> None:
     assert (0.0, 0.0) == (column.delta.low, column.delta.high)
 
 
+def test_a_first_sibling_of_nothing_else_is_measured_back_from_the_last_ones_day() -> None:
+    owners = np.repeat(np.arange(40), 10)
+    begun = np.repeat((12_000 + RNG.integers(0, 9_000, 40)) * DAY, 10)
+    watched = begun + np.tile(np.arange(10), 40) * 6 * 3_600.0
+    last = np.floor(watched[9::10] / DAY)[owners] * DAY
+    told = {"siblings": siblings_of(owners, 400), "is_date": False, "last": last}
+    column = fitted(watched, {}, **told)
+    assert column.is_backward
+    assert (column.unit, column.delta_unit) == ("second", "day")
+    assert column.delta is not None
+    assert (-2.0, -2.0) == (column.delta.low, column.delta.high)
+    assert not fitted(watched, {"owner/begun": begun}, **told).is_backward
+    told["last"] = np.where(owners < 3, np.nan, last)  # not everybody's is known
+    assert "" == fitted(watched, {}, **told).anchor
+
+
 def test_a_moment_that_stands_for_never_is_an_infinity_and_is_written_again() -> None:
     never = 2_932_532 * DAY  # 9999-01-01
     end = np.where(RNG.random(ROWS) < 0.3, never, START + RNG.integers(1, 30, ROWS) * DAY)

@@ -134,6 +134,18 @@ def test_people_are_never_copied_however_few(make: Make) -> None:
     assert "invent" == table(plan, "person").mode
 
 
+def test_a_table_that_is_named_for_people_is_not_copied(make: Make) -> None:
+    script = """
+      CREATE TABLE film (id integer PRIMARY KEY, year integer NOT NULL);
+      CREATE TABLE users (id integer PRIMARY KEY);
+      CREATE TABLE rating (user_id integer NOT NULL REFERENCES users (id),
+        film_id integer NOT NULL REFERENCES film (id), PRIMARY KEY (user_id, film_id));
+    """
+    plan = make(script, film=3_000, users=40, rating=3_000)
+    assert "generate" == table(plan, "users").mode
+    assert name("users") == table(plan, "rating").root
+
+
 def test_rows_of_too_few_entities_are_invented_with_them(make: Make) -> None:
     script = """
       CREATE TABLE lab (id integer PRIMARY KEY, first_name varchar(20), email varchar(50));

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pytest
 
 from dbsynth.features import Ints
+from dbsynth.listings import fit_listing
 from dbsynth.pseudonyms import Pseudonyms, Renaming, fit_pseudonyms
 from dbsynth.release import Release
 from dbsynth.schema import Column, SqlType, TableName
@@ -45,6 +46,40 @@ def grouped(labels: pa.Array, groups: Ints) -> float:
             [len(set(labels.filter(pa.array(groups == g)).to_pylist())) for g in np.unique(groups)]
         )
     )
+
+
+@pytest.mark.parametrize(
+    ("words", "is_ordered"), [("Crime Drama Horror War", True), ("b a", False)]
+)
+def test_labels_that_list_a_few_words_are_lists_of_these(words: str, is_ordered: bool) -> None:
+    rng = np.random.default_rng(3)
+    known = [*words.split(), "music", "news", "noir", "rail", "road", "sea", "xxl"]
+    labels = []
+    for number in range(900):
+        some = rng.choice(len(known), rng.integers(1, 6), replace=False)
+        some = np.sort(some) if is_ordered else some
+        labels.append("|".join([known[i] for i in some] + ["secret"] * (number == 7)))
+    found = fit_pseudonyms(
+        "t.label", COLUMN, Treatment(kind="category"), pa.array(labels), np.arange(900), {},
+        Release(1),
+    )  # fmt: skip
+    assert found is not None
+    assert found.listing is not None
+    assert found.listing.is_ordered == is_ordered
+    assert found == Pseudonyms.from_json(found.to_json())
+    made = Renaming(found, 5, "t.label", labels[:50]).draw(np.full(400, -1), rng).to_pylist()
+    assert not set(made) & set(labels[:50])
+    lists = [text.split("|") for text in made]
+    assert {w for one in lists for w in one} <= set(known)
+    assert all(len(set(one)) == len(one) for one in lists)
+    assert not is_ordered or all(one == sorted(one, key=known.index) for one in lists)
+
+
+def test_sentences_with_commas_are_no_lists() -> None:
+    rng = np.random.default_rng(3)
+    words = [f"w{n}" for n in range(900)]
+    text = [", ".join(rng.choice(words, 3)) for _ in range(900)]
+    assert fit_listing("t.label", pa.array(text), np.arange(900), Release(1), None) is None
 
 
 @pytest.mark.parametrize("kinds", [1, 3, 8])

@@ -53,6 +53,30 @@ def test_long_rows_of_numbers_that_are_part_of_the_key_begin_and_go_on_as_they_m
     assert broken(done.rules) == []
 
 
+def test_rows_that_agree_in_the_rest_of_their_key_are_numbered(tmp_path: Path) -> None:
+    """A player's teams of one year: neither the player nor the year alone numbers them."""
+    draw = random.Random(2)
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.executescript("""
+            CREATE TABLE players (id INTEGER PRIMARY KEY, born INTEGER NOT NULL);
+            CREATE TABLE seasons (player_id INTEGER NOT NULL REFERENCES players (id),
+                year INTEGER NOT NULL, stint INTEGER NOT NULL, games INTEGER,
+                PRIMARY KEY (player_id, year, stint));
+        """)
+        for i in range(150):
+            born = draw.randint(1960, 1990)
+            connection.execute("INSERT INTO players VALUES (?, ?)", (i, born))
+            for year in draw.sample(range(born + 20, born + 30), draw.randint(1, 6)):
+                teams = [(i, year, n, draw.randint(1, 150)) for n in range(1, draw.randint(2, 4))]
+                connection.executemany("INSERT INTO seasons VALUES (?, ?, ?, ?)", teams)
+    connection.close()
+    options = run.Options(seed=2, engine="marginal", quality="fast")
+    done = run.clone(str(tmp_path / "a.db"), f"duckdb:///{tmp_path}/copy.duckdb", options)
+    numbering = [r.rule.text for r in done.rules if r.rule.kind == "numbering"]
+    assert ["stint = row_number() OVER (PARTITION BY player_id, year ORDER BY stint)"] == numbering
+    assert broken(done.rules) == []
+
+
 def subscriptions(path: Path) -> str:
     """Each tenant has one running subscription at most, and any number of ended ones."""
     draw = random.Random(4)

@@ -1,16 +1,20 @@
 """Rows of one owner keep a pace: those that follow have neither too little time nor too much."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from dbsynth.anchors import fit_datetime
 from dbsynth.conditions import siblings_of
-from dbsynth.encode import DatetimeColumn
+from dbsynth.encode import LAST, DatetimeColumn
 from dbsynth.paces import STEPS, fit_paces, step_of
 from dbsynth.release import Release
 from dbsynth.rows import (
+    Head,
     is_same_time,
     not_before,
     pace,
+    place_day,
     place_time,
     time_of_day,
     time_tokens,
@@ -75,6 +79,42 @@ def test_the_first_row_leaves_those_that_follow_their_time() -> None:
     assert (kept[0] > 0).all()  # the last one is put where it should be, whatever is drawn
     assert latest[1] < start + 30
     assert latest[2] <= start + 1  # siblings are a day apart at least
+
+
+def test_the_first_row_comes_as_long_before_the_last_as_the_others_need() -> None:
+    rng = np.random.default_rng(6)
+    owners = np.repeat(np.arange(OWNERS), EACH)
+    first = np.repeat(12_000 + rng.integers(0, 9_000, OWNERS), EACH)
+    values = (first + np.tile(np.arange(EACH), OWNERS)) * DAY  # a row a day
+    last = np.floor(values[EACH - 1 :: EACH] / DAY)[owners] * DAY
+    column = fit_datetime(
+        "t.at", "at", values, owners, OPEN, {},
+        siblings=siblings_of(owners, len(owners)), is_strict=True, is_date=True, last=last,
+    )  # fmt: skip
+    siblings = siblings_of(np.zeros(EACH, np.int64), EACH)
+    end = np.full(EACH, 15_000 * DAY)
+    schedule = Schedule(column, siblings, {LAST: end}, end, None, {"at": np.full(EACH, np.nan)})
+    row = np.array([0])
+    start = schedule.anchor(column, row)
+    assert column.delta is not None
+    placed = place_day(
+        column, Head(column.delta.tokens, "first"), np.array([column.delta.tokens - 1]),
+        np.array([0.5]), start,
+    )  # fmt: skip
+    assert 15_000 - EACH + 1 == schedule.within(column, placed, start, row)[0] / DAY
+    course = schedule.course(column, "first", row)
+    assert course is not None
+    assert keeping(column, course)[0, -1]
+
+
+def test_the_last_day_stands_in_for_no_other_date() -> None:
+    column, values = visits(20.0, None)
+    column = replace(column, anchor="key/at", delta=column.gap)
+    siblings = siblings_of(np.zeros(2, np.int64), 2)
+    at, opened, last = np.array([np.nan, 5 * DAY]), np.full(2, 3 * DAY), np.full(2, 99 * DAY)
+    anchors = {"key/at": at, "key/opened": opened, LAST: last}
+    schedule = Schedule(column, siblings, anchors, last, None, {"at": values[:2]})
+    assert [3.0, 5.0] == (schedule.anchor(column, np.arange(2)) / DAY).tolist()
 
 
 def test_where_nothing_fits_or_nothing_is_known_all_stays_as_it_was() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 
 from dbsynth.mining.arithmetic import is_close
 from dbsynth.mining.chance import of_marks
@@ -63,6 +64,47 @@ def find_siblings(frame: Frame) -> Iterator[Rule]:
             if said not in found or rule.kind == "intervals":
                 found.add(said)
                 yield rule
+    yield from _within_key(frame, found)
+
+
+def _within_key(frame: Frame, found: set[str]) -> Iterator[Rule]:
+    """Numbers of rows that agree in the rest of the primary key: a player's teams of one year."""
+    whole = _key(frame)
+    for view in frame.views:
+        rest = tuple(c for c in whole if c != view.column.name)
+        is_number = view.family == "number" and view.unit[0] == "whole"
+        if len(rest) == len(whole) or not is_number or _is_foreign(frame, view):
+            continue
+        if f"{view.word} = row_number()" in found or not _is_split(frame, rest):
+            continue
+        line = _line(", ".join(quote(c) for c in rest), _groups(frame, rest), view)
+        if line is not None and _is_numbering(line, view.floats):
+            yield _numbered(frame, line)
+
+
+def _is_split(frame: Frame, rest: tuple[str, ...]) -> bool:
+    """Whether columns divide the siblings of some parent, all of whom were read."""
+    owners = [
+        k for k in frame.table.foreign_keys
+        if set(k.columns) < set(rest) and k.when is None and not k.is_self
+    ]  # fmt: skip
+    return any(k.parent in frame.sample.rows and _is_complete(frame, k) for k in owners)
+
+
+def _groups(frame: Frame, columns: tuple[str, ...]) -> Ints:
+    """(n,) the same number for rows that agree in some columns."""
+    groups = np.zeros(len(frame), np.int64)
+    for column in columns:
+        codes = pc.dictionary_encode(frame.rows.column(column).combine_chunks()).indices
+        own = np.asarray(pc.fill_null(codes, -1)).astype(np.int64) + 1
+        groups = np.unique(groups * (own.max(initial=0) + 1) + own, return_inverse=True)[1]
+    return groups.reshape(-1)
+
+
+def _numbered(frame: Frame, line: _Line) -> Rule:
+    start = int(line.by.floats[line.rows[0]])
+    offset = "" if start == 1 else f" - {1 - start}"
+    return frame.rule("numbering", f"{line.by.word} = row_number() {line.window}{offset}")
 
 
 def _is_complete(frame: Frame, key: ForeignKey) -> bool:
@@ -78,10 +120,7 @@ def _along(frame: Frame, key: ForeignKey, pointers: Ints, *, is_complete: bool) 
             line = _line(partition, pointers, view)
             if line is not None and _is_numbering(line, view.floats):
                 numbered.append(line)
-                start = int(view.floats[line.rows[0]])
-                offset = "" if start == 1 else f" - {1 - start}"
-                text = f"{view.word} = row_number() {line.window}{offset}"
-                yield frame.rule("numbering", text)
+                yield _numbered(frame, line)
     lines = numbered[:1] or _lines(frame, partition, pointers)
     for line in lines:
         yield from _monotone(frame, line)
