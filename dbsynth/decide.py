@@ -156,6 +156,7 @@ def _saved_plan(source: Source, whole: Schema, options: Options) -> Plan:
         )
     text = _plan_text(options)
     schema = restrict(whole, planned_tables(text))
+    schema.require_readable()
     saved = revise(from_yaml(text, _scripted(source, schema)[0]), source)
     saved = saved if options.is_ruled else replace(saved, rules=())
     return saved if options.seed is None else replace(saved, seed=options.seed)

@@ -65,6 +65,7 @@ def survey(target: Target, place: Location, *, replace: bool) -> Standing:
         return Standing()
     with open_source(place) as source:
         schema = source.introspect()
+        schema.require_readable()
         filled = [t for t in schema.tables if _has_rows(source, t)]
         kept = {t.name: source.count(t.name) for t in filled if t.name.name.lower() in BOOKKEEPING}
     strangers = [t.name for t in filled if t.name not in kept]

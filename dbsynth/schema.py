@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from dbsynth.errors import PermissionDeniedError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -211,6 +213,7 @@ class Table:
     part_uniques: tuple[Unique, ...] = ()  # of single partitions: unique for a part of the rows
     options: str | None = None  # dialect specific tail of CREATE TABLE, e.g. STRICT
     comment: str | None = None
+    unreadable: str = ""  # why this user cannot read all of its rows
 
     def column(self, name: str) -> Column:
         """Look up a column by its exact name."""
@@ -314,6 +317,29 @@ class Schema:
         for table in self.tables:
             yield from table.foreign_keys
 
+    def require_readable(self, reasons: Mapping[TableName, str] | None = None) -> None:
+        """
+        Refuse tables that this user cannot read whole.
+
+        Args:
+            reasons: why tables are needed that nobody asked for.
+
+        Raises:
+            PermissionDeniedError: there are some; all are named.
+        """
+        denied = {t.name: t.unreadable for t in self.tables if t.unreadable}
+        if not denied:
+            return
+        why = {n: f" ({reasons[n]})" for n in denied if reasons and n in reasons}
+        problems = [reason + why.get(name, "") for name, reason in denied.items()]
+        raise PermissionDeniedError(
+            f"{len(problems)} tables cannot be read whole: {'; '.join(problems)}",
+            "Grant SELECT on these tables (PostgreSQL: also USAGE on their schemas, and BYPASSRLS "
+            "where rows are hidden), or leave them and those that refer to them out with --tables "
+            "or --exclude.",
+            problems,
+        )
+
     def with_keys(self, keys: Iterable[ForeignKey]) -> Schema:
         """Add foreign keys to the tables that they belong to, sorted by name."""
         added: defaultdict[TableName, list[ForeignKey]] = defaultdict(list)
@@ -359,6 +385,7 @@ class Schema:
         for name in ("server_version", "script", "grants"):  # not declared for the tables
             del data[name]
         for table in data["tables"]:
+            del table["unreadable"]
             table["foreign_keys"] = [k for k in table["foreign_keys"] if k["is_declared"]]
         text = json.dumps(data, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
