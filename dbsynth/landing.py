@@ -86,8 +86,10 @@ def land(target: Target, plan: Plan, standing: Standing, *, replace: bool) -> La
         PermissionDeniedError, RefusedError, TargetError: see `Target.adopt`, `LoadsInPlace.settle`.
     """
     if standing.schema is None:
-        return Landing(target.adopt(plan.schema), "schema, rows and keys made anew", replace)
-    adoption = _named(target, plan.schema)
+        return Landing(
+            target.adopt(plan.schema.as_declared()), "schema, rows and keys made anew", replace
+        )
+    adoption = _named(target, plan.schema.as_declared())
     if not set(adoption.names.values()) & standing.schema.by_name.keys():
         raise _occupied("tables", list(standing.schema.by_name))
     likeness = compare(adoption.schema, standing.schema, adoption.names.values())

@@ -86,7 +86,7 @@ def verify_database(target: Source, like: Source | None = None) -> Findings:
     schema, asked = target.introspect(), Committed(target)
     schema.require_readable()
     noted = read_manifest(asked)
-    schema = schema.with_keys(_noted_keys(schema, noted))
+    schema = schema.with_keys(_noted_keys(schema, noted)).as_declared()
     rules = noted_rules(json.loads(noted.get("rules", "[]")), schema)
     kept = findings_of(check_rules(rules, schema, asked, {}))
     if like is None:
