@@ -111,7 +111,8 @@ def _unused(words: pa.Array, offered: Sequence[str]) -> tuple[str, ...]:
     used = set(pc.utf8_lower(words).unique().to_pylist())
     is_capital = pc.match_substring_regex(words, r"^\p{Lu}")
     capitals = pc.mean(is_capital.cast(pa.float64())).as_py()
-    free = [w for w in offered if w.lower() not in used][:_OFFERED]
+    free = [w for w in offered if w.lower() not in used]
+    free = free[:: -(-len(free) // _OFFERED) or 1]
     return tuple(w.capitalize() for w in free) if capitals > 0.5 else tuple(free)
 
 
