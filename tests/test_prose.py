@@ -95,3 +95,12 @@ def test_words_that_few_have_are_replaced() -> None:
     assert not any(name in json.dumps(model.to_json()) for name in names)
     model, _ = told([f"{a} {b}" for a, b in zip(names, reversed(names), strict=True)])
     assert model.phrases is None
+
+
+def test_numbers_stand_in_for_numbers_and_labels_fit_their_column() -> None:
+    source = [f"{100 + i} {KINDS[i % 12]} {THINGS[i % 6]}" for i in range(150)]
+    model = fit_text("x.size", pa.array(source), np.arange(150), Release(1), 14)
+    made = sample_text(model, np.random.default_rng(1), 200).to_pylist()
+    assert all(t.split()[0].isdigit() and t.split()[-1] in THINGS for t in made)
+    assert not set(made) & set(source)
+    assert max(map(len, made)) <= 14

@@ -20,6 +20,7 @@ _SEVERAL = 0.6  # of the labels have several words
 _MOST_WORDS = 5  # of a label, as a rule; longer ones are sentences
 _COVERED, _VARIED = 0.5, 5  # share of the labels whose first, or last, words are known; how many
 _OFFERED = 500  # words where none of the source's may be told
+_NUMBERS, _FEW_NUMBERS = 1000, 50  # where numbers that stand in for others end, and how many
 _SHARES = np.linspace(0.0, 1.0, 11)
 
 
@@ -84,7 +85,7 @@ def fit_phrases(
         f"{statistic}.middle", words.filter(pa.array(inner)), np.repeat(entities, sizes)[inner]
     )
     space = _free_pairs(statistic, pools, edges, release)
-    if space.may_collide:
+    if space.may_collide or not space.capacity:
         return None
     counts = release.quantiles(
         f"{statistic}.words", sizes[several].astype(np.float64), owners, _SHARES
@@ -107,8 +108,12 @@ def _released(
 
 
 def _unused(words: pa.Array, offered: Sequence[str]) -> tuple[str, ...]:
-    """Other words than the source has there, written as these are."""
+    """Other words than the source has there, written as these are; numbers for numbers."""
     used = set(pc.utf8_lower(words).unique().to_pylist())
+    numbers = pc.match_substring_regex(words, r"^\d+$")
+    if pc.mean(numbers.cast(pa.float64())).as_py() > 0.5:
+        some = [str(n) for n in range(1, _NUMBERS) if str(n) not in used]
+        return tuple(some[: max(_FEW_NUMBERS, len(some) // 10)])
     is_capital = pc.match_substring_regex(words, r"^\p{Lu}")
     capitals = pc.mean(is_capital.cast(pa.float64())).as_py()
     free = [w for w in offered if w.lower() not in used]
@@ -131,8 +136,10 @@ def _free_pairs(
     return free_space(used, size, max(1, len(used) // 4), key_of("pairs", release.seed, statistic))
 
 
-def sample_phrases(phrases: Phrases, rng: np.random.Generator, rows: int) -> pa.Array:
-    """Make (rows,) labels."""
+def sample_phrases(
+    phrases: Phrases, rng: np.random.Generator, rows: int, limit: int | None = None
+) -> pa.Array:
+    """Make (rows,) labels; those that would be longer than the limit are of two words."""
     index = rng.integers(0, phrases.space.capacity, rows).astype(np.uint64)
     first, last = np.divmod(phrases.space.locate(index).astype(np.int64), len(phrases.last))
     wanted = np.round(np.interp(rng.random(rows), _SHARES, phrases.sizes)).astype(np.int64)
@@ -142,5 +149,7 @@ def sample_phrases(phrases: Phrases, rng: np.random.Generator, rows: int) -> pa.
     for a, b, size in zip(first.tolist(), last.tolist(), inner.tolist(), strict=True):
         some = [phrases.middle[i] for i in between[place : place + size]]
         place += size
-        found.append(" ".join([phrases.first[a], *some, phrases.last[b]]))
+        text = " ".join([phrases.first[a], *some, phrases.last[b]])
+        is_long = limit is not None and len(text) > limit
+        found.append(f"{phrases.first[a]} {phrases.last[b]}" if is_long else text)
     return pa.array(found, pa.string())

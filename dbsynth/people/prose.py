@@ -197,7 +197,7 @@ def sample_text(
     limit = np.inf if model.max_length is None else float(model.max_length)
     targets = np.minimum(np.interp(rng.random(rows), shares, model.lengths), limit)
     if model.phrases is not None:
-        texts = sample_phrases(model.phrases, rng, rows)
+        texts = sample_phrases(model.phrases, rng, rows, model.max_length)
     else:
         texts = _written(model, rng, np.maximum(targets, 1))
     if unique_offset is not None:
