@@ -21,9 +21,10 @@ from dbsynth.treatments import Treatment
 BY = "by "  # how the semantic of such a column begins; the name of the column of labels follows
 _ROWS = 20_000
 _LABELS = 500  # different ones, at most
-_EACH = 10  # rows of a label that says something
+_EACH = 20  # rows of a label that says something
 _MOST = 0.8  # share of the rows that such labels have
 _SAID = 0.5  # share of what there is to say of shapes that labels say, for shapes to decide
+_SAID_BY_NAME = 0.1  # the same, of columns that are called values
 _VARIED = 0.5  # bits that shapes vary by
 _RARE, _RARE_SHARE = 5, 0.2  # values of fewer rows could not be released, and how many have one
 _VALUES = frozenset({"value", "values", "val", "wert", "valor", "valeur", "answer"})
@@ -53,7 +54,7 @@ def told_by_labels(
             share = _said(shapes, codes) if label != column.name else 0.0
             if share > said:
                 best, said = label, share
-        if said >= _SAID or (best and is_named):
+        if said >= (_SAID_BY_NAME if is_named else _SAID):
             told = f"its values are of the kinds that {best} says"
             found[column.name] = replace(
                 own, kind="structure", semantic=f"{BY}{best}", evidence=told
@@ -118,7 +119,10 @@ def _said(shapes: Ints, labels: Ints) -> float:
     if whole < _VARIED:
         return 0.0
     pairs = np.bincount(labels * (int(shapes.max()) + 1) + shapes).astype(np.float64)
-    return (whole - (_bits(pairs) - _bits(np.bincount(labels).astype(np.float64)))) / whole
+    said = whole - (_bits(pairs) - _bits(np.bincount(labels).astype(np.float64)))
+    # What as many labels would seem to say of as many shapes by chance (Miller 1955).
+    free = (len(np.unique(shapes)) - 1) * (len(np.unique(labels)) - 1)
+    return float(said - free / (2 * np.log(2) * len(shapes))) / whole
 
 
 def _bits(counts: Floats) -> float:

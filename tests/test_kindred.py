@@ -96,4 +96,7 @@ def test_labels_that_say_nothing_of_shapes_change_nothing() -> None:
     assert "format" == treated(kinds, mixed).kind
     apart = ["ab cd" if k == "a" else f"x-{rng.randint(1, 9)}" for k in kinds]
     assert "by kind" == treated(kinds, apart).semantic
-    assert "by kind" == treated(kinds, mixed, "value").semantic
+    assert "format" == treated(kinds, mixed, "value").kind
+    partly = [v if k == "a" else w for k, v, w in zip(kinds, mixed, apart, strict=True)]
+    assert "format" == treated(kinds, partly).kind
+    assert "by kind" == treated(kinds, partly, "value").semantic
