@@ -83,7 +83,11 @@ class Source(Protocol):
         """Which database this is."""
 
     def introspect(self) -> Schema:
-        """Read the catalogs: every base table of every user schema."""
+        """
+        Read the catalogs: every base table of every user schema.
+
+        Those that this user cannot read whole are `unreadable`, and may lack columns.
+        """
 
     def script(self, schema: Schema) -> tuple[Statement, ...]:
         """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,9 @@ from dbsynth import queries
 from dbsynth.adapters.mysql_connection import Server, fetch, quote
 from dbsynth.adapters.mysql_objects import read_objects, read_sequences
 from dbsynth.adapters.mysql_rights import Rights
-from dbsynth.adapters.mysql_script import show_create_table
+from dbsynth.adapters.mysql_script import foreign_key_rules, show_create_table
 from dbsynth.adapters.mysql_text import take_apart, unqualified
 from dbsynth.adapters.mysql_types import literal, parse_type, span_type, type_name
-from dbsynth.errors import PermissionDeniedError
 from dbsynth.expressions import mentioned
 from dbsynth.schema import (
     Check,
@@ -77,32 +76,39 @@ def code_names(connection: Connection[Any], database: str) -> list[tuple[str, st
     return [*(("trigger", row[0]) for row in triggers), *((kind, name) for kind, name in others)]
 
 
-def read_schema(connection: Connection[Any], server: Server) -> Schema:
+def read_schema(connection: Connection[Any], server: Server, denied: Collection[str]) -> Schema:
     """
     Read the shape of the session's database.
 
-    Raises:
-        PermissionDeniedError: a foreign key leads to a table that this user cannot see.
+    Args:
+        connection: the session.
+        server: what it is connected to.
+        denied: tables of which this user may not read all.
     """
-    return _Catalog(connection, server).schema()
+    return _Catalog(connection, server, denied).schema()
 
 
 class _Catalog:
     """All catalog rows of one database, grouped by table."""
 
-    def __init__(self, connection: Connection[Any], server: Server) -> None:
+    def __init__(
+        self, connection: Connection[Any], server: Server, denied: Collection[str]
+    ) -> None:
         """Read the catalogs."""
         self._connection = connection
         self._server = server
         self._database = server.identity.database
         found = [row for row in self._rows("tables") if row[1] in _TABLES]
-        self._tables = {row[0]: row for row in found if not _is_remote(row)}
+        self._tables = {
+            row[0]: row for row in found if not _is_remote(row) and row[0] not in denied
+        }
         self._remote = {row[0]: row[2] for row in found if _is_remote(row)}
         self._rights = Rights.of(connection)
         self._columns = self._grouped("columns")
         self._checks = self._grouped("checks")
         self._indexes = self._grouped("indexes")
         self._keys = self._grouped("foreign_keys")
+        self._denied = {*denied, *self._hidden()}
         ((self._collation,),) = self._rows("default_collation")
 
     def _rows(self, name: str, times: int = 1) -> list[Any]:
@@ -116,31 +122,29 @@ class _Catalog:
         return groups
 
     def schema(self) -> Schema:
-        self._require_parents()
+        tables = (*map(self._table, self._tables), *map(self._unreadable, self._denied))
         return Schema(
             dialect="mysql",
             server_version=self._server.text,
-            tables=tuple(sorted(map(self._table, self._tables), key=lambda t: t.name)),
+            tables=tuple(sorted(tables, key=lambda t: t.name)),
             sequences=tuple(
                 read_sequences(self._connection, names(self._connection, self._database).sequences)
             ),
             objects=tuple(self._objects()),
         )
 
-    def _require_parents(self) -> None:
+    def _hidden(self) -> set[str]:
         """Tables without any right are invisible; a key that leads to one gives them away."""
-        hidden = sorted({
-            key[3]
-            for keys in self._keys.values()
-            for key in keys
-            if key[2] == self._database and key[3] not in self._tables
-        })  # fmt: skip
-        if hidden and not self._rights.sees_tables(self._database):
-            raise PermissionDeniedError(
-                f"this user cannot see {', '.join(hidden)}, which foreign keys refer to",
-                f"Grant SELECT on {quote(self._database)}.* to this user.",
-                problems=hidden,
-            )
+        if self._rights.sees_tables(self._database):
+            return set()
+        parents = {k[3] for keys in self._keys.values() for k in keys if k[2] == self._database}
+        return parents - self._tables.keys()
+
+    def _unreadable(self, name: str) -> Table:
+        """What may be seen of a table that cannot be read."""
+        columns = tuple(self._column(row, set(), is_span=False) for row in self._columns[name])
+        reason = f"no right to read all of {name}"
+        return Table(name=TableName("", name), columns=columns, unreadable=reason)
 
     def _table(self, name: str) -> Table:
         comment = self._tables[name][4]
@@ -256,9 +260,13 @@ class _Catalog:
         keys: dict[str, list[Any]] = defaultdict(list)
         for row in self._keys[child.name]:
             keys[row[0]].append(row)
+        # The catalog keeps these to those who may do more than read.
+        is_told = all(row[5] for row in self._keys[child.name])
+        rules = {} if is_told else foreign_key_rules(self._connection, child.name)
         for name, rows in keys.items():
             _, _, schema, parent, _, on_delete, on_update = rows[0]
-            if schema == self._database and parent in self._tables:
+            on_delete, on_update = rules.get(name, (on_delete, on_update))
+            if schema == self._database and self._is_known(parent):
                 yield ForeignKey(
                     name=name,
                     child=child,
@@ -322,8 +330,11 @@ class _Catalog:
             if schema != self._database
             else f"there is no table {parent}"
             for key, _, schema, parent, *_ in self._keys[table]
-            if schema != self._database or parent not in self._tables
+            if schema != self._database or not self._is_known(parent)
         }
+
+    def _is_known(self, table: str) -> bool:
+        return table in self._tables or table in self._denied
 
 
 def _is_remote(row: Sequence[Any]) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FOREIGN_KEYS = "foreign keys of"  # the kind of the statements that add them to a table
 _NAME = r"`(?P<name>(?:[^`]|``)*)`"
 _FOREIGN_KEY = re.compile(rf"CONSTRAINT {_NAME} FOREIGN KEY ")
+_RULE = re.compile(r" ON (DELETE|UPDATE) (CASCADE|SET NULL|SET DEFAULT|NO ACTION|RESTRICT)")
 _LATE_KEY = re.compile(rf"(?:UNIQUE )?KEY {_NAME} ")
 _SPECIAL_KEY = re.compile(r"(?:SPATIAL|VECTOR) KEY ")
 # What is data, or a place on the source's own disks.
@@ -53,6 +54,17 @@ def show_create_table(connection: Connection[Any], name: str) -> str:
     """Read a table's statement; binary defaults in it are hexadecimal."""
     ((_, statement),) = fetch_bytes(connection, f"SHOW CREATE TABLE {quote(name)}")
     return readable(statement)
+
+
+def foreign_key_rules(connection: Connection[Any], table: str) -> dict[str, tuple[str, str]]:
+    """What becomes of a table's rows as those they refer to are deleted and updated, by key."""
+    found = {}
+    for item in take_apart(show_create_table(connection, table)).items:
+        if key := _FOREIGN_KEY.match(item):
+            rules = dict(_RULE.findall(item, item.rindex(")")))
+            both = (rules.get("DELETE", "NO ACTION"), rules.get("UPDATE", "NO ACTION"))
+            found[key["name"].replace("``", "`")] = both
+    return found
 
 
 def without_data(tail: str) -> str:

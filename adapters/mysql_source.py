@@ -79,33 +79,23 @@ class MySQLSource:
         return self._server.identity
 
     def introspect(self) -> Schema:
-        """
-        Read the catalogs: every base table.
-
-        Raises:
-            PermissionDeniedError: some tables cannot be read; lists all of them.
-        """
+        """Read the catalogs: every base table."""
         connection = self._connection
         with translated(SourceError, "reading the catalogs"):
             found = mysql_catalog.names(connection, self.identity().database)
-            self._require_rights([t for t in found.tables if t not in found.remote])
-            return mysql_catalog.read_schema(connection, self._server)
+            denied = self._denied([t for t in found.tables if t not in found.remote])
+            return mysql_catalog.read_schema(connection, self._server, denied)
 
-    def _require_rights(self, tables: Sequence[str]) -> None:
+    def _denied(self, tables: Sequence[str]) -> set[str]:
         """Ask for every column of every table: the catalogs hide columns without a right."""
-        denied = []
+        denied = set()
         for table in tables:
             try:
                 with translated(SourceError, f"reading {table}"):
                     fetch(self._connection, f"SELECT * FROM {quote(table)} LIMIT 0")
             except PermissionDeniedError:
-                denied.append(table)
-        if denied:
-            raise PermissionDeniedError(
-                f"this user may not read all of {', '.join(denied)}",
-                f"Grant SELECT on {quote(self.identity().database)}.* to this user.",
-                problems=denied,
-            )
+                denied.add(table)
+        return denied
 
     def script(self, schema: Schema) -> tuple[Statement, ...]:
         """

@@ -10,7 +10,6 @@ from dbsynth.adapters.base import RESERVED
 from dbsynth.adapters.postgresql_conditions import Conditions, read_conditions
 from dbsynth.adapters.postgresql_connection import DIALECT, Connection, fetch, server_version
 from dbsynth.adapters.postgresql_typetree import TypeTree
-from dbsynth.errors import PermissionDeniedError
 from dbsynth.schema import (
     Check,
     Column,
@@ -34,17 +33,11 @@ _ACTIONS = {
 
 
 def introspect(connection: Connection) -> Schema:
-    """
-    Read every base table of every user schema, with all that belongs to it.
-
-    Raises:
-        PermissionDeniedError: a table may not be read, wholly or row by row; all are named.
-    """
+    """Read every base table of every user schema, with all that belongs to it."""
     # With an empty search path the server prints every name with its schema.
     with connection.transaction(force_rollback=True):
         connection.execute("SELECT pg_catalog.set_config('search_path', '', true)")
         tables = fetch(connection, "tables", reserved=RESERVED)
-        _refuse_unreadable(tables)
         oids = [t["oid"] for t in tables]
         parts = {
             name: _by_table(fetch(connection, name, tables=oids))
@@ -78,18 +71,11 @@ def introspect(connection: Connection) -> Schema:
     )
 
 
-def _refuse_unreadable(tables: Iterable[Row]) -> None:
-    denied = [t for t in tables if not t["is_readable"]]
-    filtered = [t for t in tables if t["is_readable"] and t["is_filtered"]]
-    if not denied and not filtered:
-        return
-    problems = [f"no right to read {t['schema']}.{t['name']}" for t in denied]
-    problems += [f"row-level security hides rows of {t['schema']}.{t['name']}" for t in filtered]
-    raise PermissionDeniedError(
-        f"{len(problems)} tables cannot be read whole: {'; '.join(problems)}",
-        "Grant USAGE on the schemas and SELECT on these tables (BYPASSRLS where rows are hidden).",
-        problems,
-    )
+def _unreadable(table: Row) -> str:
+    name = TableName(table["schema"], table["name"])
+    if not table["is_readable"]:
+        return f"no right to read {name}"
+    return f"row-level security hides rows of {name}" if table["is_filtered"] else ""
 
 
 def _by_table(rows: Iterable[Row]) -> RowsByTable:
@@ -136,6 +122,7 @@ def _table(
         indexes=tuple(_index(i) for i in indexes if not i["is_primary"] and not _is_unique(i)),
         options=table["options"],
         comment=table["comment"],
+        unreadable=_unreadable(table),
     )
 
 

@@ -77,12 +77,7 @@ class PostgresSource:
             return identity(self._connection)
 
     def introspect(self) -> Schema:
-        """
-        Read the catalogs: every base table of every user schema.
-
-        Raises:
-            PermissionDeniedError: a table may not be read, wholly or row by row; all are named.
-        """
+        """Read the catalogs: every base table of every user schema."""
         with _reading("cannot read the source's catalogs"):
             return introspect(self._connection)
 

@@ -133,6 +133,11 @@ def complete_sql(dialect: str, key: ForeignKey) -> str:
     if key.when is not None:
         column, label = queries.identifier(dialect, key.when.column), key.when.label
         found.append(f"c.{column} = {queries.literal(dialect, label)}")
+    if key.none is not None:
+        column = f"c.{queries.identifier(dialect, key.columns[0])}"
+        # SQLite alone would not take a text for the number in a column without a type.
+        column = as_text(dialect, column) if dialect == "sqlite" else column
+        found.append(f"{column} <> {queries.literal(dialect, key.none)}")
     return " AND ".join(found)
 
 

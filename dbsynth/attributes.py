@@ -141,10 +141,11 @@ class _Attributes:
             above = {k: v[start:stop] for k, v in self.skeleton.pointers.items()}
             ruled, kept_rules = self.keeping.keep(rows, above, number)
             noted(self.state.changes, name, kept_rules, rows, ruled)
-            rows = self._led_again(ruled, kept_rules, start)
-            mended = mender.mend(rows, self.state.rng(name, "mend", number))
+            led = self._led_again(ruled, kept_rules, start)
+            mended = mender.mend(led, self.state.rng(name, "mend", number))
             self._follow(mended, start, stop)
             mended = self._ruled_again(mender, mended, above, number)
+            mended = replace(mended, whole=self._rendering.told_again(rows, mended.whole, start))
             mended = replace(mended, changed={*mended.changed, *kept_rules})
             rows, kept = mended.rows, mended.kept
             drawn = self._redrawn(drawn, mended)

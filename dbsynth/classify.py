@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbsynth import lexicon
+from dbsynth.kindred import told_by_labels
 from dbsynth.limits import allowed_labels, is_unique_alone
 from dbsynth.peculiar import are_documents, treat_json, treat_type
 from dbsynth.profiles import Profile
@@ -73,15 +74,17 @@ def classify(
 
     """
     chosen = overrides or {}
-    return {
-        table.name: {
-            column.name: chosen.get((table.name, column.name))
-            or _listed(table, column, schema.dialect)
-            or _column(_clues(table, column, samples.get(table.name), schema.dialect))
+    found = {}
+    for table in schema.tables:
+        sample = samples.get(table.name)
+        columns = {
+            column.name: _listed(table, column, schema.dialect)
+            or _column(_clues(table, column, sample, schema.dialect))
             for column in table.written_columns
         }
-        for table in schema.tables
-    }
+        wanted = {c: chosen[table.name, c] for c in columns if (table.name, c) in chosen}
+        found[table.name] = told_by_labels(table, columns | wanted, sample) | wanted
+    return found
 
 
 def has_personal_data(treatments: Mapping[str, Treatment]) -> bool:

@@ -46,6 +46,7 @@ from dbsynth.arguments import (
 from dbsynth.config import Config, load
 from dbsynth.console import Watcher, put, put_json, report_error, say
 from dbsynth.errors import DbsynthError, UsageError, VerifyFailedError
+from dbsynth.interrupts import SIGINT_CODE
 from dbsynth.wishes import read_options
 from dbsynth.workers import let_go
 
@@ -53,7 +54,7 @@ from dbsynth.workers import let_go
 if TYPE_CHECKING:
     from dbsynth.report import Run
 
-SIGINT_CODE = 130
+
 SIGTERM_CODE = 143
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from dbsynth.classify import classify
 from dbsynth.config import Config, Quality
 from dbsynth.errors import NoScriptError, PlanFileError, UsageError
 from dbsynth.grants import split
+from dbsynth.nones import emptied
 from dbsynth.options import Options
 from dbsynth.ownership import TableWish
 from dbsynth.placeholders import with_placeholders
@@ -58,6 +60,7 @@ def decide(
     found = propose(source, schema, profile, counts, Release(seed))
     references = measured(combine(found, config.wanted(whole, schema)), source, schema)
     schema = schema.with_keys(k for r in references if r.is_accepted for k in r.foreign_keys)
+    profile = {name: emptied(rows, schema.table(name)) for name, rows in profile.items()}
     treatments = classify(schema, profile, config.overrides(schema))
     made = build_plan(
         schema,
@@ -90,8 +93,14 @@ def _rules_of(
     if not options.is_ruled:
         return ()
     sample = read_sample(made, source, progress, limit=RULE_ROWS, shelf=shelf)
-    found = mine(made, sample, progress)
+    found = [r for r in mine(made, sample, progress) if not _names_none(r, made.schema)]
     return combine_rules(found, options.config.wanted_rules(whole, made.schema))
+
+
+def _names_none(rule: Rule, schema: Schema) -> bool:
+    """Whether a rule is about a column that holds a value for "no row": the target has no NULL."""
+    nones = [c.name for c in schema.table(rule.table).columns if c.none is not None]
+    return any(re.search(rf"(?<![\w.]){re.escape(n)}(?![\w.])", rule.text) for n in nones)
 
 
 def _scripted(source: Source, schema: Schema) -> tuple[Schema, tuple[str, ...]]:
@@ -156,6 +165,7 @@ def _saved_plan(source: Source, whole: Schema, options: Options) -> Plan:
         )
     text = _plan_text(options)
     schema = restrict(whole, planned_tables(text))
+    schema.require_readable()
     saved = revise(from_yaml(text, _scripted(source, schema)[0]), source)
     saved = saved if options.is_ruled else replace(saved, rules=())
     return saved if options.seed is None else replace(saved, seed=options.seed)

@@ -108,6 +108,7 @@ def _as_source(location: Location) -> Iterator[Line]:
         with open_source(location) as source:
             yield Line("ok", "connects", f"{location}: {source.dialect} {source.server_version}")
             schema = source.introspect()
+            schema.require_readable()
             if not schema.tables:
                 yield Line("warn", "as a source", "no tables are visible")
                 return

@@ -22,7 +22,8 @@ from dbsynth.conditions import (
     with_latest,
 )
 from dbsynth.copying import Flags, gate_name
-from dbsynth.documents.generators import Document
+from dbsynth.documents.generators import Document, Kinds
+from dbsynth.documents.kinds import fit_kinds
 from dbsynth.documents.shredding import fit_document
 from dbsynth.encode import (
     CategoryColumn,
@@ -33,6 +34,7 @@ from dbsynth.encode import (
 )
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keys import outermost
+from dbsynth.kindred import label_column
 from dbsynth.makers import fit_makers
 from dbsynth.model import find_engine
 from dbsynth.model.base import stable_seed
@@ -176,20 +178,31 @@ class _TableFit(Choosing):
             ends=self._ends(),
         )
 
-    def _documents(self) -> dict[str, Document]:
-        """Learn the columns whose values are made of others."""
-        return {
-            c.name: fit_document(
-                (str(self.planned.name), c.name),
-                c.type,
-                self._columns.values(c.name).cast(pa.string()),
+    def _documents(self) -> dict[str, Document | Kinds]:
+        """Learn the columns whose values are made of others, or of the kinds that others say."""
+        found: dict[str, Document | Kinds] = {}
+        for column in self.table.written_columns:
+            treatment = self.planned.columns[column.name]
+            if treatment.kind != "structure":
+                continue
+            texts = self._columns.values(column.name).cast(pa.string())
+            by = label_column(treatment)
+            if by in self.rows.column_names:
+                labels = by, self._columns.values(by)
+                found[column.name] = fit_kinds(
+                    (self.planned.name, column.name), column.type, texts, labels, self.entities,
+                    self.release,
+                )  # fmt: skip
+                continue
+            found[column.name] = fit_document(
+                (str(self.planned.name), column.name),
+                column.type,
+                texts,
                 self.entities,
                 self.release,
-                is_json=self.planned.columns[c.name].semantic == "json",
+                is_json=treatment.semantic == "json",
             )
-            for c in self.table.written_columns
-            if self.planned.columns[c.name].kind == "structure"
-        }
+        return found
 
     def _content(
         self, owners: Ints | None, siblings: Siblings, structure: RowsModel | None

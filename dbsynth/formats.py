@@ -126,6 +126,7 @@ def fit_format(
     max_length: int | None = None,
     room: int = 0,
     may_repeat: bool = False,
+    taken: pa.Array | None = None,
 ) -> FormatModel:
     """
     Learn the formats of a column of strings.
@@ -142,6 +143,7 @@ def fit_format(
         max_length: characters that the column can hold; None: unlimited.
         room: how many new strings each pattern should have; 0: as many as it has rows.
         may_repeat: whether what very many rows have may stay as it is ("Payment").
+        taken: strings that must not be made, if there are more than the values.
 
     """
     present = pc.is_valid(values)
@@ -151,9 +153,10 @@ def fit_format(
         rare = pc.invert(pc.is_in(strings, value_set=pa.array(list(common), strings.type)))
         strings, owners = strings.filter(rare), owners[np.asarray(rare)]
     shapes = Shapes.of(strings, min(MAX_LENGTH, max_length or MAX_LENGTH))
+    used = shapes if taken is None else Shapes.of(taken, min(MAX_LENGTH, max_length or MAX_LENGTH))
     key = key_of("format", release.seed, statistic)
     if shapes.all_match(_UUID):
-        return _model([Template(_uuid(), _UUID)], shapes, key, max_length, 1.0)
+        return _model([Template(_uuid(), _UUID)], used, key, max_length, 1.0)
     best: tuple[float, int, list[str], list[int]] = (0.0, 0, [], [])
     if release.is_enough(owners):
         for level in range(Shapes.LEVELS):
@@ -176,7 +179,7 @@ def fit_format(
     if level == 0:
         templates = _with_words(statistic, templates, shapes, owners, release, key)
     generic = _hexadecimal(shapes, len(strings)) or Template(_generic(max_length), "X")
-    made = _model(templates or [generic], shapes, key, max_length, share)
+    made = _model(templates or [generic], used, key, max_length, share)
     fixed = tuple(
         Pattern(alphabets=tuple(text), weight=rows, space=Space(size=1))
         for text, rows in common.items()

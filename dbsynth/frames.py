@@ -27,7 +27,9 @@ def read_frames(place: str | Location) -> dict[str, pd.DataFrame]:
     """
     location = place if isinstance(place, Location) else resolve(place)
     with open_source(location) as source:
-        tables = source.introspect().tables
+        whole = source.introspect()
+        whole.require_readable()
+        tables = whole.tables
         often = Counter(t.name.name for t in tables)
         frames = {}
         for table in tables:

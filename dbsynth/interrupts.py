@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import math
+import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from types import FrameType
 
 SECONDS_TO_TRY_AGAIN = 0.02
+SECONDS_OF_ONE = 2.0  # in which ^C, pressed again, is meant to say the same
+SIGINT_CODE = 130
 IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+
+
+def leave_at_once() -> None:
+    """Let ^C end the command without more ado, while it is loaded and has touched nothing."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+
+
+def _leave(_: int, __: FrameType | None) -> None:
+    os.write(2, b"error: interrupted; the target was left as it was\n")
+    os._exit(SIGINT_CODE)
 
 
 @dataclass(slots=True)
@@ -16,11 +32,12 @@ class Interrupts:
     """Lets ^C and SIGTERM unwind the command, and remembers which of them came first."""
 
     first: int = 0  # its number; 0 while none has come
+    raised: float = -math.inf  # when it unwound the command
 
     def listen(self) -> None:
         """Take both signals, but for interrupts that whoever started us wants ignored."""
         signal.signal(signal.SIGTERM, self._stop)
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        if signal.getsignal(signal.SIGINT) in (signal.default_int_handler, _leave):
             signal.signal(signal.SIGINT, self._stop)
 
     def _stop(self, number: int, frame: FrameType | None) -> None:
@@ -33,6 +50,9 @@ class Interrupts:
             return
         if number == signal.SIGTERM:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # roll back in peace
+        if number == signal.SIGINT and time.monotonic() < self.raised + SECONDS_OF_ONE:
+            return  # the target is being put right already
+        self.raised = time.monotonic()
         raise KeyboardInterrupt
 
 

@@ -121,7 +121,8 @@ class Keeping:
             if total.child != self.table.name or owner is None or total.key != owner.name:
                 continue
             name = total.source
-            if total.act not in ("sum", "avg") or name not in self._open:
+            is_copied = self.state.plan.tables[total.table].mode == "copy"  # of as many rows or not
+            if total.act not in ("sum", "avg") or name not in self._open or is_copied:
                 continue
             parents = first[total.key]
             before = rows.column(name).combine_chunks()

@@ -65,6 +65,7 @@ def survey(target: Target, place: Location, *, replace: bool) -> Standing:
         return Standing()
     with open_source(place) as source:
         schema = source.introspect()
+        schema.require_readable()
         filled = [t for t in schema.tables if _has_rows(source, t)]
         kept = {t.name: source.count(t.name) for t in filled if t.name.name.lower() in BOOKKEEPING}
     strangers = [t.name for t in filled if t.name not in kept]
@@ -85,8 +86,10 @@ def land(target: Target, plan: Plan, standing: Standing, *, replace: bool) -> La
         PermissionDeniedError, RefusedError, TargetError: see `Target.adopt`, `LoadsInPlace.settle`.
     """
     if standing.schema is None:
-        return Landing(target.adopt(plan.schema), "schema, rows and keys made anew", replace)
-    adoption = _named(target, plan.schema)
+        return Landing(
+            target.adopt(plan.schema.as_declared()), "schema, rows and keys made anew", replace
+        )
+    adoption = _named(target, plan.schema.as_declared())
     if not set(adoption.names.values()) & standing.schema.by_name.keys():
         raise _occupied("tables", list(standing.schema.by_name))
     likeness = compare(adoption.schema, standing.schema, adoption.names.values())

@@ -11,6 +11,7 @@ from dbsynth import queries
 from dbsynth.adapters.base import LARGE
 from dbsynth.ask import Committed, Queryable, about, as_text, one_row, own_rows
 from dbsynth.findings import Finding, Findings
+from dbsynth.kindred import BY
 from dbsynth.parts.leaves import all_leaves, has_leaves, telling_leaves
 from dbsynth.picking import pick
 from dbsynth.sample import LARGE_SAMPLE_ROWS
@@ -74,7 +75,7 @@ def expectation(treatment: str) -> Expected:
     if kind == "personal":
         return "none" if semantic in IDENTIFYING else "any"
     if kind == "structure":
-        return "parts"
+        return "any" if semantic.startswith(BY) else "parts"
     return "any" if kind in _MEASURED or treatment == "key serial" else "short"
 
 

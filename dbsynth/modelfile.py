@@ -28,7 +28,7 @@ from safetensors import SafetensorError
 
 import dbsynth
 from dbsynth import planfile
-from dbsynth.documents.generators import Document
+from dbsynth.documents.generators import generator_of
 from dbsynth.encode import column_from_json, column_to_json
 from dbsynth.errors import DbsynthError, ModelFileError
 from dbsynth.families import Heritage
@@ -218,7 +218,7 @@ def _table_model(
         clusters=clusters,
         alike=tuple(data.get("alike", ())),
         makers=Makers.from_json(data["makers"]),
-        documents={n: Document.from_json(d) for n, d in data["documents"].items()},
+        documents={n: generator_of(d) for n, d in data["documents"].items()},
         pseudonyms={n: Pseudonyms.from_json(p) for n, p in data["pseudonyms"].items()},
         counts={n: np.array(c, np.int64) for n, c in data["counts"].items()},
         ownerless=data["ownerless"],

@@ -41,6 +41,7 @@ class Reference:
     is_accepted: bool = False
     score: float = 0.0  # 0 nothing speaks for it … 1 everything does
     why: str = ""  # the evidence in words
+    none: str | None = None  # plain, of one column: what stands for "no row", as text
 
     @property
     def orphans(self) -> int:
@@ -69,6 +70,7 @@ class Reference:
                 parent_columns=lead.parent_columns,
                 is_declared=False,
                 when=When(column=self.type_column, label=lead.label) if self.type_column else None,
+                none=self.none,
             )
             for name, lead in zip(names, self.leads, strict=True)
         )
@@ -140,7 +142,7 @@ def _collides(one: Reference, other: Reference) -> bool:
     return one.columns == other.columns
 
 
-_PLAIN = ("child", "columns", "parent", "parent_columns")
+_PLAIN = ("child", "columns", "parent", "parent_columns", "none")
 _POLYMORPHIC = ("child", "type", "columns", "labels")
 _FOUND = ("accepted", "score", "why", "rows", "orphans", "coverage")
 
@@ -154,6 +156,7 @@ def to_data(reference: Reference) -> dict[str, Any]:
         counts = {}
     else:
         data |= {"columns": list(reference.columns), **_goal(reference.leads[0])}
+        data |= {} if reference.none is None else {"none": reference.none}
         counts = _counts(reference.leads[0])
     data |= {"accepted": reference.is_accepted, "score": reference.score, "why": reference.why}
     return data | counts
@@ -230,11 +233,29 @@ class _Entry:
         if not isinstance(accepted, bool):
             raise self._wrong("accepted must be true or false")
         kind = self._columns(child, entry.get("type"), "type")[0] if is_polymorphic else ""
+        none = self._none(child, columns)
         leads = self._labels(columns) if is_polymorphic else (self._lead(entry, columns),)
         return Reference(
             child=child, columns=columns, leads=leads, type_column=kind, is_accepted=accepted,
             score=_number(entry.get("score")), why=str(entry.get("why", "")),
+            none=none,
         )  # fmt: skip
+
+    def _none(self, child: TableName, columns: tuple[str, ...]) -> str | None:
+        none = self._entry.get("none")
+        if none is None:
+            return None
+        from dbsynth.arrow import arrow_type
+        from dbsynth.nones import none_of
+
+        if len(columns) != 1:
+            raise self._wrong("none stands for a reference of one column")
+        if (
+            none_of(str(none), arrow_type(self._schema.table(child).column(columns[0]).type))
+            is None
+        ):
+            raise self._wrong(f"none is no value of {columns[0]}")
+        return str(none)
 
     def _labels(self, columns: tuple[str, ...]) -> tuple[Lead, ...]:
         labels = self._entry.get("labels")

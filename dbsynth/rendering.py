@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth import numerals
-from dbsynth.arrow import arrow_type
+from dbsynth.arrow import arrow_type, put_column
 from dbsynth.borrowing import Borrowed
+from dbsynth.documents.generators import Document, Kinds
+from dbsynth.documents.kinds import draw_kinds
 from dbsynth.documents.unfolding import draw_document
 from dbsynth.encode import CategoryColumn, DatetimeColumn, NumberColumn, PresenceColumn
 from dbsynth.features import Floats, Ints
@@ -61,7 +64,7 @@ class Rendering:
             stop - start,
         )  # fmt: skip
         for name, document in self.model.documents.items():
-            made[name] = draw_document(document, self.seed, start, stop - start)
+            made[name] = self._document(name, document, columns | made, start, stop)
         for name, values in made.items():
             missing = pa.array(drawn[name] == 0) if name in fitted else None
             is_masked = missing is not None and isinstance(fitted[name], PresenceColumn)
@@ -76,6 +79,36 @@ class Rendering:
         columns |= join(self.model.makers, self.table, self.planned, columns, start)
         columns |= lead(self.model.makers, columns, (start, self.skeleton.size), self.seed)
         return pa.table({c.name: columns[c.name] for c in self.table.written_columns})
+
+    def told_again(self, before: pa.Table, after: pa.Table, start: int) -> pa.Table:
+        """Give rows whose label says another kind by now a value of that kind."""
+        for name, document in self.model.documents.items():
+            if isinstance(document, Document) or document.by not in after.column_names:
+                continue
+            said = after.column(document.by).combine_chunks()
+            moved = pc.not_equal(before.column(document.by).combine_chunks(), said)
+            if not pc.any(moved).as_py():
+                continue
+            made = self._document(name, document, {document.by: said}, start, start + len(after))
+            held = after.column(name).combine_chunks()
+            moved = pc.and_(pc.fill_null(moved, False), held.is_valid())
+            after = put_column(after, name, pc.if_else(moved, made.cast(held.type), held))
+        return after
+
+    def _document(
+        self,
+        name: str,
+        document: Document | Kinds,
+        known: Mapping[str, pa.Array],
+        start: int,
+        stop: int,
+    ) -> pa.Array:
+        """A column whose values are made of others, or of the kinds that another column says."""
+        if isinstance(document, Document):
+            return draw_document(document, self.seed, start, stop - start)
+        place = f"{self.planned.name}.{name}"
+        said = known.get(document.by)
+        return draw_kinds(document, said, place, self.seed, start, stop - start)
 
     def _key_column(self, column: Column, start: int, stop: int) -> pa.Array:
         """A foreign key column: the parent's value, or what may stand there until the backfill."""

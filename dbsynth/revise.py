@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from dbsynth.classify import classify
 from dbsynth.errors import PlanFileError
+from dbsynth.nones import emptied
 from dbsynth.ownership import TableWish
 from dbsynth.plan import Plan, TablePlan, origins
 from dbsynth.planfile import settled
@@ -43,7 +44,7 @@ def revise(plan: Plan, source: Source) -> Plan:
     there = {(k.child, k.name) for k in plan.schema.foreign_keys} & possible
     if there == {(k.child, k.name) for k in wanted}:
         return plan
-    bare = _without(plan.schema, there)
+    bare = _without(plan.schema, there).as_declared()
     profile = read_profile(source, bare)
     references = measured(plan.references, source, bare)
     planner = _Planner(plan, profile)
@@ -103,7 +104,8 @@ class _Planner:
         wishes: Mapping[TableName, TableWish],
         edits: Mapping[tuple[TableName, str], Treatment],
     ) -> Plan:
-        treatments = classify(schema, self._profile)
+        profile = {n: emptied(rows, schema.table(n)) for n, rows in self._profile.items()}
+        treatments = classify(schema, profile)
         keyed = {(k.child, c) for k in schema.foreign_keys for c in k.columns}
         keyed |= {(k.child, k.when.column) for k in schema.foreign_keys if k.when}
         kept: Treatments = {
@@ -113,7 +115,7 @@ class _Planner:
             for name, columns in treatments.items()
         }
         return build_plan(
-            schema, kept, self._counts, self._profile, seed=self._plan.seed,
+            schema, kept, self._counts, profile, seed=self._plan.seed,
             engine=self._plan.engine, quality=self._plan.quality,
             is_protected=self._plan.is_protected, wishes=wishes,
         )  # fmt: skip

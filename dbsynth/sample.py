@@ -15,6 +15,7 @@ from dbsynth.arrow import arrow_schema
 from dbsynth.features import Ints
 from dbsynth.matching import row_pointers
 from dbsynth.model.base import stable_seed
+from dbsynth.nones import emptied
 from dbsynth.picking import key_hashes, pick, read_by_keys
 from dbsynth.plan import CHOSEN, KeyPlan, Plan, TablePlan
 from dbsynth.polymorphs import polymorphs
@@ -98,7 +99,7 @@ def read_sample(
         share = shares[planned.root]
         found = shelf.get((name, share))
         if found is None:
-            found = _read_table(plan, source, table, planned, share, rows)
+            found = emptied(_read_table(plan, source, table, planned, share, rows), table)
         shelf[name, share] = found
         rows[name] = _mixed(plan, planned, found, rows)
         progress(Event("read", str(name), number, len(names), f"{len(rows[name]):,} rows"))

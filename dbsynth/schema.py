@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from dbsynth.errors import PermissionDeniedError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -85,6 +87,10 @@ class Column:
     is_stored: bool = True  # generated columns: STORED or VIRTUAL
     collation: str | None = None  # only if not the database's default
     comment: str | None = None
+    # What stands for "no row" in a reference that nothing declares, as text; rows carry NULL for it
+    # until they are written.
+    none: str | None = None
+    admits_null: bool = True  # with `none`: what the database says, while `is_nullable` is True
 
     @property
     def is_written(self) -> bool:
@@ -117,6 +123,7 @@ class ForeignKey:
     is_declared: bool = True  # False: the target cannot declare it; verified by query all the same
     is_valid: bool = True  # False: NOT VALID or NOT ENFORCED, so rows of the source may break it
     when: When | None = None  # polymorphic: one key for each label, never declared
+    none: str | None = None  # never declared, of one column: what stands for "no row", as text
 
     @property
     def is_self(self) -> bool:
@@ -211,6 +218,7 @@ class Table:
     part_uniques: tuple[Unique, ...] = ()  # of single partitions: unique for a part of the rows
     options: str | None = None  # dialect specific tail of CREATE TABLE, e.g. STRICT
     comment: str | None = None
+    unreadable: str = ""  # why this user cannot read all of its rows
 
     def column(self, name: str) -> Column:
         """Look up a column by its exact name."""
@@ -314,14 +322,41 @@ class Schema:
         for table in self.tables:
             yield from table.foreign_keys
 
+    def require_readable(self, reasons: Mapping[TableName, str] | None = None) -> None:
+        """
+        Refuse tables that this user cannot read whole.
+
+        Args:
+            reasons: why tables are needed that nobody asked for.
+
+        Raises:
+            PermissionDeniedError: there are some; all are named.
+        """
+        denied = {t.name: t.unreadable for t in self.tables if t.unreadable}
+        if not denied:
+            return
+        why = {n: f" ({reasons[n]})" for n in denied if reasons and n in reasons}
+        problems = [reason + why.get(name, "") for name, reason in denied.items()]
+        raise PermissionDeniedError(
+            f"{len(problems)} tables cannot be read whole: {'; '.join(problems)}",
+            "Grant SELECT on these tables (PostgreSQL: also USAGE on their schemas, and BYPASSRLS "
+            "where rows are hidden), or leave them and those that refer to them out with --tables "
+            "or --exclude.",
+            problems,
+        )
+
     def with_keys(self, keys: Iterable[ForeignKey]) -> Schema:
         """Add foreign keys to the tables that they belong to, sorted by name."""
         added: defaultdict[TableName, list[ForeignKey]] = defaultdict(list)
         for key in sorted(keys, key=lambda k: k.name):
             added[key.child].append(key)
+        tables = tuple(_with_keys(t, added[t.name]) for t in self.tables)
+        return dataclasses.replace(self, tables=tables)
+
+    def as_declared(self) -> Schema:
+        """Say of columns where a value stands for "no row" what the database says of NULL."""
         tables = tuple(
-            dataclasses.replace(t, foreign_keys=(*t.foreign_keys, *added[t.name]))
-            for t in self.tables
+            dataclasses.replace(t, columns=tuple(map(_as_declared, t.columns))) for t in self.tables
         )
         return dataclasses.replace(self, tables=tables)
 
@@ -355,11 +390,16 @@ class Schema:
 
     def fingerprint(self) -> str:
         """A short hash of what is declared, but the version: equal means same shape."""
-        data = self.to_json()
+        data = self.as_declared().to_json()
         for name in ("server_version", "script", "grants"):  # not declared for the tables
             del data[name]
         for table in data["tables"]:
+            del table["unreadable"]
             table["foreign_keys"] = [k for k in table["foreign_keys"] if k["is_declared"]]
+            for part in (*table["columns"], *table["foreign_keys"]):
+                del part["none"]
+            for column in table["columns"]:
+                del column["admits_null"]
         text = json.dumps(data, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -387,6 +427,24 @@ class Backfill:
     table: TableName
     columns: tuple[str, ...]  # the columns to set
     rows: pa.RecordBatch  # the primary key columns, then `columns`
+
+
+def _with_keys(table: Table, keys: list[ForeignKey]) -> Table:
+    """Add keys; NULL is what their columns have where a value stands for "no row"."""
+    nones = {c: k.none for k in keys for c in k.columns if k.none is not None}
+    columns = tuple(
+        dataclasses.replace(c, none=nones[c.name], admits_null=c.is_nullable, is_nullable=True)
+        if c.name in nones
+        else c
+        for c in table.columns
+    )
+    return dataclasses.replace(table, columns=columns, foreign_keys=(*table.foreign_keys, *keys))
+
+
+def _as_declared(column: Column) -> Column:
+    if column.none is None:
+        return column
+    return dataclasses.replace(column, none=None, is_nullable=column.admits_null, admits_null=True)
 
 
 def _tuples(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def select(
 
     Raises:
         UsageError: a glob matches nothing, nothing is left, or an excluded table is referred to.
+        PermissionDeniedError: this user cannot read all of what is kept.
     """
     if not schema.tables:
         raise UsageError(
@@ -49,7 +50,9 @@ def select(
         notes.append(
             f"of {len(later)} objects ({kinds}), those that need other tables are left out"
         )
-    return restrict(schema, kept), tuple(notes)
+    chosen = restrict(schema, kept)
+    chosen.require_readable(_reasons(schema, kept, wanted))
+    return chosen, tuple(notes)
 
 
 def restrict(schema: Schema, kept: Collection[TableName]) -> Schema:
@@ -90,6 +93,12 @@ def _with_parents(schema: Schema, wanted: set[TableName]) -> set[TableName]:
                 k.parent for k in schema.table(name).foreign_keys if k.parent in schema.by_name
             ]
     return kept
+
+
+def _reasons(schema: Schema, kept: set[TableName], wanted: set[TableName]) -> dict[TableName, str]:
+    """For tables that are kept unasked, which one refers to them."""
+    keys = [k for n in sorted(kept, reverse=True) for k in schema.table(n).foreign_keys]
+    return {k.parent: f"{k.child} refers to it" for k in keys if k.parent not in wanted}
 
 
 def _refuse_excluded_parents(

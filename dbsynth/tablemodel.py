@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from dbsynth.documents.generators import Document
+from dbsynth.documents.generators import Document, Kinds
 from dbsynth.families import Heritage
 from dbsynth.features import Features, Ints
 from dbsynth.leading import Leading
@@ -76,7 +76,7 @@ class TableModel:
     clusters: Clusters | None = None  # where other tables choose these rows by kind
     alike: tuple[int, ...] = ()  # made-up rows by kind, which only those that choose them tell
     makers: Makers = field(default_factory=Makers)
-    documents: Mapping[str, Document] = field(default_factory=dict)  # by column
+    documents: Mapping[str, Document | Kinds] = field(default_factory=dict)  # by column
     pseudonyms: Mapping[str, Pseudonyms] = field(default_factory=dict)  # for rare labels, by column
     counts: Mapping[str, Ints] = field(default_factory=dict)  # edge -> released fan-outs, ascending
     ownerless: int = 0  # rows of the source without an owner

@@ -49,8 +49,9 @@ class Treatment:
 
     `semantic` refines the kind: for "personal" the semantic type (email, first_name …, see
     `lexicon.SEMANTICS`); for "category" the same, of its rare labels; for "key" one of integer,
-    uuid, format, serial; for "structure" json where texts are JSON; for "void" the text that stands
-    in each row; else "".
+    uuid, format, serial; for "structure" json where texts are JSON, and `by COLUMN` where that
+    column's labels say of which kind each value is; for "void" the text that stands in each row;
+    else "".
     """
 
     kind: TreatmentKind

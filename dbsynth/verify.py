@@ -84,13 +84,15 @@ def verify_database(target: Source, like: Source | None = None) -> Findings:
         like: the original, entered.
     """
     schema, asked = target.introspect(), Committed(target)
+    schema.require_readable()
     noted = read_manifest(asked)
-    schema = schema.with_keys(_noted_keys(schema, noted))
+    schema = schema.with_keys(_noted_keys(schema, noted)).as_declared()
     rules = noted_rules(json.loads(noted.get("rules", "[]")), schema)
     kept = findings_of(check_rules(rules, schema, asked, {}))
     if like is None:
         return verify(schema, asked) + kept
     original = like.introspect()
+    original.require_readable()
     names = match_tables(original, schema)
     pairs = _match_columns(original, schema, names, json.loads(noted.get("tables", "{}")))
     leaks = leaked_values(like, asked, original, pairs)

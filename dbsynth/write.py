@@ -13,6 +13,7 @@ from dbsynth.arrow import arrow_schema
 from dbsynth.errors import TargetError
 from dbsynth.extremes import without_extremes
 from dbsynth.keepers.totals import Totals
+from dbsynth.nones import filled
 from dbsynth.progress import Event, Progress
 from dbsynth.schema import Backfill, Batch, Stored, Table, TableName
 
@@ -120,6 +121,7 @@ class Sink:
     """Puts one table's rows into a target from wherever they are drawn."""
 
     parts: PartWriter
+    source: Table
     names: Mapping[str, str]
     table: Table
     dialect: str
@@ -132,7 +134,7 @@ class Sink:
     def write(self, number: int, chunks: Iterable[pa.Table]) -> int:
         """Write the n-th part of some chunks of rows, by the source's names; returns its rows."""
         schema = arrow_schema(self.table)
-        batches = (b for rows in chunks for b in rows.to_batches())
+        batches = (filled(b, self.source) for rows in chunks for b in rows.to_batches())
         cast = (cast_rows(b, self.names, self.table, schema, self.dialect) for b in batches)
         return self.parts.write(number, cast)
 
@@ -142,8 +144,9 @@ def sink_of(plan: Plan, landing: Landing, target: Target, name: TableName) -> Si
     if not isinstance(target, TakesParts):
         return None
     adopted = landing.adoption.schema.table(landing.adoption.names[name])
-    names = _names(plan.schema.table(name), adopted)
-    return Sink(target.parts(adopted), names, adopted, landing.adoption.schema.dialect)
+    source = plan.schema.table(name)
+    names = _names(source, adopted)
+    return Sink(target.parts(adopted), source, names, adopted, landing.adoption.schema.dialect)
 
 
 def size_of(item: Batch | Backfill | Stored) -> int:
@@ -191,7 +194,7 @@ class _Load:
         names = _names(source, table)
         handed = _Counter()
         rest = (item for item in group if not isinstance(item, Stored))
-        cast = self._cast(itertools.chain([first], rest), names, table)
+        cast = self._cast(itertools.chain([first], rest), source, names, table)
         if isinstance(first, Batch):
             cast = self._judged(table, cast)
         batches = handed.count(cast)
@@ -245,11 +248,15 @@ class _Load:
             self._progress(Event("write", str(table), self.rows[table], self.rows[table]))
 
     def _cast(
-        self, group: Iterable[Batch | Backfill], names: Mapping[str, str], table: Table
+        self,
+        group: Iterable[Batch | Backfill],
+        source: Table,
+        names: Mapping[str, str],
+        table: Table,
     ) -> Iterator[pa.RecordBatch]:
-        schema = arrow_schema(table)
+        schema, dialect = arrow_schema(table), self._adoption.schema.dialect
         for item in group:
-            yield cast_rows(item.rows, names, table, schema, self._adoption.schema.dialect)
+            yield cast_rows(filled(item.rows, source), names, table, schema, dialect)
 
     def _announced(
         self, batches: Iterable[pa.RecordBatch], source: TableName

@@ -296,3 +296,53 @@ def test_a_signal_rolls_the_target_back(shop: Path, tmp_path: Path, number: int,
     assert "the target was left as it was" in told
     assert before == target.read_bytes()
     assert [target.name] == [p.name for p in tmp_path.iterdir()]
+
+
+def test_an_interrupt_ends_the_command_while_it_is_still_loaded(shop: Path, tmp_path: Path):
+    words = [sys.executable, "-X", "importtime", "-m", "dbsynth", "clone", str(shop), "copy.db"]
+    with subprocess.Popen(
+        words,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no lock
+    ) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "numpy" in line)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+        assert 130 == process.wait(60), told
+    assert told.endswith("error: interrupted; the target was left as it was\n")
+    assert "Traceback" not in told
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_an_interrupt_that_comes_twice_lets_the_target_be_put_right() -> None:
+    program = """
+        import signal
+        from dbsynth.interrupts import Interrupts
+        interrupts = Interrupts()
+        interrupts.listen()
+        try:
+            try:
+                signal.raise_signal(signal.SIGINT)
+            finally:
+                signal.raise_signal(signal.SIGINT)
+                print("tidied")
+        except KeyboardInterrupt:
+            interrupts.raised -= 60
+            try:
+                signal.raise_signal(signal.SIGINT)
+            except KeyboardInterrupt:
+                print("heard")
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert "tidied\nheard\n" == run.stdout, run.stderr

@@ -329,3 +329,38 @@ def test_words_that_are_joined_stay_joined() -> None:
     assert all(" " not in v and "." not in v and v.islower() for v in made)
     assert np.mean([v.count("-") > 1 for v in made]) > 0.8
     assert len(set(made)) == 50
+
+
+def test_codes_are_of_the_country_and_state_that_rows_are_in() -> None:
+    countries = ["DE", "DE", "FR", "US"]
+    dials, states = {"DE": "+49", "FR": "+33", "US": "+1"}, {"CA": 90001, "NY": 10001, "TX": 75001}
+    rows, source = 1200, {n: [] for n in ("country", "state", "phone", "iban", "zip")}
+    for i in range(rows):
+        country, state = countries[i % 4], list(states)[i % 3]
+        source["country"].append(country)
+        source["state"].append(state)
+        source["phone"].append(f"{dials[country]} {100000000 + i * 7919}")
+        account = f"{i * 7919:018d}" if country == "DE" else f"{i * 7919:023d}"
+        source["iban"].append(f"{country if country != 'US' else 'DE'}00{account}")
+        tail = f"-{i:04d}" if country == "US" else ""
+        source["zip"].append(f"{states[state] + i % 90:05d}{tail}")
+    values = {n: pa.array(v) for n, v in source.items()}
+    meant = {"phone": "phone", "iban": "iban", "zip": "postal_code"}
+    columns = [PersonalColumn(name=n, semantic=s) for n, s in meant.items()]
+    model = fit_personal(columns, values, np.arange(rows), RELEASE)
+    assert model == PersonalModel.from_json(json.loads(json.dumps(model.to_json())))
+    known = {n: values[n] for n in ("country", "state")}
+    made = make_personal(model, seed=2, first_row=0, rows=rows, known=known)
+    for i, (phone, iban, code) in enumerate(
+        zip(*(made[n].to_pylist() for n in meant), strict=True)
+    ):
+        country, state = source["country"][i], source["state"][i]
+        assert phone.startswith(f"{dials[country]} ")
+        assert iban.startswith("FR" if country == "FR" else "DE")
+        assert ("-" in code) == (country == "US")
+        if country == "US":
+            first = states[state]
+            assert first - 5000 < int(code[:5]) < first + 14000
+    assert iban_share(made["iban"]) == 1.0
+    for name in ("phone", "iban"):
+        assert not set(made[name].to_pylist()) & set(source[name])

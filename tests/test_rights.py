@@ -144,3 +144,46 @@ def test_what_only_a_superuser_may_create_is_told_before_the_run(
     code, told = command("clone", reader, writer, "--engine", "marginal")
     assert 0 == code, told
     assert told.index("event trigger watcher") < told.index("\nfit ")
+
+
+def test_tables_that_are_not_asked_for_need_no_rights(
+    new_role: NewRole, new_pg_url: NewDatabase, pg_server: str
+) -> None:
+    source, target, role = new_pg_url(), new_pg_url(), new_role()
+    execute(
+        source,
+        "CREATE SCHEMA vault",
+        "CREATE TABLE city (id serial PRIMARY KEY, name text)",
+        "CREATE TABLE shop (id serial PRIMARY KEY, city_id integer NOT NULL REFERENCES city)",
+        "CREATE TABLE salary (id serial PRIMARY KEY, shop_id integer REFERENCES shop)",
+        "CREATE TABLE vault.key (id serial PRIMARY KEY, shop_id integer REFERENCES shop)",
+        "CREATE VIEW costs AS SELECT * FROM salary",
+        "INSERT INTO city (name) SELECT 'c' || i FROM generate_series(1, 20) i",
+        "INSERT INTO shop (city_id) SELECT 1 + i % 20 FROM generate_series(1, 60) i",
+        f"GRANT SELECT ON city, shop TO {role}",
+    )
+    reader, writer = as_role(source, role), give(target, new_role(), pg_server)
+    chosen = run.Options(seed=3, engine="marginal", tables=("shop",))
+    assert ["city", "shop"] == [t.name for t in run.plan(reader, chosen).tables]
+    assert ["city", "shop"] == [t.name.name for t in run.inspect(reader, chosen).schema.tables]
+    assert run.clone(reader, writer, chosen).findings.is_sound
+    assert [(60,)] == execute(target, "SELECT count(*) FROM shop JOIN city ON city.id = city_id")
+    execute(source, f"REVOKE SELECT ON city FROM {role}")
+    with pytest.raises(PermissionDeniedError) as caught:
+        run.plan(reader, chosen)
+    assert ("no right to read public.city (public.shop refers to it)",) == caught.value.problems
+    with pytest.raises(PermissionDeniedError, match=r"vault\.key"):
+        run.plan(reader, OPTIONS)
+
+
+def test_a_saved_plan_reads_its_own_tables_alone(
+    new_role: NewRole, new_pg_url: NewDatabase
+) -> None:
+    source, role = build("deep_chain", new_pg_url()), new_role()
+    reader = let_read(source, role)
+    saved = run.plan(reader, run.Options(engine="marginal", tables=("level_a",)))
+    execute(source, f"REVOKE SELECT ON level_d FROM {role}")
+    run.fit(reader, run.Options(plan=saved))
+    execute(source, f"REVOKE SELECT ON level_a FROM {role}")
+    with pytest.raises(PermissionDeniedError, match=r"public\.level_a"):
+        run.fit(reader, run.Options(plan=saved))

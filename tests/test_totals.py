@@ -310,3 +310,37 @@ def test_children_begin_and_end_where_their_parent_says(tmp_path: Path) -> None:
     )
     ordered = "began_on >= lag(began_on) OVER (PARTITION BY member_id ORDER BY id)"
     assert 0 == texts[ordered] == texts["members.joined_on <= began_on"]
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_copied_rows_count_the_children_that_are_made(tmp_path: Path, scale: float) -> None:
+    rng = np.random.default_rng(2)
+    kinds = rng.choice(12, 900, p=np.arange(1, 13) / 78) + 1
+    prices = rng.lognormal(3, 1, 900).round(2)
+    url = str(tmp_path / "s.db")
+    with sqlite3.connect(url) as connection:
+        connection.executescript("""
+            CREATE TABLE kinds (id INTEGER PRIMARY KEY, name TEXT, n_items INTEGER NOT NULL,
+                worth NUMERIC(12,2) NOT NULL);
+            CREATE TABLE items (id INTEGER PRIMARY KEY,
+                kind_id INTEGER NOT NULL REFERENCES kinds (id), price NUMERIC(12,2) NOT NULL);
+        """)
+        rows = [
+            (i, f"Kind {i}", int((kinds == i).sum()), round(float(prices[kinds == i].sum()), 2))
+            for i in range(1, 13)
+        ]
+        connection.executemany("INSERT INTO kinds VALUES (?, ?, ?, ?)", rows)
+        items = zip(range(900), kinds.tolist(), prices.tolist(), strict=True)
+        connection.executemany("INSERT INTO items VALUES (?, ?, ?)", items)
+    target = tmp_path / "t.db"
+    done = run.clone(url, str(target), run.Options(**FAST, scale=scale))
+    assert "copy" == {t.name.name: t.mode for t in done.tables}["kinds"]
+    assert done.findings.is_sound
+    with sqlite3.connect(target) as connection:
+        told = connection.execute("SELECT id, name, n_items, round(worth, 2) FROM kinds").fetchall()
+        made = connection.execute(
+            "SELECT k.id, name, count(i.id), round(coalesce(sum(price), 0), 2) FROM kinds k"
+            " LEFT JOIN items i ON i.kind_id = k.id GROUP BY k.id, name"
+        ).fetchall()
+    assert sorted(told) == sorted(made)
+    assert [(i, n) for i, n, *_ in rows] == sorted((i, n) for i, n, *_ in told)

@@ -428,3 +428,65 @@ def test_of_keys_that_rows_made_on_their_own_cannot_both_have_one_is_kept(tmp_pa
     assert both <= set(told)
     kept = [key for key in found(url) if key[0] == "field" and len(key[1]) > 1]
     assert len(kept) == 1
+
+
+THREADS = """
+CREATE TABLE member (id INTEGER PRIMARY KEY, nick TEXT);
+CREATE TABLE thread (
+    id INTEGER PRIMARY KEY, parent_id INTEGER NOT NULL DEFAULT 0, member_id INTEGER NOT NULL,
+    mood INTEGER NOT NULL
+);
+WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 40)
+    INSERT INTO member SELECT i, 'm' || i FROM n;
+WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+    INSERT INTO thread SELECT i, CASE WHEN i % 3 OR i < 9 THEN 0 ELSE i / 2 + i % 4 END,
+        CASE WHEN i % 4 THEN 1 + i % 40 ELSE 0 END, i % 3 FROM n;
+"""
+
+
+def test_a_value_that_stands_for_no_reference_is_none(sqlite_path: Path, tmp_path: Path) -> None:
+    url = make(sqlite_path, THREADS)
+    assert told(url) == {
+        "thread (member_id) -> member (id)": True, "thread (parent_id) -> thread (id)": True,
+    }  # fmt: skip
+    target = tmp_path / "copy.db"
+    options = run.Options(seed=1, engine="marginal")
+    done = run.clone(url, str(target), options)
+    assert done.findings.is_sound
+    with closing(sqlite3.connect(target)) as connection:
+        for column, parent, share in (("parent_id", "thread", 0.66), ("member_id", "member", 0.25)):
+            lost, none, rows = connection.execute(
+                f"SELECT sum({column} <> 0 AND {column} NOT IN (SELECT id FROM {parent})),"
+                f" sum({column} = 0), count(*) FROM thread"
+            ).fetchone()
+            assert (lost, rows) == (0, 400)
+            assert none / rows == pytest.approx(share, abs=0.08)
+        ((text,),) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'thread'")
+    assert "parent_id INTEGER NOT NULL DEFAULT 0" in text
+    assert run.verify(str(target), url, options).is_sound
+    evaluated = run.evaluate(url, str(target))
+    assert evaluated
+
+
+def test_what_stands_for_no_reference_is_in_the_plan(sqlite_path: Path, tmp_path: Path) -> None:
+    url, path = make(sqlite_path, THREADS), tmp_path / "plan.yaml"
+    made = run.plan(url, run.Options(engine="marginal"))
+    assert ["0", "0"] == [r.none for r in made.references]
+    path.write_text(to_yaml(made))
+    again = run.plan(url, run.Options(plan_file=path))
+    assert (made.schema, made.references) == (again.schema, again.references)
+    path.write_text(path.read_text().replace("accepted: true", "accepted: false"))
+    refused = run.plan(url, run.Options(plan_file=path))
+    assert not any(c.none or c.is_nullable for c in refused.schema.table(
+        TableName("", "thread")).columns if c.name != "id")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        THREADS.replace(" DEFAULT 0", " CHECK (parent_id < 9999)").replace("ELSE 0", "ELSE 1"),
+        THREADS + "INSERT INTO thread VALUES (0, 1, 1, 1); INSERT INTO member VALUES (0, 'zero');",
+    ],
+)  # fmt: skip
+def test_a_value_that_is_a_key_stands_for_nothing(sqlite_path: Path, script: str) -> None:
+    assert not any(r.none for r in proposed(make(sqlite_path, script)))

@@ -162,6 +162,33 @@ class Document:
         return cls(_level(data["level"]), _node(data["root"]), data["max_length"])
 
 
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """The generator of a column whose values are of the kinds that another column's labels say."""
+
+    by: str  # the column of labels
+    labels: tuple[str, ...]
+    documents: tuple[Document, ...]  # of each label, and last of all others
+
+    def to_json(self) -> dict[str, Any]:
+        """Turn into plain values; `generator_of` is the inverse."""
+        documents = [d.to_json() for d in self.documents]
+        return {"by": self.by, "labels": list(self.labels), "documents": documents}
+
+
+def generator_of(data: Mapping[str, Any]) -> Document | Kinds:
+    """
+    Rebuild a column's generator from `to_json`'s value.
+
+    Raises:
+        KeyError, TypeError: the data are none's.
+    """
+    if "by" not in data:
+        return Document.from_json(data)
+    documents = tuple(Document.from_json(d) for d in data["documents"])
+    return Kinds(data["by"], tuple(data["labels"]), documents)
+
+
 # --- as plain values -----------------------------------------------------------------------------
 
 _NODES = {c.__name__: c for c in (Leaf, Constant, Choice, Record, Items)}

@@ -42,6 +42,7 @@ def pair(original: Schema, target: Source) -> Pairing:
     """
     there, noted = target.introspect(), read_manifest(Committed(target))
     names = match_tables(original, there)
+    restrict(there, set(names.values())).require_readable()
     lenses = {
         name: Lens(there.table(found), _columns(original.table(name), there.table(found)), 0)
         for name, found in names.items()

@@ -111,9 +111,10 @@ class Totals:
         found = tuple(t for t in found if (t.table, t.column) not in aimed)
         unique = {(t.table, t.column): t for t in reversed(found)}
         found = tuple(t for t in found if unique[t.table, t.column] is t)
-        due = _due(plan, found)
+        made = tuple(t for t in found if plan.tables[t.table].mode != "copy")
+        due = _due(plan, made)
         found = tuple(t for t in found if t not in due)
-        due += tuple(t for t in found if _is_end(plan, t))
+        due += tuple(t for t in found if t in made and _is_end(plan, t))
         tables = {t.table for t in found}
         after = {n: _after(plan, n, found) for n in tables}
         judges: dict[TableName, Repair] = {}
@@ -462,7 +463,7 @@ def _emptiness(
 
 def _may_change(table: Table, column: str, plan: Plan) -> bool:
     written = {c.name for c in table.written_columns}
-    is_made = plan.tables[table.name].mode == "generate" and bool(table.primary_key)
+    is_made = plan.tables[table.name].mode in ("generate", "copy") and bool(table.primary_key)
     return is_made and column in written and column not in _fixed(table, plan.schema.dialect)
 
 

@@ -59,6 +59,8 @@ def mine(plan: Plan, sample: Sample, progress: Progress = silent) -> tuple[Rule,
         if len(frame) >= MIN_ROWS and frame.planned.mode != "invent":
             found += _of_table(frame, frames)
             frame.held.clear()  # rows of parents, once for each child
+        elif len(frame) >= FEWEST and frame.planned.mode == "copy":
+            found += find_totals(frame, frames, [])
     found += find_value_sets(frames)
     return counted(found, plan, sample)
 

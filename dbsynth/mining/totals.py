@@ -11,6 +11,7 @@ from dbsynth.mining.arithmetic import Operand, digits, find_arithmetic, is_close
 from dbsynth.mining.frames import (
     CARRIED,
     EXPECTED,
+    FEWEST,
     MIN_ROWS,
     Bools,
     Floats,
@@ -24,6 +25,8 @@ from dbsynth.rules.book import Rule
 from dbsynth.rules.words import child_word
 from dbsynth.schema import ForeignKey
 
+# Different totals that a table of few rows must have, and which share of rows is unlike others.
+_TOLD_APART, _UNLIKE = 8, 0.7
 _MOST_COLUMNS = 10  # of a child table that are summed up
 
 
@@ -54,7 +57,7 @@ def find_totals(frame: Frame, frames: Frames, own: list[Operand]) -> Iterator[Ru
                 if text in copies[goal.word]:
                     continue
                 fits = (goal.family == "moment") == is_moment and goal.word not in explained
-                if fits and (found := _matched(goal, text, values, several)):
+                if fits and (found := _matched(goal, text, values, several, len(frame))):
                     explained.add(goal.word)
                     sums = [s for s in sums if s.word != text]
                     yield frame.rule("total", f"{goal.word} = {found}")
@@ -157,19 +160,22 @@ def _extremes(values: Floats, pointers: Ints, size: int) -> tuple[Floats, Floats
     return np.where(np.isinf(low), np.nan, low), np.where(np.isinf(high), np.nan, high)
 
 
-def _matched(goal: View, text: str, values: Floats, several: Bools) -> str:
+def _matched(goal: View, text: str, values: Floats, several: Bools, rows: int) -> str:
     """Compare a column with an aggregate; "" unless it is that in every row, not by chance."""
     a = goal.floats
     where = goal.valid & ~np.isnan(values)
     places = digits(a) if goal.family == "number" else 0
     slack = 0.5005 * 10.0**-places if text.startswith("avg(") else 0.0
     near = is_close(a, values, slack)
-    if where.sum() < MIN_ROWS or not near[where].all():
+    least = MIN_ROWS if rows >= MIN_ROWS else FEWEST
+    if where.sum() < least or not near[where].all():
+        return ""
+    if rows < MIN_ROWS and len(np.unique(a[where])) < _TOLD_APART:
         return ""
     if (where & several).sum() < CARRIED:
         return ""
     chance = float(is_close(np.roll(a[where], where.sum() // 2 + 1), values[where], slack).mean())
-    if (1 - chance) * where.sum() < EXPECTED:
+    if (1 - chance) * where.sum() < min(EXPECTED, _UNLIKE * rows):
         return ""
     if slack and not is_close(a, values, 0.0)[where].all():
         return f"round({text}, {places})"

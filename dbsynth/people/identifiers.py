@@ -130,13 +130,18 @@ def codes_of(
     entities: NDArray[np.int64],
     release: Release,
     example_iban: Callable[[], tuple[str, str]],
+    taken: pa.Array | None = None,
 ) -> tuple[FormatModel, str]:
-    """Learn the format of codes, and how they are finished: check digits, number groups."""
+    """
+    Learn the format of codes, and how they are finished: check digits, number groups.
+
+    `taken` are strings that must not be made, if there are more than the values.
+    """
     statistic, limit = f"personal.{column.name}", column.max_length
     if column.semantic == "card_number" and (limit is None or limit >= 16):
         return _cards(column, source, release)
     if column.semantic == "iban" and (limit is None or limit >= 22):
-        return _ibans(column, source, release, example_iban())
+        return _ibans(column, source if taken is None else taken, release, example_iban())
     if column.semantic == "ip" and (limit is None or limit >= 15):
         return _addresses(column, source, release)
     if column.semantic == "ipv6" and (limit is None or limit >= len(_TEMPLATES["ipv6"])):
@@ -146,7 +151,7 @@ def codes_of(
     array = values.get(column.name)
     texts = pa.array([], pa.string()) if array is None else filled(array)
     owners = entities[: len(texts)]
-    model = fit_format(statistic, texts, owners, release, max_length=limit)
+    model = fit_format(statistic, texts, owners, release, max_length=limit, taken=taken)
     template = _TEMPLATES.get(column.semantic)
     is_blurred = column.semantic in ("phone", "postal_code") and model.is_blurred
     if template is None or (model.covered > 0 and not is_blurred):

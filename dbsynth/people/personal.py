@@ -41,6 +41,11 @@ class PersonalColumn:
         )
 
 
+def in_locale(name: str, number: int) -> str:
+    """The name under which a model keeps how a column's codes are in one of several locales."""
+    return f"{name}@{number}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class PersonalModel:
     """
@@ -57,6 +62,8 @@ class PersonalModel:
     pools: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     name_spaces: tuple[Space, ...] = ()  # female, male for each locale
     street_spaces: tuple[Space, ...] = ()  # for each locale
+    # By state in lower case, its first postal code and which from there on the source lacks.
+    zips: Mapping[str, tuple[int, Space]] = field(default_factory=dict)
     formats: Mapping[str, FormatModel] = field(default_factory=dict)
     domains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     layouts: Mapping[str, str] = field(default_factory=dict)
@@ -73,6 +80,7 @@ class PersonalModel:
             "pools": {n: [list(p) for p in pools] for n, pools in self.pools.items()},
             "name_spaces": [s.to_json() for s in self.name_spaces],
             "street_spaces": [s.to_json() for s in self.street_spaces],
+            "zips": {n: [first, s.to_json()] for n, (first, s) in self.zips.items()},
             "formats": {n: f.to_json() for n, f in self.formats.items()},
             "domains": {n: list(d) for n, d in self.domains.items()},
             "layouts": dict(self.layouts),
@@ -91,6 +99,7 @@ class PersonalModel:
             pools={n: tuple(tuple(p) for p in pools) for n, pools in data["pools"].items()},
             name_spaces=tuple(Space.from_json(s) for s in data["name_spaces"]),
             street_spaces=tuple(Space.from_json(s) for s in data["street_spaces"]),
+            zips={n: (z, Space.from_json(s)) for n, (z, s) in data.get("zips", {}).items()},
             formats={n: FormatModel.from_json(f) for n, f in data["formats"].items()},
             domains={n: tuple(d) for n, d in data["domains"].items()},
             layouts=dict(data["layouts"]),

@@ -14,7 +14,7 @@ from dbsynth import lexicon
 from dbsynth.checksums import iban_digits, luhn_digits
 from dbsynth.errors import FitError
 from dbsynth.formats import draw_strings, unique_strings
-from dbsynth.people.personal import PersonalColumn, PersonalModel
+from dbsynth.people.personal import PersonalColumn, PersonalModel, in_locale
 from dbsynth.people.prose import in_case
 from dbsynth.permute import Words, key_of, mix, permute, serial
 
@@ -313,10 +313,23 @@ class _Maker:
         return pc.if_else(pa.array(early), stem, self._numbered(column, stem, " ", ""))
 
     def _coded(self, column: PersonalColumn) -> pa.Array:
-        model = self.model.formats[column.name]
+        codes = self._codes(column, column.name, self.rows)
+        for number in range(len(self.model.locales)):
+            name = in_locale(column.name, number)
+            if name in self.model.formats:
+                mine = self.locale == number
+                own = self._codes(column, name, self.rows[mine])
+                codes = pc.replace_with_mask(codes, pa.array(mine), own)
+        if column.semantic == "postal_code" and not column.is_unique:
+            return self._in_state(codes)
+        return codes
+
+    def _codes(self, column: PersonalColumn, name: str, rows: Words) -> pa.Array:
+        """Codes of some rows by one of the column's formats."""
+        model = self.model.formats[name]
         make = unique_strings if column.is_unique else draw_strings
-        codes = make(model, self.rows, self._key("code", column.name))
-        layout = self.model.layouts.get(column.name, "")
+        codes = make(model, rows, self._key("code", name))
+        layout = self.model.layouts.get(name, "")
         if layout == "card":
             codes = pc.binary_join_element_wise(codes, luhn_digits(codes), "")
         elif layout in ("- card", "  card"):
@@ -329,6 +342,27 @@ class _Maker:
         elif layout == "ip":
             codes = self._ip_text(column, codes)
         return codes
+
+    def _in_state(self, codes: pa.Array) -> pa.Array:
+        """Let postal codes be of the states that rows are in, where it is known which these are."""
+        state = self.drivers.get("state")
+        if state is None and "state_code" in self.model.pools:
+            state = self._pick("state_code", "place", 0)
+        if state is None or not self.model.zips:
+            return codes
+        said = pc.utf8_lower(pc.utf8_trim_whitespace(state.cast(pa.string())))
+        place = pc.index_in(said, pa.array(list(self.model.zips), pa.string()))
+        found = np.asarray(pc.fill_null(place, -1), np.int64)
+        is_american = np.array([lo == "en_US" for lo in self.model.locales])[self.locale]
+        found[~(is_american & np.asarray(pc.match_substring_regex(codes, r"^\d{5}")))] = -1
+        numbers = np.zeros(len(codes), np.uint64)
+        for number, (first, space) in enumerate(self.model.zips.values()):
+            mine = found == number
+            drawn = space.draw(self.rows[mine], self._key("zip", number))
+            numbers[mine] = drawn + np.uint64(first)
+        heads = pc.utf8_lpad(pa.array(numbers).cast(pa.string()), 5, "0")
+        whole = pc.binary_join_element_wise(heads, pc.utf8_slice_codeunits(codes, 5), "")
+        return pc.if_else(pa.array(found >= 0), whole, codes)
 
     def _ip_text(self, column: PersonalColumn, codes: pa.Array) -> pa.Array:
         """Write eight hexadecimal digits as the four numbers of an address."""

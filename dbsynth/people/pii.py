@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,12 @@ from dbsynth.people.identifiers import (
     street_spaces,
     text_of,
 )  # fmt: skip
-from dbsynth.people.personal import PersonalColumn, PersonalModel
+from dbsynth.people.personal import PersonalColumn, PersonalModel, in_locale
 from dbsynth.people.personas import CODED, make_personal
 from dbsynth.people.prose import TextModel, case_of, fit_prose, sample_text
 from dbsynth.permute import key_of
 from dbsynth.release import MIN_ENTITIES, Release
+from dbsynth.unused import Space, free_space
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -86,6 +87,7 @@ _HINTS = {  # where values say what country they are of
     "phone": r"^\s*(?:\+|00)\s*(?P<code>1|35\d|42\d|[2-9]\d)",
     "email": r"\.(?P<code>[a-z]{2})$",
 }
+_OF_COUNTRIES = frozenset({"phone", "postal_code", "iban"})
 _NOWHERE = frozenset({"co", "io", "me", "ai", "tv", "fm", "cc", "ws"})  # domains of anybody
 _DIALS = {
     "1": "us", "31": "nl", "32": "be", "33": "fr", "34": "es", "36": "hu", "39": "it", "40": "ro",
@@ -153,6 +155,10 @@ def fit_personal(
             quantiles[column.name] = birth_curve(column, values, entities, release)
         if layout:
             layouts[column.name] = layout
+    local = _Local(locales, _rows_of(values, countries), entities, release)
+    for column in columns:
+        if column.name in formats:
+            local.add(column, values, formats, layouts)
     return PersonalModel(
         columns=tuple(columns),
         key=key_of("personal", seed, *(c.name for c in columns)),
@@ -161,12 +167,75 @@ def fit_personal(
         pools=pools,
         name_spaces=name_spaces(columns, values, pools, seed) if "last" in pools else (),
         street_spaces=street_spaces(columns, values, pools, locales, seed),
+        zips=_zip_codes(columns, values, locales, seed),
         formats=formats,
         domains=domains,
         layouts=layouts,
         quantiles=quantiles,
         cases={n: c for n, c in cases.items() if c and n not in formats},
     )
+
+
+def _rows_of(
+    values: Mapping[str, pa.Array], countries: Mapping[str, int]
+) -> NDArray[np.int64] | None:
+    """The number of each row's locale, -1 where its country has none; None: no country is told."""
+    for name, array in values.items():
+        if countries and lexicon.semantic_of(name) in ("country", "country_code"):
+            texts = pc.utf8_lower(pc.utf8_trim_whitespace(filled(array)))
+            place = pc.fill_null(pc.index_in(texts, pa.array(list(countries), pa.string())), -1)
+            numbers = np.array([*countries.values(), -1], np.int64)
+            found: NDArray[np.int64] = numbers[np.asarray(place, np.int64)]
+            return found
+    return None
+
+
+@dataclass(frozen=True)
+class _Local:
+    """Codes as they are in each of several countries: dialling codes, lengths, banks."""
+
+    locales: tuple[str, ...]
+    rows: NDArray[np.int64] | None  # (n,) which locale each row has
+    entities: NDArray[np.int64]
+    release: Release
+
+    def add(
+        self,
+        column: PersonalColumn,
+        values: Mapping[str, pa.Array],
+        formats: dict[str, FormatModel],
+        layouts: dict[str, str],
+    ) -> None:
+        """Add a column's formats in the locales of which enough rows show one."""
+        array = values.get(column.name)
+        is_iban = column.semantic == "iban"
+        if self.rows is None or array is None or len(array) != len(self.rows):
+            return
+        if column.semantic not in _OF_COUNTRIES or (column.is_unique and not is_iban):
+            return
+        found: dict[str, tuple[FormatModel, str]] = {}
+        for number in range(len(self.locales)):
+            here = np.flatnonzero(self.rows == number)
+            name = in_locale(column.name, number)
+            own = {name: filled(array).take(pa.array(here))}
+            locale = self._bank(own[name], self.entities[here], name) if is_iban else ""
+            if is_iban and not locale:
+                continue
+            model, layout = codes_of(
+                replace(column, name=name), text_of(own[name]), own, self.entities[here],
+                self.release, partial(_example_iban, locale), text_of(array),
+            )  # fmt: skip
+            if is_iban or model.covered > 0:
+                found[name] = model, layout
+        kinds = [layout for _, layout in found.values()]
+        if column.is_unique and len({*kinds, layouts.get(column.name, "")}) < len(self.locales):
+            return  # two of a country could write the same
+        formats |= {name: model for name, (model, _) in found.items()}
+        layouts |= {name: layout for name, (_, layout) in found.items() if layout}
+
+    def _bank(self, texts: pa.Array, entities: NDArray[np.int64], name: str) -> str:
+        """The locale of the country that most accounts of some rows are of; "" if unknown."""
+        return _hint(f"iban {name}", texts, entities, self.release)
 
 
 def fit_text(
@@ -260,6 +329,37 @@ def _places(locale: str) -> tuple[tuple[str, str, str, str], ...]:
             postcode = fake.postcode_in_state(code)
         places.setdefault(fake.city(), (state, code, postcode))
     return tuple((c, *rest) for c, rest in places.items() if not c[-1:].isdigit())
+
+
+def _zip_codes(
+    columns: Sequence[PersonalColumn],
+    values: Mapping[str, pa.Array],
+    locales: Sequence[str],
+    seed: int,
+) -> dict[str, tuple[int, Space]]:
+    """Which postal codes the United States have that rows lack, if rows keep to their state's."""
+    from faker.providers.address.en_US import Provider
+
+    names = {lexicon.semantic_of(n): n for n in values}
+    codes = [c.name for c in columns if c.semantic == "postal_code" and c.name in values]
+    if "state" not in names or not codes or _MAIN_LOCALE not in locales:
+        return {}
+    state = pc.utf8_lower(pc.utf8_trim_whitespace(filled(values[names["state"]])))
+    parts = pc.extract_regex(filled(values[codes[0]]), r"^(?P<zip>\d{5})")
+    numbers = np.asarray(pc.fill_null(pc.struct_field(parts, "zip").cast(pa.int64()), -1))
+    found: dict[str, tuple[int, Space]] = {}
+    known = kept = 0
+    for code, (first, last) in Provider.states_postcode.items():
+        spoken = [code.lower(), _state_names().get(code, code).lower()]
+        is_own = np.asarray(pc.fill_null(pc.is_in(state, pa.array(spoken)), False))
+        own = numbers[is_own & (numbers >= 0)]
+        inside = own[(own >= first) & (own <= last)]
+        known, kept = known + len(own), kept + len(inside)
+        used = np.unique(inside - first).astype(np.uint64)
+        size = last - first + 1
+        space = free_space(used, size, len(inside), key_of("zip", seed, code))
+        found |= dict.fromkeys(spoken, (first, space))
+    return found if known >= MIN_ENTITIES and kept >= _MOSTLY * known else {}
 
 
 @lru_cache(maxsize=1)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dbsynth.errors import FitError
 from dbsynth.lexicon import word_list
+from dbsynth.people.phrases import Phrases, fit_phrases, sample_phrases
 from dbsynth.permute import key_of, serial
 from dbsynth.plain import Plain
 from dbsynth.release import Release
@@ -53,6 +54,15 @@ class TextModel(Plain):
     case: str = ""  # "upper": all letters are capitals; "lower": none is
     joint: str = ""  # what stands between the words of one "word": `on-the-way`
     end: str = "."  # what a sentence ends in; headings end in nothing
+    phrases: Phrases | None = None  # labels of the source's own words, instead
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TextModel:
+        """Rebuild from `to_json`'s value."""
+        held = data.get("phrases")
+        plain: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
+        plain["phrases"] = Phrases.from_json(held) if held else None
+        return cls(**plain)
 
 
 def fit_prose(
@@ -74,6 +84,7 @@ def fit_prose(
         released = release.quantiles(f"{statistic}.length", sizes, owners, _SHARES)
         lengths, kind = tuple(released.tolist()), _manner(texts, sizes)
     offered = _invented_words() if kind == "name" else words
+    is_told = lengths != _DEFAULT_LENGTHS and kind in ("title", "sentence")
     return TextModel(
         kind=kind,  # type: ignore[arg-type]
         lengths=lengths,
@@ -82,6 +93,7 @@ def fit_prose(
         max_length=max_length,
         case=case,
         joint=_joint(texts) if kind in _SINGLE and lengths != _DEFAULT_LENGTHS else "",
+        phrases=fit_phrases(statistic, texts, owners, release, words) if is_told else None,
         end=_end(texts) if lengths != _DEFAULT_LENGTHS else ".",
     )
 
@@ -184,7 +196,10 @@ def sample_text(
     shares = np.linspace(0.0, 1.0, len(model.lengths))
     limit = np.inf if model.max_length is None else float(model.max_length)
     targets = np.minimum(np.interp(rng.random(rows), shares, model.lengths), limit)
-    texts = _written(model, rng, np.maximum(targets, 1))
+    if model.phrases is not None:
+        texts = sample_phrases(model.phrases, rng, rows, model.max_length)
+    else:
+        texts = _written(model, rng, np.maximum(targets, 1))
     if unique_offset is not None:
         texts = _numbered(model, texts, unique_offset)
     texts = in_case(texts, model.case)

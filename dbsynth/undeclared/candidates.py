@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.arrow import arrow_type
+from dbsynth.nones import none_of
 from dbsynth.schema import Column, ForeignKey, Schema, SqlType, Table, TableName
 from dbsynth.undeclared.refnames import NO_HINT, Hint, Names
 
@@ -25,6 +26,13 @@ _PROBES = 200  # values that are looked up in a parent too large to have been re
 _FIRST_PROBES = 5
 _LONGEST = 64  # characters; longer texts are no keys
 _MOST_UNNAMED = 3  # parents for one column that no name speaks for
+_LEAST_APART = 2  # different values beside the one that stands for none; with fewer it is a flag
+# What stands for "no row" where a column has no NULL, the most usual first; as text.
+_NONES = {
+    "number": ("0", "-1"),
+    "string": ("", "0", "-1"),
+    "uuid": ("00000000-0000-0000-0000-000000000000",),
+}
 _WIDEST = 4  # columns of a composite key
 
 
@@ -72,7 +80,31 @@ class Sight:
             held = self.values(key.parent, wanted)
         else:
             held = self._looked_up(key.parent, wanted, values.cast(kind, safe=False))
-        return _share_in(values.cast(kind, safe=False), held)
+        values = values.cast(kind, safe=False)
+        if key.none is not None:
+            values = values.filter(pc.not_equal(values, none_of(key.none, kind)))
+        return _share_in(values, held)
+
+    def with_none(self, key: ForeignKey) -> ForeignKey:
+        """Let a key of one column know which of the values seen stands for no row, if one does."""
+        (column,), (wanted,) = key.columns, key.parent_columns
+        table, parent = self.schema.table(key.child), self.schema.table(key.parent)
+        kind = arrow_type(parent.column(wanted).type)
+        if _is_bound(table, column):
+            return key
+        seen = self.values(key.child, column).cast(kind, safe=False)
+        for none in _NONES[family(table.column(column).type)]:
+            if none_of(none, kind) is None:
+                continue
+            value = pa.array([none]).cast(kind)
+            if not _share_in(value, seen) or len(seen) <= _LEAST_APART:
+                continue
+            if self.is_whole(key.parent):
+                held = self.values(key.parent, wanted)
+            else:
+                held = self._looked_up(key.parent, wanted, value)
+            return key if _share_in(value, held) else replace(key, none=none)
+        return key
 
     def _looked_up(self, table: TableName, column: str, values: pa.Array) -> pa.Array:
         from dbsynth.adapters.base import KeyFilter
@@ -81,6 +113,15 @@ class Sight:
         found = self.source.read(self.schema.table(table), [column], keys=keys)
         batches = [batch.column(0) for batch in found]
         return pa.concat_arrays(batches) if batches else values.slice(0, 0)
+
+
+def _is_bound(table: Table, column: str) -> bool:
+    """Whether something is declared of a column that would mean another thing of NULL."""
+    unique = {c for columns in table.unique_sets for c in columns}
+    unique |= {c for u in table.uniques for c in u.columns}
+    checked = {c for check in table.row_checks for c in check.columns}
+    hidden = any(i.is_unique for i in table.indexes) or bool(table.exclusions or table.part_uniques)
+    return column in unique | checked or hidden
 
 
 def family(sql: SqlType) -> str:
@@ -162,7 +203,8 @@ def _named(
             continue
         hint = names.hint(table, column, parent, wanted.name)
         if hint.score >= LEAST_HINT and (parent.name, wanted) != (table.name, column):
-            hints.append((hint, single(table.name, column.name, parent.name, wanted.name)))
+            key = single(table.name, column.name, parent.name, wanted.name)
+            hints.append((hint, sight.with_none(key)))
     best = max((h.score for h, _ in hints), default=0.0)
     for hint, key in hints:
         if hint.score >= best - 0.3 and sight.share_found(key) >= LEAST_COVERAGE:

@@ -137,8 +137,9 @@ class Asker:
         )
         kinds = [self._schema.table(key.child).column(c).type.kind for c in key.columns]
         if kinds in (["integer"], ["decimal"]):
-            parts["low"] = f"SELECT min({columns[0]}) FROM {child} AS c"
-            parts["high"] = f"SELECT max({columns[0]}) FROM {child} AS c"
+            rows = f"{child} AS c WHERE {where['complete']}"
+            parts["low"] = f"SELECT min({columns[0]}) FROM {rows}"
+            parts["high"] = f"SELECT max({columns[0]}) FROM {rows}"
         return parts
 
     def _some_rows(self, name: TableName) -> str:

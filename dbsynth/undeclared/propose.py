@@ -268,6 +268,7 @@ def _alike(sight: Sight, schema: Schema, certain: set[ForeignKey]) -> list[Candi
                 continue
             if not sight.is_varied(table.name, column):
                 continue
+            key = sight.with_none(key)
             if sight.share_found(key) >= LEAST_COVERAGE:
                 hint = Hint(0.9, f"{column.name} leads there in other tables")
                 found.append(Candidate(key, hint))
@@ -307,11 +308,13 @@ def _reference(judged: _Judged, accepted: bool, counts: Mapping[TableName, int])
         told += f"; counted in {inclusion.share:.1%} of the rows"
     if judged.proof < 0.5:
         told += "; values that any column may have prove little"
+    if key.none is not None:
+        told += f"; {key.none!r} stands for none"
     lead = Lead(
         parent=key.parent, parent_columns=key.parent_columns, rows=inclusion.rows,
         orphans=inclusion.orphans,
     )  # fmt: skip
     return Reference(
         child=key.child, columns=key.columns, leads=(lead,), is_accepted=accepted,
-        score=judged.score, why=told,
+        score=judged.score, why=told, none=key.none,
     )  # fmt: skip

@@ -98,6 +98,21 @@ def test_a_reader_of_single_tables_is_told_that_there_may_be_more(
     assert "any tables" in {f"{o.kind} {o.name}" for o in schema.objects}
 
 
+def test_a_reader_with_select_alone_sees_foreign_keys(here: Location, granted: Grant) -> None:
+    execute(here, [
+        "CREATE TABLE a (id INT PRIMARY KEY)",
+        "CREATE TABLE b (id INT PRIMARY KEY, a INT, c INT,"
+        " CONSTRAINT up FOREIGN KEY (a) REFERENCES a (id) ON DELETE SET NULL ON UPDATE CASCADE,"
+        " CONSTRAINT `o``dd` FOREIGN KEY (c) REFERENCES b (id) ON DELETE CASCADE)",
+    ])  # fmt: skip
+    found = []
+    for location in (here, granted(here, "SELECT")):
+        with open_source(location) as source:
+            found.append(source.introspect().tables)
+    assert found[0] == found[1]
+    assert {"SET NULL", "CASCADE"} == {k.on_delete for k in found[1][1].foreign_keys}
+
+
 def test_a_reader_who_may_see_everything_loses_nothing(
     here: Location, there: Location, granted: Grant
 ) -> None:
@@ -286,3 +301,30 @@ def test_an_object_that_the_target_refuses_is_named(here: Location, there: Locat
 )
 def test_grants_are_understood(line: str, database: str, right: str, expected: bool) -> None:
     assert expected is Rights(tuple(_parse(line))).has(database, right)
+
+
+def test_tables_that_are_not_asked_for_need_no_rights(
+    here: Location, there: Location, granted: Grant
+) -> None:
+    execute(here, [
+        "CREATE TABLE city (id INT PRIMARY KEY AUTO_INCREMENT, name TEXT)",
+        "CREATE TABLE shop (id INT PRIMARY KEY AUTO_INCREMENT, city_id INT NOT NULL,"
+        " CONSTRAINT there FOREIGN KEY (city_id) REFERENCES city (id))",
+        "CREATE TABLE salary (id INT PRIMARY KEY, shop_id INT REFERENCES shop (id), pay INT)",
+        "INSERT INTO city SELECT seq, CONCAT('c', seq) FROM seq_1_to_20",
+        "INSERT INTO shop SELECT seq, 1 + seq % 20 FROM seq_1_to_60",
+    ])  # fmt: skip
+    reader, name = granted(here, "SELECT", where=f"`{database_of(here)}`.shop"), database_of(here)
+    user = urlsplit(reader.url).username
+    chosen = run.Options(seed=1, engine="marginal", tables=("shop",))
+    with pytest.raises(PermissionDeniedError) as caught:
+        run.plan(reader.url, chosen)
+    assert ("no right to read all of city (shop refers to it)",) == caught.value.problems
+    for host in ("%", "localhost"):
+        execute(here, [f"GRANT SELECT ON `{name}`.city TO '{user}'@'{host}'",
+                       f"GRANT SELECT (id) ON `{name}`.salary TO '{user}'@'{host}'"])  # fmt: skip
+    done = run.clone(reader.url, there.url, chosen)
+    assert done.findings.is_sound
+    assert [(60,)] == execute(there, ["SELECT COUNT(*) FROM shop JOIN city ON city.id = city_id"])
+    with pytest.raises(PermissionDeniedError, match="salary"):
+        run.plan(reader.url, OPTIONS)

@@ -292,7 +292,7 @@ class TestPostgres(CycleContract, EnumContract):
         role = guest.url.split("//")[1].split("@")[0]
         self.load(here, [*self.tree, *self.composite, f'GRANT SELECT ON node TO "{role}"'])
         with open_source(guest) as source, pytest.raises(PermissionDeniedError) as caught:
-            source.introspect()
+            source.introspect().require_readable()
         tables = ("child", "parent")
         assert tuple(f"no right to read public.{t}" for t in tables) == caught.value.problems
 
@@ -308,7 +308,7 @@ class TestPostgres(CycleContract, EnumContract):
             ],
         )
         with open_source(guest) as source, pytest.raises(PermissionDeniedError) as caught:
-            source.introspect()
+            source.introspect().require_readable()
         assert "public.mine" in caught.value.message
 
     def test_a_target_without_the_right_to_create_is_found_before(self, guest: Location) -> None:
