@@ -13,6 +13,7 @@ and Dibben, JSS 74(11), 2016); bagging (Breiman 1996), by entities; shrinkage to
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,18 +54,18 @@ class Size:
     imagined: float = np.inf  # rows like the parent's, at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Tree:
     """A tree, and where each row is after 0, 1, 2, … steps."""
 
     nodes: Nodes
     path: Ints  # (steps + 1, n)
 
-    @property
+    @cached_property
     def layers(self) -> list[tuple[Ints, Ints]]:
         """Parents and their children, one pair of arrays for each step away from the root."""
-        found, here = [], np.zeros(1, np.int64)
-        while len(here := here[~self.nodes.is_leaf[here]]):
+        found, here, is_leaf = [], np.zeros(1, np.int64), self.nodes.is_leaf
+        while len(here := here[~is_leaf[here]]):
             children = np.concatenate([self.nodes.left[here], self.nodes.right[here]])
             found.append((np.concatenate([here, here]), children))
             here = children
@@ -105,12 +106,15 @@ class Levels:
 
     def counted(self, counts: Floats) -> list[Floats]:
         """(nodes, tokens) -> per level (nodes, groups)."""
-        found = []
-        for groups, above in zip(self.groups, self.above, strict=True):
-            own = np.zeros((len(above), len(counts)))
-            np.add.at(own, groups, counts.T)
-            found.append(own.T)
-        return found
+        return [_added(counts, groups) for groups in self.groups]
+
+
+def _added(counts: Floats, groups: Ints) -> Floats:
+    """(nodes, n) -> (nodes, groups): what those of a group, of which none is empty, come to."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    found: Floats = np.add.reduceat(counts[:, order], starts, axis=1)
+    return found
 
 
 def grow(rows: Rows, size: Size, seed: int) -> Forest:
@@ -225,8 +229,10 @@ def _path(nodes: Nodes, answers: Answers) -> Ints:
 def _pruned(nodes: Nodes, path: Ints, rows: Rows) -> Nodes:
     """Make leaves of inner nodes one of whose sides holds too few entities."""
     entities = int(rows.entities.max()) + 1
-    pairs = np.unique(path * entities + rows.entities)
-    support = np.bincount(pairs // entities, minlength=len(nodes.left))
+    has_moved = np.diff(path, axis=0, prepend=-1) != 0  # a leaf's rows are looked at once
+    pairs = np.sort((path * entities + rows.entities)[has_moved])
+    different = pairs[np.diff(pairs, prepend=-1) > 0]
+    support = np.bincount(different // entities, minlength=len(nodes.left))
     here = np.arange(len(nodes.left))
     stays = np.minimum(support[nodes.left], support[nodes.right]) >= rows.threshold
     return replace(
@@ -261,9 +267,8 @@ def _best(trees: list[_Tree], bags: list[NDArray[np.bool_]], rows: Rows, levels:
         counted = levels.counted(_counts(tree, rows, bag))
         leaf, target = tree.path[-1][~bag], rows.target[~bag]
         for level, groups in enumerate(levels.groups):
-            for number, imagined in enumerate(IMAGINED):
-                shares = _smoothed(counted[level], tree, levels.above[level], imagined)
-                found[level, number, ~bag] += shares[leaf, groups[target]]
+            shares = _smoothed(counted[level], tree, levels.above[level], np.array(IMAGINED))
+            found[level, :, ~bag] += shares[leaf, groups[target]]
     judges = np.sum([~b for b in bags], axis=0)
     mean = found[:, :, judges > 0] / judges[judges > 0]
     best: Floats = np.array(IMAGINED)[np.log(np.maximum(mean, 1e-4)).sum(axis=2).argmax(axis=1)]
@@ -275,25 +280,29 @@ def _shares(tree: _Tree, rows: Rows, levels: Levels, imagined: Floats) -> Floats
     counted = levels.counted(_counts(tree, rows, np.ones(len(rows.target), bool)))
     found = np.ones((len(tree.nodes.left), rows.tokens))
     for level, groups in enumerate(levels.groups):
-        own = _smoothed(counted[level], tree, levels.above[level], float(imagined[level]))
-        found *= own[:, groups]
+        own = _smoothed(counted[level], tree, levels.above[level], imagined[level, None])
+        found *= own[:, groups, 0]
     return found
 
 
-def _smoothed(counted: Floats, tree: _Tree, above: Ints, imagined: float) -> Floats:
+def _smoothed(counted: Floats, tree: _Tree, above: Ints, imagined: Floats) -> Floats:
     """
     Shares of groups within the groups above, each node's drawn towards its parent's.
 
     Args:
         counted: (nodes, groups); parents come before their children.
         above: (groups,) the group above each.
+        imagined: (k,) as so many rows.
+
+    Returns:
+        (nodes, groups, k).
     """
-    whole = np.zeros((len(counted), int(above.max()) + 1))
-    np.add.at(whole.T, above, counted.T)
-    shares = counted / np.maximum(whole, 1.0)[:, above]
+    total = _added(counted, above)[:, above]
+    shares = np.zeros((*counted.shape, len(imagined)))  # nothing comes to nodes cut off
+    shares[0] = (counted[0] / np.maximum(total[0], 1.0))[:, None]
     for parents, children in tree.layers:
-        drawn = counted[children] + imagined * shares[parents]
-        shares[children] = drawn / (whole[children][:, above] + imagined)
+        drawn = imagined * shares[parents] + counted[children, :, None]
+        shares[children] = drawn / (total[children, :, None] + imagined)
     return shares
 
 
