@@ -32,7 +32,7 @@ SAME = 1e-3  # by which a head's shares may move without what is left out (Kullb
 NO_WORSE = 5e-4  # by which rows that were not learned from may become less likely, surely
 CHECKED_ROWS = 4_096  # that tell whether shares are the same
 # Rows that tell how parts go together, at least, and times columns: wide tables ask fewer rows.
-FEWEST_FORETOLD, FORETOLD_CELLS = 1_024, 6_000_000
+FEWEST_FORETOLD, FORETOLD_CELLS = 1_024, 2_000_000
 ROWS_A_COLUMN = 8  # of those, at least, for each column that stands in for others
 FEWEST_ROWS = 200  # not learned from, that can tell
 
@@ -79,12 +79,18 @@ def _slim_head(net: RowNet, head: int, whole: Tensor, rows: Rows, tolerance: flo
     width, (slot, _) = net.shape.condition.width, net.shape.heads[head]
     has_say = rows.targets[:, head] >= 0
     seen = whole[:, : width + net.starts[slot]]
-    weight, bias = _heard(net, head, seen, rows, has_say, tolerance)
-    seen = seen[has_say] if bool(has_say.any()) else seen
+    judges = torch.nonzero(has_say & rows.held_out)[:CHECKED_ROWS, 0]
+    is_judged = len(judges) >= FEWEST_ROWS
+    shown, said = seen[judges], rows.targets[judges, head]
+    if bool(has_say.any()) and not bool(has_say.all()):
+        seen = seen[has_say]
+    shown, tokens = (shown, said) if is_judged else (seen[:CHECKED_ROWS], None)
+    weight, bias = _Asked(net, head, seen, shown, tokens, tolerance).heard(_parts(net, slot))
     second, out = net.second[head], net.out[head]
     assert isinstance(second, nn.Linear)
     assert isinstance(out, nn.Linear)
-    first = (seen @ weight + bias).relu()
+    heard = weight.any(dim=1)
+    first = (seen[:, heard] @ weight[heard] + bias).relu()
     more = second(first).relu()
     # Only differences between tokens count.
     loud = (out.weight - out.weight.mean(dim=0)).norm(dim=0)
@@ -118,52 +124,40 @@ def _speaking(values: Tensor, weights: Tensor) -> Tensor:
     return found
 
 
-def _heard(
-    net: RowNet, head: int, seen: Tensor, rows: Rows, has_say: Tensor, tolerance: float
-) -> tuple[Tensor, Tensor]:
-    """
-    A head's (width, units) first weights and (units,) biases: 0 for all it learns nothing from.
-
-    Parts that tell most of what it hears are taken, and stand in for the others: as few as leave
-    shares as they are, or rows that were not learned from as likely as they are.  Then each of them
-    is tried by itself, the last one first, until they say more and more.
-    """
-    judges = torch.nonzero(has_say & rows.held_out)[:, 0]
-    is_judged = len(judges) >= FEWEST_ROWS
-    if not is_judged:
-        judges = torch.nonzero(has_say)[:, 0] if bool(has_say.any()) else torch.arange(len(seen))
-    judges = judges[:CHECKED_ROWS]
-    asked = _Asked(
-        net, head, seen, judges, rows.targets[judges, head] if is_judged else None, tolerance
-    )
-    taken = asked.together(_parts(net, net.shape.heads[head][0]), seen)
-    return _first(net, head) if taken is None else asked.one_by_one(*taken)
-
-
 class _Asked:
     """A head that is asked what its shares are by fewer parts than it sees."""
 
     def __init__(
-        self, net: RowNet, head: int, seen: Tensor, judges: Tensor, said: Tensor | None,
+        self, net: RowNet, head: int, seen: Tensor, shown: Tensor, said: Tensor | None,
         tolerance: float,
     ) -> None:  # fmt: skip
-        """(n, width) it sees; judges are rows of these, and if told, (m,) tokens they have."""
+        """(n, width) it sees, (m, width) of the rows that judge, and, if told, their tokens."""
         self._net, self._head, self._said = net, head, said
         self._weight, bias = _first(net, head)
         self._mean = seen.mean(dim=0)
+        most = max(FEWEST_FORETOLD, FORETOLD_CELLS // max(1, seen.shape[1]))
+        self._apart = seen[-most:] - self._mean  # the last rows are those that were learned from
         self._nothing = bias + self._mean @ self._weight  # (units,) before, if it saw nothing
-        self._seen = seen[judges] - self._mean
-        self._before = seen[judges] @ self._weight + bias
+        self._seen = shown - self._mean
+        self._before = shown @ self._weight + bias
         self._shares = self._of(self._before)
         certain = min(1.0, -float((self._shares.exp() * self._shares).sum(dim=1).mean()))
         self._most = tolerance * certain
 
-    def together(
-        self, parts: Sequence[Columns], seen: Tensor
-    ) -> tuple[Pursuit, list[Columns]] | None:
+    def heard(self, parts: Sequence[Columns]) -> tuple[Tensor, Tensor]:
+        """
+        (width, units) first weights and (units,) biases: 0 for all that nothing is learned from.
+
+        Parts that tell most of what the head hears are taken, and stand in for the others: as few
+        as leave shares as they are, or rows that were not learned from as likely as they are.  Then
+        each of them is tried by itself, the last one first, until they say more and more.
+        """
+        taken = self._together(parts)
+        return _first(self._net, self._head) if taken is None else self._one_by_one(*taken)
+
+    def _together(self, parts: Sequence[Columns]) -> tuple[Pursuit, list[Columns]] | None:
         """The first parts that are enough; None: all are needed."""
-        most = max(FEWEST_FORETOLD, FORETOLD_CELLS // max(1, seen.shape[1]))
-        apart = seen[:most] - self._mean
+        apart = self._apart
         covariance = (apart.T @ apart / len(apart)).double()
         felt = _felt(self._net, self._head, self._before).double()
         pursuit = Pursuit(covariance, self._weight.double(), felt, parts)
@@ -178,7 +172,7 @@ class _Asked:
                 return pursuit, [parts[i] for i in pursuit.taken]
         return None
 
-    def one_by_one(self, pursuit: Pursuit, taken: list[Columns]) -> tuple[Tensor, Tensor]:
+    def _one_by_one(self, pursuit: Pursuit, taken: list[Columns]) -> tuple[Tensor, Tensor]:
         """Weights and biases without those that need not be there."""
         settled, misses, needed = self._of(self._told(pursuit, _all(taken))), 0, list(taken)
         for part in reversed(taken):
