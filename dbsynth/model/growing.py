@@ -28,6 +28,8 @@ SHARE_CELLS = 60_000  # leaves times tokens of one tree, at most
 IMAGINED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 1e4)  # rows like the parent's
 GROUPS = (2, 4, 8, 16, 32, 0)  # into how many groups ordered tokens are sorted; 0: each its own
 ROWS_A_CODE = 40  # that a column needs for an order of its own
+MANY, MOST_ASKED = 192, 96  # columns; of more than so many trees ask for those that tell most alone
+BINS, TELLING_ROWS = 16, 1_000  # in how many kinds of rows, of so many, columns are looked at
 TOP_LABELS, TOP_VALUES = 16, 4  # tokens that a split may tell apart by themselves
 
 
@@ -126,6 +128,8 @@ def grow(rows: Rows, size: Size, seed: int) -> Forest:
     if entities < 2 * rows.threshold or len(varies) == 0:
         return _stump(rows)
     points = _points(rows)
+    if len(varies) > MANY:
+        varies = np.sort(varies[_telling(rows, varies, points)[:MOST_ASKED]])
     questions = _questions(rows, varies, points)
     answers = questions.answers(rows.seen)
     trees, bags = [], []
@@ -165,6 +169,29 @@ def _points(rows: Rows) -> Floats:
         middle = (np.cumsum(total) - total / 2) / total.sum()
         parts.append(2.0 * middle[by_place[rows.target]][:, None])
     return np.concatenate(parts, axis=1)
+
+
+def _telling(rows: Rows, varies: Ints, points: Floats) -> Ints:
+    """
+    Sort columns by how much of the points' variance kinds of rows explain, but for chance.
+
+    Wide tables would be gone through once for each of their columns, and trees lose themselves
+    among questions that say nothing.
+    """
+    learned = np.flatnonzero(rows.may_grow)
+    some = learned[:: max(1, len(learned) // TELLING_ROWS)]
+    seen, cards = rows.seen[np.ix_(some, varies)], rows.cards[varies]
+    parts = np.where(cards > 0, seen * np.minimum(1.0, BINS / np.maximum(cards, 1)),
+                     (seen + 1.0) * (BINS / 2))  # fmt: skip
+    kinds = np.clip(parts.astype(np.int64), 0, BINS - 1) + np.arange(len(varies)) * BINS
+    is_in = np.zeros((len(some), len(varies) * BINS), np.float32)
+    np.put_along_axis(is_in, kinds, np.float32(1), axis=1)
+    centred = (points[some] - points[some].mean(axis=0)).astype(np.float32)
+    counted, total = is_in.sum(axis=0), (is_in.T @ centred).astype(np.float64)
+    explained = (total**2).sum(axis=1) / np.maximum(counted, 1)
+    chance = (counted > 0) * float((centred**2).sum(axis=1).mean())
+    gain = (explained - chance).reshape(-1, BINS).sum(axis=1)
+    return np.argsort(-gain, kind="stable")
 
 
 def _questions(rows: Rows, varies: Ints, points: Floats) -> Questions:
