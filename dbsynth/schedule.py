@@ -64,7 +64,8 @@ class Schedule:
             start = self.values[column.anchor][rows].astype(np.float64)
         else:
             start = self.anchors[column.anchor][rows]
-        return np.where(np.isfinite(start), start, self._latest_ancestor(rows))
+        is_there = np.isfinite(start)
+        return start if is_there.all() else np.where(is_there, start, self._latest_ancestor(rows))
 
     def _latest_ancestor(self, rows: Ints) -> Floats:
         """The latest date of each row's ancestors: stands in for an anchor that is NULL."""
