@@ -7,7 +7,7 @@ listens to little.  What the rest adds on average is put into biases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ UNHEARD = 0.03  # or in logits: differences of so much are far below what a samp
 LANES = 16  # units come in groups of so many
 # Nats, or shares of a head's entropy where that is less: what is nearly certain stays so.
 SURELY_SAME = 1e-4  # by which they may move once more, for parts that go one by one
+PATIENCE = 4  # sizes without gain after which no more parts are taken
 MISSES = 6  # in a row, of parts that say more and more, after which no more are tried
 SAME = 1e-3  # by which a head's shares may move without what is left out (Kullback-Leibler)
 NO_WORSE = 5e-4  # by which rows that were not learned from may become less likely, surely
@@ -149,28 +150,41 @@ class _Asked:
         (width, units) first weights and (units,) biases: 0 for all that nothing is learned from.
 
         Parts that tell most of what the head hears are taken, and stand in for the others: as few
-        as leave shares as they are, or rows that were not learned from as likely as they are.  Then
-        each of them is tried by itself, the last one first, until they say more and more.
+        as leave shares as they are, or as make rows that were not learned from as likely as all
+        parts do, and likelier yet.  Then each of them is tried by itself, the last one first, until
+        they say more and more.
         """
         taken = self._together(parts)
         return _first(self._net, self._head) if taken is None else self._one_by_one(*taken)
 
     def _together(self, parts: Sequence[Columns]) -> tuple[Pursuit, list[Columns]] | None:
-        """The first parts that are enough; None: all are needed."""
-        apart = self._apart
-        covariance = (apart.T @ apart / len(apart)).double()
+        """The first parts that are enough, and more while these gain; None: all are needed."""
+        covariance = (self._apart.T @ self._apart / len(self._apart)).double()
         felt = _felt(self._net, self._head, self._before).double()
         pursuit = Pursuit(covariance, self._weight.double(), felt, parts)
-        for kept in _fewer(len(parts))[:-1]:
+        best, likely, stale = -1, 0.0, 0
+        for own in self._tried(pursuit, len(parts)):
+            taken, found = len(pursuit.taken), self._likely(own)
+            if best < 0 and _divergence(self._shares, own) <= SAME * self._most:
+                best = taken
+                break
+            if best < 0:
+                best, likely = (taken, found) if self._is_likely(own) else (best, likely)
+            elif found > likely + NO_WORSE * self._most:
+                best, likely, stale = taken, found, 0
+            elif (stale := stale + 1) == PATIENCE:
+                break
+        return None if best < 0 else (pursuit, [parts[i] for i in pursuit.taken[:best]])
+
+    def _tried(self, pursuit: Pursuit, parts: int) -> Iterator[Tensor]:
+        """The shares by more and more parts, as long as rows can tell how these go together."""
+        for kept in _fewer(parts)[:-1]:
             while len(pursuit.taken) < kept:
                 pursuit.take()
             columns = pursuit.columns
-            if len(columns) * ROWS_A_COLUMN > len(apart):
-                return None
-            own = self._of(self._told(pursuit, columns))
-            if self._is_likely(own) or _divergence(self._shares, own) <= SAME * self._most:
-                return pursuit, [parts[i] for i in pursuit.taken]
-        return None
+            if len(columns) * ROWS_A_COLUMN > len(self._apart):
+                return
+            yield self._of(self._told(pursuit, columns))
 
     def _one_by_one(self, pursuit: Pursuit, taken: list[Columns]) -> tuple[Tensor, Tensor]:
         """Weights and biases without those that need not be there."""
@@ -189,6 +203,10 @@ class _Asked:
     def _told(self, pursuit: Pursuit, columns: Columns) -> Tensor:
         """(n, units) before, by these columns alone."""
         return self._nothing + self._seen[:, columns] @ pursuit.weights(columns).float()
+
+    def _likely(self, own: Tensor) -> float:
+        """How likely rows are that were not learned from, in nats; 0 if there are none."""
+        return 0.0 if self._said is None else float(own.gather(1, self._said[:, None]).mean())
 
     def _is_likely(self, own: Tensor) -> bool:
         """Whether rows that were not learned from are about as likely."""
