@@ -27,13 +27,15 @@ UNHEARD = 0.03  # or in logits: differences of so much are far below what a samp
 LANES = 16  # units come in groups of so many
 # Nats, or shares of a head's entropy where that is less: what is nearly certain stays so.
 SURELY_SAME = 1e-4  # by which they may move once more, for parts that go one by one
-PATIENCE = 4  # sizes without gain after which no more parts are taken
+PATIENCE = 2  # sizes without gain after which no more parts are taken
 MISSES = 6  # in a row, of parts that say more and more, after which no more are tried
 SAME = 1e-3  # by which a head's shares may move without what is left out (Kullback-Leibler)
 NO_WORSE = 5e-4  # by which rows that were not learned from may become less likely, surely
-CHECKED_ROWS = 4_096  # that tell whether shares are the same
+ASKED_ROWS, CHECKED_ROWS = 512, 4_096  # those that tell what to try, and whether it holds
+FEWEST_ASKED, ASKED_CELLS = 64, 50_000  # rows, and rows times parts: wide heads ask fewer rows
 # Rows that tell how parts go together, at least, and times columns: wide tables ask fewer rows.
 FEWEST_FORETOLD, FORETOLD_CELLS = 1_024, 2_000_000
+MOST_TAKEN = 33  # parts that stand in for others: where more are needed, little can be left out
 ROWS_A_COLUMN = 8  # of those, at least, for each column that stands in for others
 FEWEST_ROWS = 200  # not learned from, that can tell
 
@@ -152,33 +154,41 @@ class _Asked:
         Parts that tell most of what the head hears are taken, and stand in for the others: as few
         as leave shares as they are, or as make rows that were not learned from as likely as all
         parts do, and likelier yet.  Then each of them is tried by itself, the last one first, until
-        they say more and more.
+        they say more and more.  Where a few are not enough, what makes the least difference alone
+        is left out first.
         """
-        taken = self._together(parts)
-        return _first(self._net, self._head) if taken is None else self._one_by_one(*taken)
+        taken = self._taken(parts)
+        if taken is not None:
+            return self._needed(*taken)
+        order = self._order(parts)
+        silent, before = self._together(order)
+        unheard = _all([*silent, *self._one_by_one(order[len(silent) :], before)])
+        left = self._weight.clone()
+        left[unheard] = 0.0
+        return left, self._nothing - self._mean @ left
 
-    def _together(self, parts: Sequence[Columns]) -> tuple[Pursuit, list[Columns]] | None:
-        """The first parts that are enough, and more while these gain; None: all are needed."""
+    def _taken(self, parts: Sequence[Columns]) -> tuple[Pursuit, list[Columns]] | None:
+        """The first parts that are enough, and more while these gain; None: a few are not."""
         covariance = (self._apart.T @ self._apart / len(self._apart)).double()
         felt = _felt(self._net, self._head, self._before).double()
         pursuit = Pursuit(covariance, self._weight.double(), felt, parts)
-        best, likely, stale = -1, 0.0, 0
+        best, settled, stale = -1, self._shares, 0
         for own in self._tried(pursuit, len(parts)):
-            taken, found = len(pursuit.taken), self._likely(own)
+            taken = len(pursuit.taken)
             if best < 0 and _divergence(self._shares, own) <= SAME * self._most:
                 best = taken
                 break
             if best < 0:
-                best, likely = (taken, found) if self._is_likely(own) else (best, likely)
-            elif found > likely + NO_WORSE * self._most:
-                best, likely, stale = taken, found, 0
+                best, settled = (taken, own) if self._is_likely(own) else (best, settled)
+            elif self._said is not None and _loss(settled, own, self._said) < 0:
+                best, settled, stale = taken, own, 0
             elif (stale := stale + 1) == PATIENCE:
                 break
         return None if best < 0 else (pursuit, [parts[i] for i in pursuit.taken[:best]])
 
     def _tried(self, pursuit: Pursuit, parts: int) -> Iterator[Tensor]:
         """The shares by more and more parts, as long as rows can tell how these go together."""
-        for kept in _fewer(parts)[:-1]:
+        for kept in (k for k in _fewer(parts)[:-1] if k <= MOST_TAKEN):
             while len(pursuit.taken) < kept:
                 pursuit.take()
             columns = pursuit.columns
@@ -186,7 +196,7 @@ class _Asked:
                 return
             yield self._of(self._told(pursuit, columns))
 
-    def _one_by_one(self, pursuit: Pursuit, taken: list[Columns]) -> tuple[Tensor, Tensor]:
+    def _needed(self, pursuit: Pursuit, taken: list[Columns]) -> tuple[Tensor, Tensor]:
         """Weights and biases without those that need not be there."""
         settled, misses, needed = self._of(self._told(pursuit, _all(taken))), 0, list(taken)
         for part in reversed(taken):
@@ -200,13 +210,42 @@ class _Asked:
         left[columns] = pursuit.weights(columns).float()
         return left, self._nothing - self._mean @ left
 
+    def _order(self, parts: Sequence[Columns]) -> list[Columns]:
+        """Parts, those first that alone move shares the least."""
+        rows = min(ASKED_ROWS, max(FEWEST_ASKED, ASKED_CELLS // max(1, len(parts))))
+        before, shares = self._before[:rows], self._shares[:rows]
+        moved = [_divergence(shares, self._of(before - self._added(part, rows))) for part in parts]
+        return [parts[i] for i in sorted(range(len(parts)), key=lambda i: moved[i])]
+
+    def _together(self, order: list[Columns]) -> tuple[list[Columns], Tensor]:
+        """As many of the first parts as may be missing together, and (n, units) before then."""
+        before, had = self._nothing.expand_as(self._before), 0
+        for kept in _fewer(len(order)):
+            start = len(order) - kept
+            before, had = before + self._added(_all(order[start : len(order) - had])), kept
+            own = self._of(before)
+            if self._is_likely(own) or _divergence(self._shares, own) <= SAME * self._most:
+                break
+        return order[: len(order) - had], before
+
+    def _one_by_one(self, order: list[Columns], before: Tensor) -> Iterator[Columns]:
+        """Those of further parts that may be missing too."""
+        settled, misses = self._of(before), 0
+        for part in order:
+            own = before - self._added(part)
+            if _divergence(settled, self._of(own)) <= SURELY_SAME * self._most:
+                yield part
+                before, misses = own, 0
+            elif (misses := misses + 1) >= MISSES:
+                return
+
+    def _added(self, columns: Columns, rows: int | None = None) -> Tensor:
+        """What columns add to (rows, units), but for what they add on average."""
+        return self._seen[:rows, columns] @ self._weight[columns]
+
     def _told(self, pursuit: Pursuit, columns: Columns) -> Tensor:
         """(n, units) before, by these columns alone."""
         return self._nothing + self._seen[:, columns] @ pursuit.weights(columns).float()
-
-    def _likely(self, own: Tensor) -> float:
-        """How likely rows are that were not learned from, in nats; 0 if there are none."""
-        return 0.0 if self._said is None else float(own.gather(1, self._said[:, None]).mean())
 
     def _is_likely(self, own: Tensor) -> bool:
         """Whether rows that were not learned from are about as likely."""
