@@ -14,11 +14,19 @@ from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import put_column
 from dbsynth.beside import NO_HELP, Drawn, Help, Sink, drawn_of, grouped, store
 from dbsynth.borrowing import Borrowed, Borrowing
-from dbsynth.conditions import Siblings, ancestors, chosen_parents, sibling_state, siblings_of
+from dbsynth.conditions import (
+    Siblings,
+    ancestors,
+    chosen_parents,
+    families_of,
+    sibling_state,
+    siblings_of,
+)
 from dbsynth.copying import Given
 from dbsynth.cousins import are_asked, gather
 from dbsynth.drawing import draw_part
 from dbsynth.encode import DatetimeColumn
+from dbsynth.families import Family, Inheriting
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
 from dbsynth.makers import lead
@@ -291,18 +299,35 @@ class _Attributes:
         rows = np.tile(np.arange(stop - start), times)
         moments = {name: values[start:stop] for name, values in skeleton.moments.items()}
         settled = {name: Given(v, np.ones(len(v), bool)) for name, v in moments.items()}
+        chosen = {key: parents[start:stop][rows] for key, parents in skeleton.pointers.items()}
+        near = Siblings(siblings.index[rows], siblings.count[rows])
+        whose = None if owners is None else owners[rows]
+        inheriting = self._inheriting(whose, near, chosen, number)
         drawn = draw_part(
             self.state, self.planned, self.table, "content", self.part, given.take(rows),
-            Siblings(siblings.index[rows], siblings.count[rows]),
-            None if owners is None else owners[rows], number,
+            near, whose, number,
             {name: copies.take(rows) for name, copies in (borrowed.given() | settled).items()},
-            skeleton.laid and skeleton.laid.part(start, stop),
-            {key: parents[start:stop][rows] for key, parents in skeleton.pointers.items()},
+            skeleton.laid and skeleton.laid.part(start, stop), chosen, inheriting,
         )  # fmt: skip
         if times > 1 and owners is not None:
-            chosen = told.nearest(drawn, owners, siblings, times)
-            drawn = {name: values[chosen] for name, values in drawn.items()}
+            family = None if inheriting is None else inheriting.family.low[: stop - start]
+            kept = told.nearest(drawn, owners, siblings, times, family)
+            drawn = {name: values[kept] for name, values in drawn.items()}
         return drawn | told.bent(drawn, owners) | moments
+
+    def _inheriting(
+        self, owners: Ints | None, siblings: Siblings, chosen: Mapping[str, Ints], number: int
+    ) -> Inheriting | None:
+        """What rows have again of their family; they look at those that chose the same parents."""
+        heritage = self.model.heritage
+        if heritage is None or owners is None:
+            return None
+        above = families_of(self.state.plan, self.planned, owners, self.state.known)
+        family = Family.of(owners, above[heritage.up], siblings.first, in_blocks=True)
+        found = Inheriting(heritage, family, self.state.rng(self.planned.name, "family", number))
+        for key, parents in chosen.items():
+            found.look(key, parents)
+        return found
 
     def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:
         if self.skeleton.owners is None:

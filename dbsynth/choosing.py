@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dbsynth.clusters import fit_clusters
 from dbsynth.clusters import fit_kinds as fit_row_kinds
@@ -15,13 +17,17 @@ from dbsynth.conditions import (
     ancestor_dates,
     ancestors,
     chosen_parents,
+    families_of,
+    siblings_of,
 )
 from dbsynth.copying import Flags
 from dbsynth.encode import (
     CategoryColumn,
     ModelledColumn,
+    NumberColumn,
     PresenceColumn,
 )
+from dbsynth.families import Family, Heritage, fit_heritage, key_name
 from dbsynth.features import Features, Ints, climb
 from dbsynth.leading import fit_leading
 from dbsynth.meetings import Meeting, find_meeting
@@ -29,7 +35,7 @@ from dbsynth.model.base import stable_seed
 from dbsynth.onetable import OneTable
 from dbsynth.plan import KeyPlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
-from dbsynth.repeating import before_name, habit, repeated, reuse, tokens_of
+from dbsynth.repeating import before_name, gated, habit, repeated, reuse, tokens_of
 from dbsynth.rows import Layout, Values
 from dbsynth.sample import chosen_keys
 from dbsynth.sketches import is_number
@@ -212,6 +218,49 @@ class Choosing(OneTable):
             share = reuse(owners, pointers, kinds, again, seed)
             found |= {key.name: share} if share else {}
         return found
+
+    def _heritage(
+        self, owners: Ints | None, siblings: Siblings, layout: Layout, meetings: Collection[str]
+    ) -> Heritage | None:
+        """What rows have again of those that the same owner's owner has before."""
+        above = families_of(self.plan, self.planned, owners, self.known)
+        if owners is None or not above or not self._may_learn or self.sequence is not None:
+            return None
+        columns: dict[str, Ints] = {}
+        seen: dict[str, Ints] = {}
+        free: dict[str, Flags] = {}
+        gates = {column.name: data for column, data in self._choices(siblings)[0]}
+        for key in chosen_keys(self.planned, self.table):
+            if polymorph_of(self.table, key.name) is None and key.name not in meetings:
+                name = key_name(key.name)
+                columns[name] = seen[name] = self.sample.parents[self.planned.name, key.name]
+                again = gates.get(before_name(key.name), np.zeros(len(owners), np.int64))
+                free[name] = again == 0
+        before = gated(layout.columns)
+        for column in layout.columns:
+            is_own = column.name in self.planned.columns and isinstance(
+                column, CategoryColumn | NumberColumn
+            )
+            is_own &= getattr(column, "gap", None) is None
+            gate = before.get(column.name)
+            if not is_own or self.planned.columns[column.name].copies or (gate and gate.alike):
+                continue
+            encoded = self._columns.values(column.name).dictionary_encode()
+            codes = np.asarray(pc.fill_null(encoded.indices, -1), np.int64)
+            columns[column.name] = seen[column.name] = codes
+            if isinstance(column, CategoryColumn):
+                seen[column.name] = column.codec.encode(self._columns.values(column.name))
+            is_same = (siblings.index > 0) & (codes == np.roll(codes, 1))
+            free[column.name] = ~is_same if gate else np.ones(len(codes), np.bool_)
+        ways = []
+        for families in above:
+            order = np.lexsort((np.arange(len(owners)), owners, families))
+            first = siblings_of(owners[order], len(order)).first
+            family = Family.of(owners[order], families[order], first, in_blocks=False)
+            ways.append((order, family))
+        seed = stable_seed(self.plan.seed, self.planned.name, "family")
+        numbers = {c.name for c in layout.columns if isinstance(c, NumberColumn)}
+        return fit_heritage(columns, seen, free, numbers, ways, self.entities, self.release, seed)
 
     @property
     def _is_chosen(self) -> bool:

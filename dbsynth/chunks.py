@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,15 +54,30 @@ def _end_of_chunk(owners: Ints, begin: int) -> int:
         width *= 2
 
 
-def steps(siblings: Siblings, order: Ints) -> Iterator[Ints]:
+def turns(siblings: Siblings, order: Ints, turn: Ints) -> Iterator[Ints]:
     """
-    Cut a chunk into steps: all first siblings, all second ones, …, then growing blocks.
+    Cut a chunk into the steps of one turn after another.
 
     Args:
         siblings: (n,) which sibling each row is.
-        order: (n,) rows by that.
+        order: (n,) rows by turn, then by that.
+        turn: (n,) when each row's owner has its turn.
     """
-    if len(siblings.index) == 0:
+    ordered = turn[order]
+    ends = np.searchsorted(ordered, np.arange(ordered[-1] + 1 if len(order) else 0), side="right")
+    for low, high in pairwise((0, *ends.tolist())):
+        yield from steps(siblings, order[low:high])
+
+
+def steps(siblings: Siblings, order: Ints) -> Iterator[Ints]:
+    """
+    Cut a chunk, or a part, into steps: all first siblings, all second ones, …, growing blocks.
+
+    Args:
+        siblings: (n,) which sibling each row is.
+        order: (m,) rows by that.
+    """
+    if len(order) == 0:
         return
     ordered = siblings.index[order]
     start, most = 0, int(ordered[-1])

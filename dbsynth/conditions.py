@@ -121,6 +121,18 @@ def chosen_parents(planned: TablePlan, pointers: Mapping[str, Ints], known: Know
     return Features.join(parts, rows)
 
 
+def families_of(plan: Plan, planned: TablePlan, owners: Ints | None, known: Known) -> list[Ints]:
+    """Whose row the owner of each of (n,) rows is, and whose that is, … up to the root."""
+    owner, found = owner_key(planned), []
+    while owner is not None and owners is not None:
+        name = owner.parent
+        owner = owner_key(plan.tables[name])
+        if owner is not None:
+            owners = climb(owners, known.pointers[name][owner.name])
+            found.append(owners)
+    return found
+
+
 def ancestor_dates(
     plan: Plan, planned: TablePlan, owners: Ints | None, known: Known
 ) -> dict[str, Floats]:

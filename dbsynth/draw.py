@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dbsynth.again import Again
-from dbsynth.chunks import PIECE, steps
+from dbsynth.chunks import PIECE, steps, turns
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, plain
 from dbsynth.copying import Given, gate_name
@@ -22,6 +22,7 @@ from dbsynth.encode import (
     ModelledColumn,
     NumberColumn,
 )
+from dbsynth.families import Inheriting
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.foregone import Foregone
 from dbsynth.keys import Strata
@@ -66,6 +67,7 @@ class Drawing:
     copies: Mapping[str, Given]  # what columns are where they are copies
     rng: np.random.Generator
     laid: Laid | None = None  # when rows of series are
+    inheriting: Inheriting | None = None  # what rows have again of their family
     lines: Ints | None = field(default=None, init=False)  # where rows are stored, if elsewhere
 
     def draw(self) -> dict[str, NDArray[np.float64] | NDArray[np.int64]]:
@@ -115,6 +117,7 @@ class Drawing:
         given = len(self.condition.cards), self.condition.floats.shape[1]
         gates = self.again.gates
         repeated = {n for name, gate in gates.items() for n in (name, gate.name, *gate.alike)}
+        repeated |= set(self.inheriting.customs) if self.inheriting else set()
         listening = [model.listens(h) for h in range(heads)]
         return order_of(layout, listening, given, self.nothing, repeated, self._needed)
 
@@ -153,12 +156,16 @@ class Drawing:
         self.beside = laid.beside(self.values[laid.column].astype(np.float64))
 
     def _batches(self) -> Iterator[Ints]:
-        return steps(self.siblings, self._ordered)
+        if self.inheriting is None:
+            return steps(self.siblings, self._ordered)
+        return turns(self.siblings, self._ordered, self.inheriting.family.turn)
 
     @cached_property
     def _ordered(self) -> Ints:
         """(n,) rows in the order of steps."""
-        return np.argsort(self.siblings.index, kind="stable")
+        if self.inheriting is None:
+            return np.argsort(self.siblings.index, kind="stable")
+        return np.lexsort((self.siblings.index, self.inheriting.family.turn))
 
     def _in_steps(self) -> Ints | None:
         """(n,) where rows are stored: those of a step together; None: where they are."""
@@ -168,6 +175,8 @@ class Drawing:
 
     def _draw_rows(self, rows: Ints, start: int) -> None:
         """Draw some rows of the step that begins at sibling `start`; may be called again."""
+        if self.inheriting is not None:
+            self.inheriting.begin(rows)
         self._draw_until(None, rows, start)
 
     def _draw_until(self, last: int | None, rows: Ints, start: int) -> None:
@@ -314,9 +323,23 @@ class Drawing:
         elif column.name in self.again.gates:
             index = self.siblings.index[rows]
             self.again.repeat(column.name, np.split(rows, np.flatnonzero(np.diff(index)) + 1))
-        else:
+        elif not self._is_inherited(column.name):
             return seen
+        if self._is_inherited(column.name):
+            self._inherit(column.name, rows)
         return None
+
+    def _is_inherited(self, name: str) -> bool:
+        return self.inheriting is not None and name in self.inheriting.customs
+
+    def _inherit(self, name: str, rows: Ints) -> None:
+        """Put what the family had before in the place of what was drawn."""
+        assert self.inheriting is not None
+        gate = self.again.gates.get(name)
+        free = rows if gate is None else rows[self.values[gate.name][rows] != 1]
+        null = NULL if self.values[name].dtype.kind == "i" else np.nan
+        heirs, theirs = self.inheriting.chosen(name, self.values[name], null, free)
+        self.values[name][heirs] = self.values[name][theirs]
 
     def _put(
         self, column: ModelledColumn, slot: Slot, head: Head, rows: Ints, tokens: Ints,

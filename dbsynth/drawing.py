@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dbsynth.conditions import Siblings, dates_above, ends_of, knots_of, with_latest
 from dbsynth.copying import Given
+from dbsynth.families import Inheriting
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
@@ -29,6 +30,7 @@ def draw_part(
     copies: Mapping[str, Given] | None = None,
     laid: Laid | None = None,
     chosen: Mapping[str, Ints] | None = None,
+    inheriting: Inheriting | None = None,
 ) -> dict[str, Floats | Ints]:
     """
     Draw one chunk of a layout: (n,) working values by column name.
@@ -51,4 +53,5 @@ def draw_part(
         copies=copies or {},
         rng=state.rng(table.name, name, number),
         laid=laid,
+        inheriting=inheriting,
     ).draw()

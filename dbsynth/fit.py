@@ -126,6 +126,7 @@ class _TableFit(Choosing):
         pseudonyms = self._relatives.pseudonyms(content.layout, siblings) if self._may_learn else {}
         content = replace(content, layout=content.layout.with_rare(pseudonyms))
         counts = {n: self.release.counts(n, c) for n, c in self._fanouts().items()}
+        meetings = self._meetings() if self._may_learn else {}
         return TableModel(
             name=name,
             structure=structure,
@@ -149,8 +150,9 @@ class _TableFit(Choosing):
             agreements=self._agreements(),
             ends=self._ends(),
             reuse=self._reuse(owners, siblings) if self._may_learn else {},
+            heritage=self._heritage(owners, siblings, content.layout, meetings),
             leading=self._leading() if self._may_learn else {},
-            meetings=self._meetings() if self._may_learn else {},
+            meetings=meetings,
             timings=self._timings(owners) if self._may_learn else (),
         )
 

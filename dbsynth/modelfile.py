@@ -31,6 +31,7 @@ from dbsynth import planfile
 from dbsynth.documents.generators import Document
 from dbsynth.encode import column_from_json, column_to_json
 from dbsynth.errors import DbsynthError, ModelFileError
+from dbsynth.families import Heritage
 from dbsynth.makers import Makers
 from dbsynth.meetings import Meeting
 from dbsynth.model import find_engine
@@ -179,6 +180,7 @@ def _table_data(table: TableModel, prefix: str, weights: dict[str, NDArray[Any]]
         "agreements": dict(table.agreements),
         "ends": {k: list(v) for k, v in table.ends.items()},
         "reuse": dict(table.reuse),
+        "heritage": table.heritage.to_json() if table.heritage else None,
         "leading": list(table.leading),
         "meetings": {n: m.to_json() for n, m in table.meetings.items()},
         "timings": [t.to_json() for t in table.timings],
@@ -223,6 +225,7 @@ def _table_model(
         agreements=data["agreements"],
         ends={k: (float(a), float(b)) for k, (a, b) in data["ends"].items()},
         reuse=data.get("reuse", {}),  # unknown to older files
+        heritage=Heritage.from_json(data["heritage"]) if data.get("heritage") else None,
         leading={
             name: _rows(members[f"leading/{prefix}.{place}.parquet"])
             for place, name in enumerate(data["leading"])

@@ -48,6 +48,8 @@ SHUFFLES, DOUBT = 8, 3.0  # by which chance is known; its standard deviations th
 MANY_ROWS = 20_000
 MAX_TEXTS = 200_000  # of one column; more labels share them
 MIN_BLOCK = 64  # texts made at once
+CONCENTRATIONS = (0.01, 0.1, 0.5, 1.5, 5.0, 20.0, 100.0, 1000.0)  # that groups may have
+ROUNDS = 50  # of EM
 STICKS = 64  # labels of a group that are told apart by their share; later ones come once
 Group = tuple[tuple[str, ...], str]  # a way up, or a column of the same row
 NO_GROUP: Group = ((), "")
@@ -63,7 +65,7 @@ class Pseudonyms:
 
     via: tuple[str, ...]  # keys to the row that rows of a group share, or
     beside: str  # the column whose label they share; both empty if rows share nothing
-    concentration: float  # of the labels of one group
+    concentrations: tuple[tuple[float, float], ...]  # of groups' labels, and shares of groups
     uses: tuple[tuple[int, int], ...]  # in how many groups a label is used, how many labels are so
     personal: PersonalModel | None = None  # makes their texts, or
     code: FormatModel | None = None  # or
@@ -79,7 +81,7 @@ class Pseudonyms:
         return {
             "via": list(self.via),
             "beside": self.beside,
-            "concentration": self.concentration,
+            "concentrations": [list(c) for c in self.concentrations],
             "uses": [list(u) for u in self.uses],
             "personal": self.personal.to_json() if self.personal else None,
             "code": self.code.to_json() if self.code else None,
@@ -93,7 +95,11 @@ class Pseudonyms:
         return cls(
             via=tuple(data["via"]),
             beside=data["beside"],
-            concentration=data["concentration"],
+            # Older files have one for all groups.
+            concentrations=tuple(
+                (c, share)
+                for c, share in data.get("concentrations", [[data.get("concentration", 0.0), 1.0]])
+            ),
             uses=tuple((u, n) for u, n in data["uses"]),
             personal=PersonalModel.from_json(personal) if personal else None,
             code=FormatModel.from_json(code) if code else None,
@@ -159,10 +165,11 @@ def fit_pseudonyms(
     if treatment.semantic == "full_name" and 2 * len(encoded.dictionary) > len(text):
         return None  # most rows have a person of their own
     best = _best_group(labels, groups, release.seed)
-    pairs, concentration = labels, 0.0
+    pairs = labels
+    concentrations: tuple[tuple[float, float], ...] = ()
     if best != NO_GROUP:
         of = np.where(groups[best] >= 0, groups[best], -1 - np.arange(len(labels)))
-        concentration = _concentration(labels, of)
+        concentrations = _concentrations(labels, of)
         pairs = _pairs(labels, of)
     counted = release.counts(f"{statistic}.uses", np.bincount(pairs))
     uses, times = np.unique(counted[counted > 0], return_counts=True)
@@ -170,7 +177,7 @@ def fit_pseudonyms(
         _texts(statistic, column, treatment, text, entities, release),
         via=best[0],
         beside=best[1],
-        concentration=concentration,
+        concentrations=concentrations,
         uses=tuple(zip(uses.tolist()[::-1], times.tolist()[::-1], strict=True)),
     )
 
@@ -184,7 +191,7 @@ def _texts(
     release: Release,
 ) -> Pseudonyms:
     """Learn what texts look like: of a known kind, codes, or words."""
-    nothing = Pseudonyms(via=(), beside="", concentration=0.0, uses=())
+    nothing = Pseudonyms(via=(), beside="", concentrations=(), uses=())
     if not treatment.semantic and lexicon.names_a_person(column.name):
         treatment = replace(treatment, semantic="full_name")
     if treatment.semantic:
@@ -236,19 +243,43 @@ def _pairs(labels: Ints, of: Ints) -> Ints:
     return found % size
 
 
-def _concentration(labels: Ints, of: Ints) -> float:
-    """The concentration at which as many labels of groups are expected as there are."""
-    _, sizes = np.unique(of, return_counts=True)
-    pairs = len(_pairs(labels, of))
+def _concentrations(labels: Ints, of: Ints) -> tuple[tuple[float, float], ...]:
+    """
+    How concentrated the labels of groups are, from one label to all different (by EM).
+
+    Source: the likelihood of so many labels among so many rows, Antoniak 1974.
+    """
+    groups, sizes = np.unique(of, return_counts=True)
+    size = int(labels.max()) + 1
+    kinds = np.bincount(np.searchsorted(groups, np.unique(of * size + labels) // size))
+    # What is known of groups alike is said once.
+    (sizes, kinds), times = np.unique(np.stack([sizes, kinds]), axis=1, return_counts=True)
+    grid = np.array(CONCENTRATIONS)[:, None]
     place = np.arange(int(sizes.max()))
-    groups = len(sizes) - np.searchsorted(np.sort(sizes), place, side="right")
-    low, high = np.log(1e-4), np.log(1e7)
+    rising = np.cumsum(np.log(grid + place), axis=1)[:, sizes - 1]
+    likely = kinds * np.log(grid) - rising
+    likely = np.exp(likely - likely.max(axis=0))
+    shares = np.full(len(grid), 1 / len(grid))
+    for _ in range(ROUNDS):
+        own = shares[:, None] * likely
+        shares = (own / own.sum(axis=0) * times).sum(axis=1) / times.sum()
+    scaled = grid[:, 0] * _factor(grid, shares, sizes, times, int((kinds * times).sum()))
+    found = zip(scaled.tolist(), (round(float(s), 3) for s in shares), strict=True)
+    return tuple((c, share) for c, share in found if share > 0)
+
+
+def _factor(grid: Floats, shares: Floats, sizes: Ints, times: Ints, wanted: int) -> float:
+    """By which concentrations are larger, so that as many labels of groups are expected."""
+    place = np.arange(int(sizes.max()))
+    groups = (times[:, None] * (sizes[:, None] > place)).sum(axis=0)
+    low, high = np.log(1e-6), np.log(1e6)
     for _ in range(60):
-        middle = np.exp((low + high) / 2)
-        if float((groups * middle / (middle + place)).sum()) < pairs:
-            low = np.log(middle)
+        middle = grid * np.exp((low + high) / 2)
+        expected = (middle / (middle + place) * groups).sum(axis=1)
+        if float((shares * expected).sum()) < wanted:
+            low = (low + high) / 2
         else:
-            high = np.log(middle)
+            high = (low + high) / 2
     return float(np.exp(high))
 
 
@@ -303,14 +334,21 @@ class Renaming:
         """Break each group's stick: which piece each row falls on, STICKS for a later one."""
         found = np.full(len(groups), STICKS)
         left = np.arange(len(groups))
+        powers = 1.0 / self._concentration(groups)
         for number in range(STICKS):
             key = key_of("stick", self.seed, self.statistic, number)
-            hashed = mix(groups[left].astype(np.uint64), key)
-            uniform = (hashed >> np.uint64(11)).astype(np.float64) / 2.0**53
-            pieces: Floats = 1.0 - (1.0 - uniform) ** (1.0 / self.model.concentration)
+            pieces: Floats = 1.0 - (1.0 - _uniform(groups[left], key)) ** powers[left]
             falls = rng.random(len(left)) < pieces
             found[left[falls]] = number
             left = left[~falls]
+        return found
+
+    def _concentration(self, groups: Ints) -> Floats:
+        """The concentration of the labels of (n,) rows' groups."""
+        known, shares = np.array(self.model.concentrations).T
+        uniform = _uniform(groups, key_of("concentration", self.seed, self.statistic))
+        place = np.searchsorted(np.cumsum(shares), uniform * shares.sum(), side="right")
+        found: Floats = known[np.minimum(place, len(known) - 1)]
         return found
 
     @cached_property
@@ -370,3 +408,10 @@ class Renaming:
             return sample_format(model.code, rng, size, seed=self.seed)
         assert model.text is not None
         return sample_text(model.text, rng, size)
+
+
+def _uniform(groups: Ints, key: int) -> Floats:
+    """A number from 0 to 1 for each group, the same wherever it is asked for."""
+    hashed = mix(groups.astype(np.uint64), key)
+    found: Floats = (hashed >> np.uint64(11)).astype(np.float64) / 2.0**53
+    return found

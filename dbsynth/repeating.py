@@ -142,6 +142,16 @@ def origins(repeats: Ints) -> Ints:
     return found
 
 
+def heads(links: Ints) -> Ints:
+    """Where (n,) links to earlier rows lead in the end: to rows that are linked to themselves."""
+    found = links
+    while True:
+        further = found[found]
+        if (further == found).all():
+            return found
+        found = further
+
+
 def gated(columns: Sequence[ModelledColumn]) -> dict[str, PresenceColumn]:
     """What tells whether columns repeat a sibling, by the columns that may."""
     gates = {c.name: c for c in columns if isinstance(c, PresenceColumn)}

@@ -9,22 +9,25 @@ import numpy as np
 import pyarrow as pa
 
 from dbsynth.chunks import chunks
+from dbsynth.codecs import NULL
 from dbsynth.conditions import (
     Siblings,
     ancestor_dates,
     ancestors,
+    families_of,
     siblings_of,
 )
 from dbsynth.drawing import draw_part
 from dbsynth.encode import CategoryColumn
 from dbsynth.exchanging import Windows, exchange
+from dbsynth.families import Family, Inheriting, key_name
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
 from dbsynth.keys import ANYWHERE, NOWHERE, choose_parents, draw_in_place, evenly, to_total
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import NOTHING, Polymorph, labels_of, polymorphs
-from dbsynth.repeating import before_name, choose_together, origins, sharing
+from dbsynth.repeating import before_name, choose_together, heads, origins, sharing
 from dbsynth.resting import repeated
 from dbsynth.sample import chosen_keys, foreign_key, owner_key
 from dbsynth.schema import Table, TableName
@@ -222,19 +225,23 @@ class _Structure:
         for joint in self.joints:
             self._name_tables(joint, part, drawn)
         labelled: dict[str, Ints] = {}
+        inheriting = self._inheriting(owners)
         for key in self._other_keys():
             column = next(c for c in part.layout.columns if c.name == key.name)
             assert isinstance(column, CategoryColumn)
             tokens = drawn[key.name].astype(np.int64)
             gate = drawn.get(before_name(key.name))
+            links = self._links(key, tokens, gate, inheriting)
             if key.role == "reference":
                 rows = self._reference_rows(key, column, tokens)
                 rows = rows if gate is None else rows[origins(gate.astype(np.int64))]
+                if links is not None:
+                    rows, drawn[key.name] = rows[links], tokens[links]
                 self.pointers[key.name] = self._agreeing(key, rows)
             else:
                 whole = next((j for j in self.joints if key.name in j.names), None)
                 if whole is None:
-                    got = self._take_tokens(key, tokens - 1, gate, owners)
+                    got = self._take_tokens(key, tokens - 1, gate, owners, links)
                     self.pointers[key.name] = got
                 else:
                     got = labelled[key.name] = self._take_labelled(whole, key, tokens - 1)
@@ -359,7 +366,12 @@ class _Structure:
         return sorted(keys, key=lambda k: k.role != "reference")
 
     def _take_tokens(
-        self, key: KeyPlan, kinds: Ints, gate: Floats | Ints | None, owners: Ints | None
+        self,
+        key: KeyPlan,
+        kinds: Ints,
+        gate: Floats | Ints | None,
+        owners: Ints | None,
+        links: Ints | None,
     ) -> Ints:
         """Give every row that asks for a kind of parent one, by the parents' capacities."""
         places, parent_places = self._places(key)
@@ -372,9 +384,13 @@ class _Structure:
         if not is_known or (self.planned.name, "structure") in self.state.tilts:
             capacity = fitting(capacity, kinds, parent_kinds, rng)
         share = self.model.reuse.get(key.name, 0.0)
-        if owners is not None and (share or gate is not None) and (places == ANYWHERE).all():
+        is_again = bool(share) or gate is not None or links is not None
+        if owners is not None and is_again and (places == ANYWHERE).all():
             again = np.zeros(self.size, np.int64) if gate is None else gate.astype(np.int64)
             together = sharing(owners, kinds, again, share, rng)
+            if links is not None:
+                together = heads(np.where(links < np.arange(self.size), links, together))
+                kinds = kinds[together]
             chosen = choose_together(kinds, together, parent_kinds[good], capacity[good], rng)
         else:
             offered = parent_kinds[good], parent_places[good], capacity[good]
@@ -384,6 +400,30 @@ class _Structure:
                 anywhere = np.full(len(lost), ANYWHERE)
                 chosen[lost] = choose_parents(kinds[lost], anywhere, *offered, rng)
         return np.where(chosen < 0, NONE, good[np.maximum(chosen, 0)]) if len(good) else chosen
+
+    def _inheriting(self, owners: Ints | None) -> Inheriting | None:
+        """What rows have again of their family."""
+        heritage = self.model.heritage
+        if heritage is None or owners is None:
+            return None
+        above = families_of(self.state.plan, self.planned, owners, self.state.known)
+        first = siblings_of(owners, self.size).first
+        family = Family.of(owners, above[heritage.up], first, in_blocks=False)
+        return Inheriting(heritage, family, self.state.rng(self.planned.name, "family"))
+
+    def _links(
+        self, key: KeyPlan, tokens: Ints, gate: Floats | Ints | None, inheriting: Inheriting | None
+    ) -> Ints | None:
+        """The row before whose parent each of (n,) rows has again; itself for one of its own."""
+        name = key_name(key.name)
+        if inheriting is None or name not in inheriting.customs:
+            return None
+        rows = np.arange(self.size)
+        free = rows if gate is None else rows[gate != 1]
+        heirs, theirs = inheriting.chosen(name, tokens, NULL, free)
+        before = rows.copy() if gate is None else origins(gate.astype(np.int64))
+        before[heirs] = theirs
+        return heads(before)
 
     def _places(self, key: KeyPlan) -> tuple[Ints, Ints]:
         """Codes of what other keys have fixed of a key, for rows and for parents."""

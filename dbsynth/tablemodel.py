@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.documents.generators import Document
+from dbsynth.families import Heritage
 from dbsynth.features import Features, Ints
 from dbsynth.leading import Leading
 from dbsynth.makers import Makers
@@ -83,6 +84,7 @@ class TableModel:
     # Of those that lead back, the shares that lead to the first and to the last of several.
     ends: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     reuse: Mapping[str, float] = field(default_factory=dict)  # key -> share, see `repeating`
+    heritage: Heritage | None = None  # what rows have again of their family
     leading: Leading = field(default_factory=dict)  # what follows from what
     meetings: Mapping[str, Meeting] = field(default_factory=dict)  # by key
     timings: tuple[Timing, ...] = ()  # keys to rows that are there when others choose them

@@ -50,7 +50,14 @@ class Told:
         is_told = any(True for _ in self._compared)
         return int(np.clip(MOST_ROWS // max(rows, 1), 1, TIMES)) if is_told else 1
 
-    def nearest(self, drawn: Values, owners: Ints, siblings: Siblings, times: int) -> Ints:
+    def nearest(
+        self,
+        drawn: Values,
+        owners: Ints,
+        siblings: Siblings,
+        times: int,
+        families: Ints | None = None,
+    ) -> Ints:
         """
         Choose for each owner the draw that is nearest to what it told.
 
@@ -59,6 +66,7 @@ class Told:
             owners: (n,) ascending.
             siblings: of one draw.
             times: how often rows were drawn.
+            families: (n,) rows that have things in common, and need one draw for all; ascending.
 
         Returns:
             (n,) rows to keep.
@@ -76,6 +84,9 @@ class Told:
                 found = _found(column, part, own, groups, starts, sizes)
                 apart = np.minimum(np.abs(found - wanted) / spread, FARTHEST) ** 2
                 off[turn] += np.where(np.isfinite(apart), apart, 0.0)
+        if families is not None:
+            own = np.unique(families[starts], return_inverse=True)[1]
+            off = np.stack([np.bincount(own, turn)[own] for turn in off])
         chosen: Ints = off.argmin(axis=0)[groups] * len(owners) + np.arange(len(owners))
         return chosen
 

@@ -185,3 +185,12 @@ def test_an_enum_has_only_its_own_labels(tmp_path: Path) -> None:
         rows = [(i, "m" if i < 395 else "xl") for i in range(400)]
         connection.executemany("INSERT INTO x VALUES (?, ?)", rows)
     assert {} == fitted(str(path)).tables[TableName("", "x")].pseudonyms
+
+
+def test_some_owners_have_one_label_and_others_many() -> None:
+    rng = np.random.default_rng(9)
+    groups = np.repeat(np.arange(200), 10)
+    labels = groups * 100 + np.where(groups % 2 == 0, 0, rng.integers(0, 60, len(groups)))
+    made = Renaming(learned(labels, groups), 5, "t.label").draw(groups, rng)
+    single = [len(made.filter(pa.array(groups == g)).unique()) == 1 for g in range(200)]
+    assert np.mean(single) == pytest.approx(0.5, abs=0.15)
