@@ -64,10 +64,13 @@ class Schedule:
             start = self.values[column.anchor][rows].astype(np.float64)
         else:
             start = self.anchors[column.anchor][rows]
+        is_there = np.isfinite(start)
+        if is_there.all():
+            return start
         if column.is_backward:
             some_day = np.floor((column.day.low + column.day.high) / 2) * DAY
-            return np.where(np.isfinite(start), start, some_day)
-        return np.where(np.isfinite(start), start, self._latest_ancestor(rows))
+            return np.where(is_there, start, some_day)
+        return np.where(is_there, start, self._latest_ancestor(rows))
 
     def _latest_ancestor(self, rows: Ints) -> Floats:
         """The latest date of each row's ancestors: stands in for an anchor that is NULL."""

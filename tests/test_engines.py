@@ -16,7 +16,7 @@ from dbsynth.features import Features
 from dbsynth.model import check_engine, engine_names, find_engine
 from dbsynth.model.base import FitTask, RowModel
 from dbsynth.model.gaps import gap_of
-from dbsynth.model.growing import Rows, Size, grow
+from dbsynth.model.growing import MOST_ASKED, Rows, Size, grow
 from dbsynth.model.inputs import GRID, Inputs, whole
 from tests.filler import build
 from tests.generated import digests, drawn, fitted
@@ -242,6 +242,19 @@ def test_what_has_nothing_to_do_with_a_head_leaves_it_at_its_frequencies() -> No
             nodes = forest.nodes.step(forest.questions.answers(rows.seen), nodes)
         mean += forest.shares[forest.leaf[nodes]] / 8
     assert np.abs(mean - 0.25).mean() < 0.05
+
+
+def test_of_many_columns_trees_ask_for_those_that_tell_something() -> None:
+    rng = np.random.default_rng(3)
+    seen = rng.integers(-GRID, GRID + 1, (600, 400)).astype(np.float32) / GRID
+    seen[:, 130:140] = rng.integers(0, 5, (600, 10))
+    cards = np.where((np.arange(400) >= 130) & (np.arange(400) < 140), 5, 0)
+    target = (seen[:, 7] > 0) + 2 * (seen[:, 133] == 2)
+    rows = Rows(seen, cards, target.astype(np.int64), 4, None, np.arange(600), target < 9, 7)
+    forest = grow(rows, Size(trees=8, rows=600), seed=1)
+    assert {7, 133} <= set(forest.questions.columns.tolist())
+    assert len(set(forest.questions.columns.tolist())) <= MOST_ASKED
+    assert forest.mean(seen, ())[np.arange(600), rows.target].mean() > 0.8
 
 
 def test_a_tree_that_leads_nowhere_is_not_loaded() -> None:

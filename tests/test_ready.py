@@ -210,3 +210,25 @@ def test_what_no_row_gains_from_is_left_out(sparse: RowNet) -> None:
     alone = slim(net, Rows(*parts, targets.long(), ~all_of_them))
     fewer, more = (sum(int(w.condition.any(axis=1).sum()) for w in f) for f in (judged, alone))
     assert fewer < more
+
+
+def test_what_others_tell_is_left_out_and_made_up_for() -> None:
+    """Three floats say the same : a head needs but one of them."""
+    shape = NetShape((4,), 3, ((5,),), (0,), ((0, 5),), units=48)
+    told = RNG.uniform(-1, 1, (ROWS, 1)).astype(np.float32)
+    floats = told * np.array([1.0, 0.5, -2.0], np.float32)
+    condition = Features(CONDITION.codes[:, :1], floats, (4,))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(3)
+        net = RowNet(shape).eval()
+        net.from_condition.weight[:, : shape.condition.width - 3].zero_()
+        net.out[0].weight.mul_(5.0)
+    slots = [tensors(features(ROWS, (5,), 0))]
+    targets = torch.zeros(ROWS, 1, dtype=torch.int64)
+    heads = slim(net, Rows(tensors(condition), slots, targets, targets[:, 0] > 0))
+    assert int(heads[0].condition.any(axis=1).sum()) == 1
+    ready = ReadyNet(shape, embeddings(net), heads)
+    with torch.inference_mode():
+        (logits,) = net(tensors(condition), slots)
+    shares = ready.shares(ready.begin(condition), 0, ())
+    assert np.abs(shares - logits.softmax(dim=1).numpy()).sum(axis=1).mean() < 0.05

@@ -13,6 +13,7 @@ and Dibben, JSS 74(11), 2016); bagging (Breiman 1996), by entities; shrinkage to
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ SHARE_CELLS = 60_000  # leaves times tokens of one tree, at most
 IMAGINED = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 1e4)  # rows like the parent's
 GROUPS = (2, 4, 8, 16, 32, 0)  # into how many groups ordered tokens are sorted; 0: each its own
 ROWS_A_CODE = 40  # that a column needs for an order of its own
+MANY, MOST_ASKED = 192, 96  # columns; of more than so many trees ask for those that tell most alone
+BINS, TELLING_ROWS = 16, 1_000  # in how many kinds of rows, of so many, columns are looked at
 TOP_LABELS, TOP_VALUES = 16, 4  # tokens that a split may tell apart by themselves
 
 
@@ -53,18 +56,18 @@ class Size:
     imagined: float = np.inf  # rows like the parent's, at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Tree:
     """A tree, and where each row is after 0, 1, 2, … steps."""
 
     nodes: Nodes
     path: Ints  # (steps + 1, n)
 
-    @property
+    @cached_property
     def layers(self) -> list[tuple[Ints, Ints]]:
         """Parents and their children, one pair of arrays for each step away from the root."""
-        found, here = [], np.zeros(1, np.int64)
-        while len(here := here[~self.nodes.is_leaf[here]]):
+        found, here, is_leaf = [], np.zeros(1, np.int64), self.nodes.is_leaf
+        while len(here := here[~is_leaf[here]]):
             children = np.concatenate([self.nodes.left[here], self.nodes.right[here]])
             found.append((np.concatenate([here, here]), children))
             here = children
@@ -105,12 +108,15 @@ class Levels:
 
     def counted(self, counts: Floats) -> list[Floats]:
         """(nodes, tokens) -> per level (nodes, groups)."""
-        found = []
-        for groups, above in zip(self.groups, self.above, strict=True):
-            own = np.zeros((len(above), len(counts)))
-            np.add.at(own, groups, counts.T)
-            found.append(own.T)
-        return found
+        return [_added(counts, groups) for groups in self.groups]
+
+
+def _added(counts: Floats, groups: Ints) -> Floats:
+    """(nodes, n) -> (nodes, groups): what those of a group, of which none is empty, come to."""
+    order = np.argsort(groups, kind="stable")
+    starts = np.flatnonzero(np.diff(groups[order], prepend=-1))
+    found: Floats = np.add.reduceat(counts[:, order], starts, axis=1)
+    return found
 
 
 def grow(rows: Rows, size: Size, seed: int) -> Forest:
@@ -122,6 +128,8 @@ def grow(rows: Rows, size: Size, seed: int) -> Forest:
     if entities < 2 * rows.threshold or len(varies) == 0:
         return _stump(rows)
     points = _points(rows)
+    if len(varies) > MANY:
+        varies = np.sort(varies[_telling(rows, varies, points)[:MOST_ASKED]])
     questions = _questions(rows, varies, points)
     answers = questions.answers(rows.seen)
     trees, bags = [], []
@@ -161,6 +169,29 @@ def _points(rows: Rows) -> Floats:
         middle = (np.cumsum(total) - total / 2) / total.sum()
         parts.append(2.0 * middle[by_place[rows.target]][:, None])
     return np.concatenate(parts, axis=1)
+
+
+def _telling(rows: Rows, varies: Ints, points: Floats) -> Ints:
+    """
+    Sort columns by how much of the points' variance kinds of rows explain, but for chance.
+
+    Wide tables would be gone through once for each of their columns, and trees lose themselves
+    among questions that say nothing.
+    """
+    learned = np.flatnonzero(rows.may_grow)
+    some = learned[:: max(1, len(learned) // TELLING_ROWS)]
+    seen, cards = rows.seen[np.ix_(some, varies)], rows.cards[varies]
+    parts = np.where(cards > 0, seen * np.minimum(1.0, BINS / np.maximum(cards, 1)),
+                     (seen + 1.0) * (BINS / 2))  # fmt: skip
+    kinds = np.clip(parts.astype(np.int64), 0, BINS - 1) + np.arange(len(varies)) * BINS
+    is_in = np.zeros((len(some), len(varies) * BINS), np.float32)
+    np.put_along_axis(is_in, kinds, np.float32(1), axis=1)
+    centred = (points[some] - points[some].mean(axis=0)).astype(np.float32)
+    counted, total = is_in.sum(axis=0), (is_in.T @ centred).astype(np.float64)
+    explained = (total**2).sum(axis=1) / np.maximum(counted, 1)
+    chance = (counted > 0) * float((centred**2).sum(axis=1).mean())
+    gain = (explained - chance).reshape(-1, BINS).sum(axis=1)
+    return np.argsort(-gain, kind="stable")
 
 
 def _questions(rows: Rows, varies: Ints, points: Floats) -> Questions:
@@ -225,8 +256,10 @@ def _path(nodes: Nodes, answers: Answers) -> Ints:
 def _pruned(nodes: Nodes, path: Ints, rows: Rows) -> Nodes:
     """Make leaves of inner nodes one of whose sides holds too few entities."""
     entities = int(rows.entities.max()) + 1
-    pairs = np.unique(path * entities + rows.entities)
-    support = np.bincount(pairs // entities, minlength=len(nodes.left))
+    has_moved = np.diff(path, axis=0, prepend=-1) != 0  # a leaf's rows are looked at once
+    pairs = np.sort((path * entities + rows.entities)[has_moved])
+    different = pairs[np.diff(pairs, prepend=-1) > 0]
+    support = np.bincount(different // entities, minlength=len(nodes.left))
     here = np.arange(len(nodes.left))
     stays = np.minimum(support[nodes.left], support[nodes.right]) >= rows.threshold
     return replace(
@@ -261,9 +294,8 @@ def _best(trees: list[_Tree], bags: list[NDArray[np.bool_]], rows: Rows, levels:
         counted = levels.counted(_counts(tree, rows, bag))
         leaf, target = tree.path[-1][~bag], rows.target[~bag]
         for level, groups in enumerate(levels.groups):
-            for number, imagined in enumerate(IMAGINED):
-                shares = _smoothed(counted[level], tree, levels.above[level], imagined)
-                found[level, number, ~bag] += shares[leaf, groups[target]]
+            shares = _smoothed(counted[level], tree, levels.above[level], np.array(IMAGINED))
+            found[level, :, ~bag] += shares[leaf, groups[target]]
     judges = np.sum([~b for b in bags], axis=0)
     mean = found[:, :, judges > 0] / judges[judges > 0]
     best: Floats = np.array(IMAGINED)[np.log(np.maximum(mean, 1e-4)).sum(axis=2).argmax(axis=1)]
@@ -275,25 +307,29 @@ def _shares(tree: _Tree, rows: Rows, levels: Levels, imagined: Floats) -> Floats
     counted = levels.counted(_counts(tree, rows, np.ones(len(rows.target), bool)))
     found = np.ones((len(tree.nodes.left), rows.tokens))
     for level, groups in enumerate(levels.groups):
-        own = _smoothed(counted[level], tree, levels.above[level], float(imagined[level]))
-        found *= own[:, groups]
+        own = _smoothed(counted[level], tree, levels.above[level], imagined[level, None])
+        found *= own[:, groups, 0]
     return found
 
 
-def _smoothed(counted: Floats, tree: _Tree, above: Ints, imagined: float) -> Floats:
+def _smoothed(counted: Floats, tree: _Tree, above: Ints, imagined: Floats) -> Floats:
     """
     Shares of groups within the groups above, each node's drawn towards its parent's.
 
     Args:
         counted: (nodes, groups); parents come before their children.
         above: (groups,) the group above each.
+        imagined: (k,) as so many rows.
+
+    Returns:
+        (nodes, groups, k).
     """
-    whole = np.zeros((len(counted), int(above.max()) + 1))
-    np.add.at(whole.T, above, counted.T)
-    shares = counted / np.maximum(whole, 1.0)[:, above]
+    total = _added(counted, above)[:, above]
+    shares = np.zeros((*counted.shape, len(imagined)))  # nothing comes to nodes cut off
+    shares[0] = (counted[0] / np.maximum(total[0], 1.0))[:, None]
     for parents, children in tree.layers:
-        drawn = counted[children] + imagined * shares[parents]
-        shares[children] = drawn / (whole[children][:, above] + imagined)
+        drawn = imagined * shares[parents] + counted[children, :, None]
+        shares[children] = drawn / (total[children, :, None] + imagined)
     return shares
 
 
