@@ -40,9 +40,11 @@ def told_by_labels(
     step = -(-len(sample) // _ROWS)
     rows = sample.take(pa.array(np.arange(0, len(sample), step))) if step > 1 else sample
     labelled = dict(_labels(table, treatments, rows))
+    in_keys = {name for unique in table.unique_sets for name in unique}
     for column in table.written_columns if labelled else ():
         own = treatments[column.name]
-        if column.type.kind != "string" or own.is_unique or column.name not in rows.column_names:
+        is_key = own.is_unique or column.name in in_keys  # whatever is made of it would come twice
+        if column.type.kind != "string" or is_key or column.name not in rows.column_names:
             continue
         values = rows.column(column.name).combine_chunks().cast(pa.string())
         is_named = bool(_VALUES & set(words_of(column.name)))

@@ -139,8 +139,8 @@ def test_a_root_takes_along_its_other_columns_and_its_children(model: Model) -> 
 
 
 def test_a_child_takes_along_its_row_its_parents_and_its_children(model: Model) -> None:
-    plain, _ = _drawn(model, [], [], scale=4.0)
-    tilted, [reached] = _drawn(model, ["visit.kind=rare:0.5"], [], scale=4.0)
+    plain, _ = _drawn(model, [], [], scale=8.0)
+    tilted, [reached] = _drawn(model, ["visit.kind=rare:0.5"], [], scale=8.0)
     assert pytest.approx(0.5, abs=0.01) == reached.reached
     assert abs(len(tilted["visit"]) - len(plain["visit"])) <= 1
     given = {}

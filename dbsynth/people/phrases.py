@@ -51,6 +51,7 @@ def fit_phrases(
     entities: NDArray[np.int64],
     release: Release,
     offered: Sequence[str],
+    limit: int | None = None,
 ) -> Phrases | None:
     """
     Learn of what words labels are made; None where hardly any word may be told.
@@ -61,6 +62,7 @@ def fit_phrases(
         entities: (n,).
         release: the protection in force.
         offered: other words, for one end of labels where the source's are too rare.
+        limit: characters that the column holds; a label cut short could be one of the source's.
     """
     lists = pc.split_pattern_regex(pc.utf8_trim_whitespace(texts), r"\s+")
     sizes = np.asarray(pc.list_value_length(lists), np.int64)
@@ -81,6 +83,9 @@ def fit_phrases(
     if not any(known):
         return None
     pools = [pool or _unused(own, offered) for pool, own in zip(known, edges, strict=True)]
+    longest = [max(map(len, pool), default=0) for pool in pools]
+    if limit is not None and sum(longest) + 1 > limit:
+        return None
     middle, _ = release.labels(
         f"{statistic}.middle", words.filter(pa.array(inner)), np.repeat(entities, sizes)[inner]
     )

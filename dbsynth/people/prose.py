@@ -93,7 +93,9 @@ def fit_prose(
         max_length=max_length,
         case=case,
         joint=_joint(texts) if kind in _SINGLE and lengths != _DEFAULT_LENGTHS else "",
-        phrases=fit_phrases(statistic, texts, owners, release, words) if is_told else None,
+        phrases=fit_phrases(statistic, texts, owners, release, words, max_length)
+        if is_told
+        else None,
         end=_end(texts) if lengths != _DEFAULT_LENGTHS else ".",
     )
 
