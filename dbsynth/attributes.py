@@ -18,15 +18,14 @@ from dbsynth.conditions import (
     Siblings,
     ancestors,
     chosen_parents,
-    families_of,
     sibling_state,
     siblings_of,
 )
 from dbsynth.copying import Given
 from dbsynth.cousins import are_asked, gather
-from dbsynth.drawing import draw_part
+from dbsynth.drawing import draw_part, inheriting_of
 from dbsynth.encode import DatetimeColumn
-from dbsynth.families import Family, Inheriting
+from dbsynth.families import Inheriting
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
 from dbsynth.makers import lead
@@ -320,14 +319,12 @@ class _Attributes:
         self, owners: Ints | None, siblings: Siblings, chosen: Mapping[str, Ints], number: int
     ) -> Inheriting | None:
         """What rows have again of their family; they look at those that chose the same parents."""
-        heritage = self.model.heritage
-        if heritage is None or owners is None:
-            return None
-        above = families_of(self.state.plan, self.planned, owners, self.state.known)
-        family = Family.of(owners, above[heritage.up], siblings.first, in_blocks=True)
-        found = Inheriting(heritage, family, self.state.rng(self.planned.name, "family", number))
-        for key, parents in chosen.items():
-            found.look(key, parents)
+        found = inheriting_of(
+            self.state, self.planned, self.model.heritage, owners, siblings, number, in_blocks=True
+        )
+        if found is not None:
+            for key, parents in chosen.items():
+                found.look(key, parents)
         return found
 
     def _siblings_seen(self, drawn: Values, siblings: Siblings) -> Features:

@@ -325,7 +325,7 @@ class Drawing:
             self.again.repeat(column.name, np.split(rows, np.flatnonzero(np.diff(index)) + 1))
         elif not self._is_inherited(column.name):
             return seen
-        if self._is_inherited(column.name):
+        if self._is_inherited(column.name):  # whatever else decided, for those that are still free
             self._inherit(column.name, rows)
         return None
 

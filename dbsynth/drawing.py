@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbsynth.conditions import Siblings, dates_above, ends_of, knots_of, with_latest
+from dbsynth.conditions import Siblings, dates_above, ends_of, families_of, knots_of, with_latest
 from dbsynth.copying import Given
-from dbsynth.families import Inheriting
+from dbsynth.families import Family, Heritage, Inheriting
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.plan import TablePlan
 from dbsynth.polymorphs import polymorphs
@@ -56,3 +56,20 @@ def draw_part(
         laid=laid,
         inheriting=inheriting,
     ).draw()
+
+
+def inheriting_of(
+    state: State,
+    planned: TablePlan,
+    heritage: Heritage | None,
+    owners: Ints | None,
+    siblings: Siblings,
+    *parts: object,
+    in_blocks: bool,
+) -> Inheriting | None:
+    """What (n,) rows have again of their family, if anything; the `parts` say which draw it is."""
+    if heritage is None or owners is None:
+        return None
+    above = families_of(state.plan, planned, owners, state.known)
+    family = Family.of(owners, above[heritage.up], siblings.first, in_blocks=in_blocks)
+    return Inheriting(heritage, family, state.rng(planned.name, "family", *parts))

@@ -14,13 +14,12 @@ from dbsynth.conditions import (
     Siblings,
     ancestor_dates,
     ancestors,
-    families_of,
     siblings_of,
 )
-from dbsynth.drawing import draw_part
+from dbsynth.drawing import draw_part, inheriting_of
 from dbsynth.encode import CategoryColumn
 from dbsynth.exchanging import Windows, exchange
-from dbsynth.families import Family, Inheriting, key_name
+from dbsynth.families import Inheriting, key_name
 from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.grid import NONE, Grid
 from dbsynth.joint import Joint, refer_elsewhere
@@ -225,7 +224,10 @@ class _Structure:
         for joint in self.joints:
             self._name_tables(joint, part, drawn)
         labelled: dict[str, Ints] = {}
-        inheriting = self._inheriting(owners)
+        inheriting = inheriting_of(
+            self.state, self.planned, self.model.heritage, owners, siblings_of(owners, self.size),
+            in_blocks=False,
+        )  # fmt: skip
         for key in self._other_keys():
             column = next(c for c in part.layout.columns if c.name == key.name)
             assert isinstance(column, CategoryColumn)
@@ -400,16 +402,6 @@ class _Structure:
                 anywhere = np.full(len(lost), ANYWHERE)
                 chosen[lost] = choose_parents(kinds[lost], anywhere, *offered, rng)
         return np.where(chosen < 0, NONE, good[np.maximum(chosen, 0)]) if len(good) else chosen
-
-    def _inheriting(self, owners: Ints | None) -> Inheriting | None:
-        """What rows have again of their family."""
-        heritage = self.model.heritage
-        if heritage is None or owners is None:
-            return None
-        above = families_of(self.state.plan, self.planned, owners, self.state.known)
-        first = siblings_of(owners, self.size).first
-        family = Family.of(owners, above[heritage.up], first, in_blocks=False)
-        return Inheriting(heritage, family, self.state.rng(self.planned.name, "family"))
 
     def _links(
         self, key: KeyPlan, tokens: Ints, gate: Floats | Ints | None, inheriting: Inheriting | None
