@@ -1,4 +1,4 @@
-"""Tests of dbsynth.keepers.evens: postings whose debit is as much as their credit in a copy."""
+"""Tests of dbsynth.keepers.evens: debit as much as credit, and the parts of a whole, in a copy."""
 
 from __future__ import annotations
 
@@ -64,6 +64,60 @@ def test_entries_balance(is_signed: bool, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
         lone = connection.execute(alone).fetchone()[0]
     assert found[f"{left} = {right}"] <= lone < 0.02 * entries
+
+
+def holdings(path: Path, total: str) -> str:
+    """Portfolios whose positions are parts of a hundred: exactly, rounded, or at most."""
+    rng = np.random.default_rng(6)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript("""
+            CREATE TABLE portfolios (id INTEGER PRIMARY KEY, opened DATE NOT NULL);
+            CREATE TABLE positions (id INTEGER PRIMARY KEY,
+                portfolio_id INTEGER NOT NULL REFERENCES portfolios (id),
+                kind TEXT NOT NULL, weight NUMERIC(6,2) NOT NULL);
+        """)
+        for portfolio in range(300):
+            day = str(np.datetime64("2023-01-01") + int(rng.integers(700)))
+            connection.execute("INSERT INTO portfolios VALUES (?, ?)", (portfolio, day))
+            parts = rng.dirichlet(np.full(int(rng.integers(1, 5)), 2.0)) * 100
+            if total == "most" and rng.random() < 0.5:
+                parts *= rng.uniform(0.5, 1)
+            parts = np.floor(parts * 100) / 100 if total == "most" else np.round(parts, 2)
+            if total == "exact":
+                parts[0] += 100 - parts.sum()
+            for kind, part in zip(rng.permutation(list("abcd")), parts, strict=False):
+                values = (portfolio, str(kind), round(float(part), 2))
+                connection.execute(
+                    "INSERT INTO positions (portfolio_id, kind, weight) VALUES (?, ?, ?)", values
+                )
+    return f"sqlite:///{path}"
+
+
+@pytest.mark.parametrize(
+    ("total", "rule"),
+    [
+        ("exact", "sum(positions.weight) = 100"),
+        ("rounded", "round(sum(positions.weight), 0) = 100"),
+        ("most", "sum(positions.weight) <= 100"),
+    ],
+)
+def test_parts_come_to_their_whole(total: str, rule: str, tmp_path: Path) -> None:
+    url = holdings(tmp_path / "a.db", total)
+    done = run.clone(url, f"sqlite:///{tmp_path}/b.db", run.Options(**FAST))
+    assert [(c.rule.text, c.broken) for c in done.rules if c.rule.kind == "whole"] == [(rule, 0)]
+    if total == "most":
+        with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
+            part = "SELECT sum(weight) AS part FROM positions GROUP BY portfolio_id"
+            less = connection.execute(f"SELECT avg(part < 90) FROM ({part})").fetchone()[0]
+        assert 0.1 < less < 0.6  # the source has a third
+
+
+def test_numbers_that_add_up_to_nothing_special_have_no_whole(tmp_path: Path) -> None:
+    url = holdings(tmp_path / "a.db", "most")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute("UPDATE positions SET weight = weight * 1.3 WHERE portfolio_id % 5 = 0")
+    done = run.clone(url, f"sqlite:///{tmp_path}/b.db", run.Options(**FAST))
+    assert not [c for c in done.rules if c.rule.kind == "whole"]
 
 
 def test_what_is_in_one_piece_stays() -> None:

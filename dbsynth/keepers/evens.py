@@ -1,8 +1,9 @@
-"""Children whose debit has to be as much as their credit, or whose amounts cancel out."""
+"""Children that come to something: as much debit as credit, nothing, the parts of a whole."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -18,14 +19,23 @@ from dbsynth.rules.language import child_of
 from dbsynth.schema import TableName
 from dbsynth.values import from_floats, to_floats
 
+if TYPE_CHECKING:
+    from sqlglot import exp
+
 
 @dataclass(frozen=True, slots=True)
 class Even:
-    """Two columns of one owner's rows that come to the same; one that comes to nothing."""
+    """
+    Two columns of one owner's rows that come to the same; one that comes to nothing, or a whole.
+
+    whole: what `one` adds up to, or at most if `is_most`; 0: as much as `other`, or nothing.
+    """
 
     key: str
     one: str
     other: str = ""
+    whole: float = 0.0
+    is_most: bool = False
 
 
 def evens_of(plan: Plan, child: TableName) -> tuple[Even, ...]:
@@ -44,22 +54,33 @@ def _even(text: str, plan: Plan, name: TableName, child: TableName) -> Even | No
 
     try:
         tree = parse(text, "duckdb")
-        if not isinstance(tree, exp.EQ) or not isinstance(tree.this, exp.Sum):
+        if not isinstance(tree, exp.EQ | exp.LTE):
             return None
-        table, key = child_of(tree.this, plan.schema.table(name), plan.schema)
-        if table.name != child or not isinstance(tree.this.this, exp.Column):
-            return None
-        one, other = tree.this.this.name, ""
-        if isinstance(tree.expression, exp.Sum):
-            same = child_of(tree.expression, plan.schema.table(name), plan.schema)
-            if same != (table, key) or not isinstance(tree.expression.this, exp.Column):
-                return None
-            other = tree.expression.this.name
-        elif not (isinstance(tree.expression, exp.Literal) and tree.expression.name == "0"):
-            return None
+        is_rounded, is_most = isinstance(tree.this, exp.Round), isinstance(tree, exp.LTE)
+        one = _summed(tree.this.this if is_rounded else tree.this, plan, name, child)
+        other = _summed(tree.expression, plan, name, child)
     except (UntranslatableError, RuleError):
         return None
-    return Even(key.name, one, other)
+    if one is None:
+        return None
+    if isinstance(tree.expression, exp.Literal) and tree.expression.is_number:
+        whole = float(tree.expression.name)
+        is_known = whole > 0 or not (is_most or is_rounded)
+        return Even(*one, whole=whole, is_most=is_most) if is_known else None
+    is_pair = other is not None and other[0] == one[0] and not (is_most or is_rounded)
+    return Even(*one, other[1]) if other is not None and is_pair else None
+
+
+def _summed(
+    tree: exp.Expr | None, plan: Plan, name: TableName, child: TableName
+) -> tuple[str, str] | None:
+    """The key and the column of a table that a sum adds up along it."""
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.Sum) or not isinstance(tree.this, exp.Column):
+        return None
+    table, key = child_of(tree, plan.schema.table(name), plan.schema)
+    return (key.name, tree.this.name) if table.name == child else None
 
 
 def one_sided(rows: pa.Table, even: Even, wrong: Flags) -> pa.Table:
@@ -85,10 +106,10 @@ def one_sided(rows: pa.Table, even: Even, wrong: Flags) -> pa.Table:
 
 def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
     """
-    Let the rows of each owner come to the same in both columns, or to nothing.
+    Let the rows of each owner come to the same in both columns, to nothing or to a whole.
 
-    What one side has in one piece stays; the pieces of the other are scaled.  Owners whose rows
-    stand on one side only have the last of them change it.
+    Parts of a whole are scaled.  What one side has in one piece stays; the pieces of the other are
+    scaled.  Owners whose rows stand on one side only have the last of them change it.
 
     Args:
         rows: (n,) all rows of each owner.
@@ -96,6 +117,8 @@ def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
         even: which columns.
     """
     one = to_floats(rows.column(even.one).combine_chunks())
+    if even.whole:
+        return _with_parts(rows, one, np.where(np.isnan(one), -1, parents), even)
     signed = not even.other
     other = np.maximum(-one, 0.0) if signed else to_floats(rows.column(even.other).combine_chunks())
     left = np.maximum(one, 0.0) if signed else one
@@ -119,6 +142,16 @@ def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
         new = from_floats(values, field.type, places)
         rows = rows.set_column(at, field, pc.if_else(pa.array(there), new, before))
     return rows
+
+
+def _with_parts(rows: pa.Table, parts: Floats, owners: Ints, even: Even) -> pa.Table:
+    """Scale (n,) parts so that those of an owner come to the whole, or to no more than that."""
+    found = _per_row(parts, owners)
+    is_free = (owners < 0) | (found < 0) | (even.is_most & (found <= even.whole))
+    at, field = rows.column_names.index(even.one), rows.schema.field(even.one)
+    goals = np.where(is_free, np.nan, even.whole)
+    made = brought_to(rows.column(even.one).combine_chunks(), owners, goals)
+    return rows.set_column(at, field, made)
 
 
 def _on_both_sides(left: Floats, other: Floats, owners: Ints) -> tuple[Floats, Floats]:

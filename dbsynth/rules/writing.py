@@ -52,9 +52,12 @@ def write(tree: exp.Expr, dialect: str) -> str:
         _as_moments(root)
     if dialect in ("postgresql", "duckdb"):
         _as_texts(root)
-    for node in reversed(list(root.find_all(exp.EQ, exp.StartsWith, exp.Anonymous, exp.Column))):
+    kinds = (exp.EQ, exp.LTE, exp.StartsWith, exp.Anonymous, exp.Column)
+    for node in reversed(list(root.find_all(*kinds))):
         if isinstance(node, exp.EQ) and _is_calculated(node):
             node.replace(_about_equal(node))
+        elif isinstance(node, exp.LTE) and _is_joined(node.this) and _is_calculated(node):
+            node.replace(_about_at_most(node))
         elif isinstance(node, exp.StartsWith):
             node.replace(exp.Var(this=_starts(node, dialect)))
         elif isinstance(node, exp.Anonymous):
@@ -115,14 +118,23 @@ def _about_equal(node: exp.Expr) -> exp.Expr:
             side = side.this  # noqa: PLW2901
         sides.append(exp.Paren(this=side.copy()))
     distance = exp.Abs(this=exp.Sub(this=sides[0], expression=sides[1]))
-    share = exp.Mul(
-        this=exp.Literal.number("0.000001"),
-        expression=exp.Paren(
-            this=exp.Add(this=exp.Literal.number(1), expression=exp.Abs(this=sides[0].copy()))
-        ),
-    )
-    allowed = share if not slack else exp.Literal.number(f"{slack:.12f}".rstrip("0"))
+    allowed = exp.Literal.number(f"{slack:.12f}".rstrip("0")) if slack else _millionth(sides[0])
     return exp.Paren(this=exp.LTE(this=distance, expression=allowed))
+
+
+def _about_at_most(node: exp.Expr) -> exp.Expr:
+    """A child aggregate that is at most something, or more by a millionth."""
+    from sqlglot import exp
+
+    most = exp.Add(this=node.expression.copy(), expression=_millionth(node.this))
+    return exp.Paren(this=exp.LTE(this=node.this.copy(), expression=most))
+
+
+def _millionth(side: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    size = exp.Add(this=exp.Literal.number(1), expression=exp.Abs(this=side.copy()))
+    return exp.Mul(this=exp.Literal.number("0.000001"), expression=exp.Paren(this=size))
 
 
 def _starts(node: exp.Expr, dialect: str) -> str:
