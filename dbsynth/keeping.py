@@ -25,9 +25,11 @@ from dbsynth.mending.checks import Repair
 from dbsynth.mending.draft import Scope
 from dbsynth.plan import TablePlan
 from dbsynth.ruled import Rows, levels
+from dbsynth.rules.evensteps import Even
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Table
 from dbsynth.state import State
+from dbsynth.tablemodel import edge_name, sketch_name
 from dbsynth.values import to_floats
 
 _ROUNDS = 3  # of rules about rows and rules about siblings, as long as they disturb each other
@@ -164,10 +166,18 @@ class Keeping:
             names = [c for c in (even.one, even.other) if c]
             judge = self._judge(names)
             rows = rows if judge is None else one_sided(rows, even, ~judge.holds(rows))
-            made = evened(rows, first[even.key], even)
+            made = evened(rows, first[even.key], even, self._told(even))
             rows = made if judge is None else allowed(made, rows, names, judge)
             changed |= set(names)
         return rows, frozenset(changed)
+
+    def _told(self, even: Even) -> Floats | None:
+        """What owners told of the sum of their rows' parts; None for nothing."""
+        owner = owner_key(self.planned)
+        if owner is None or not even.is_most:
+            return None
+        name = sketch_name(edge_name(self.table.name, owner.name), even.one, "sum")
+        return self.state.known.sketches.get(owner.parent, {}).get(name)
 
     def _judge(self, names: Iterable[str]) -> Repair | None:
         """What says whether checks allow other values of some columns."""

@@ -2,85 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.copying import Flags
-from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.shares import brought_to
-from dbsynth.plan import Plan
-from dbsynth.rules.book import RuleError
-from dbsynth.rules.language import child_of
-from dbsynth.schema import TableName
+from dbsynth.rules.evensteps import Even
 from dbsynth.values import from_floats, to_floats
-
-if TYPE_CHECKING:
-    from sqlglot import exp
-
-
-@dataclass(frozen=True, slots=True)
-class Even:
-    """
-    Two columns of one owner's rows that come to the same; one that comes to nothing, or a whole.
-
-    whole: what `one` adds up to, or at most if `is_most`; 0: as much as `other`, or nothing.
-    """
-
-    key: str
-    one: str
-    other: str = ""
-    whole: float = 0.0
-    is_most: bool = False
-
-
-def evens_of(plan: Plan, child: TableName) -> tuple[Even, ...]:
-    """Read from the rules of the tables above what a table's rows have to come to."""
-    found = []
-    for rule in plan.rules:
-        if rule.status == "rejected" or rule.exceptions or "sum(" not in rule.text:
-            continue
-        even = _even(rule.text, plan, rule.table, child)
-        found += [even] if even is not None else []
-    return tuple(dict.fromkeys(found))
-
-
-def _even(text: str, plan: Plan, name: TableName, child: TableName) -> Even | None:
-    from sqlglot import exp
-
-    try:
-        tree = parse(text, "duckdb")
-        if not isinstance(tree, exp.EQ | exp.LTE):
-            return None
-        is_rounded, is_most = isinstance(tree.this, exp.Round), isinstance(tree, exp.LTE)
-        one = _summed(tree.this.this if is_rounded else tree.this, plan, name, child)
-        other = _summed(tree.expression, plan, name, child)
-    except (UntranslatableError, RuleError):
-        return None
-    if one is None:
-        return None
-    if isinstance(tree.expression, exp.Literal) and tree.expression.is_number:
-        whole = float(tree.expression.name)
-        is_known = whole > 0 or not (is_most or is_rounded)
-        return Even(*one, whole=whole, is_most=is_most) if is_known else None
-    is_pair = other is not None and other[0] == one[0] and not (is_most or is_rounded)
-    return Even(*one, other[1]) if other is not None and is_pair else None
-
-
-def _summed(
-    tree: exp.Expr | None, plan: Plan, name: TableName, child: TableName
-) -> tuple[str, str] | None:
-    """The key and the column of a table that a sum adds up along it."""
-    from sqlglot import exp
-
-    if not isinstance(tree, exp.Sum) or not isinstance(tree.this, exp.Column):
-        return None
-    table, key = child_of(tree, plan.schema.table(name), plan.schema)
-    return (key.name, tree.this.name) if table.name == child else None
 
 
 def one_sided(rows: pa.Table, even: Even, wrong: Flags) -> pa.Table:
@@ -104,7 +34,7 @@ def one_sided(rows: pa.Table, even: Even, wrong: Flags) -> pa.Table:
     return rows
 
 
-def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
+def evened(rows: pa.Table, parents: Ints, even: Even, told: Floats | None = None) -> pa.Table:
     """
     Let the rows of each owner come to the same in both columns, to nothing or to a whole.
 
@@ -115,10 +45,11 @@ def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
         rows: (n,) all rows of each owner.
         parents: (n,) row numbers of the owners, -1 for none.
         even: which columns.
+        told: (owners,) what the rows of each are to come to, for want of a whole; NaN for nothing.
     """
     one = to_floats(rows.column(even.one).combine_chunks())
     if even.whole:
-        return _with_parts(rows, one, np.where(np.isnan(one), -1, parents), even)
+        return _with_parts(rows, one, np.where(np.isnan(one), -1, parents), even, told)
     signed = not even.other
     other = np.maximum(-one, 0.0) if signed else to_floats(rows.column(even.other).combine_chunks())
     left = np.maximum(one, 0.0) if signed else one
@@ -144,12 +75,19 @@ def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
     return rows
 
 
-def _with_parts(rows: pa.Table, parts: Floats, owners: Ints, even: Even) -> pa.Table:
-    """Scale (n,) parts so that those of an owner come to the whole, or to no more than that."""
+def _with_parts(
+    rows: pa.Table, parts: Floats, owners: Ints, even: Even, told: Floats | None
+) -> pa.Table:
+    """Scale (n,) parts so that those of an owner come to the whole, or to what was told of them."""
     found = _per_row(parts, owners)
-    is_free = (owners < 0) | (found < 0) | (even.is_most & (found <= even.whole))
+    goals = np.full(len(parts), even.whole)
+    if even.is_most:
+        least = np.full(len(parts), np.nan) if told is None else np.append(told, np.nan)[owners]
+        is_over = found > even.whole
+        goals = np.where(np.isnan(least), np.where(is_over, even.whole, np.nan), least)
+        goals = np.minimum(goals, even.whole)
+    goals = np.where((owners < 0) | (found < 0), np.nan, goals)
     at, field = rows.column_names.index(even.one), rows.schema.field(even.one)
-    goals = np.where(is_free, np.nan, even.whole)
     made = brought_to(rows.column(even.one).combine_chunks(), owners, goals)
     return rows.set_column(at, field, made)
 
