@@ -109,6 +109,22 @@ def to_total(counts: Ints, total: int, rng: np.random.Generator, limit: int | No
     return counts
 
 
+def capped(counts: Ints, limits: Floats, rng: np.random.Generator) -> Ints:
+    """
+    Take from (n,) counts what is beyond their limits, NaN for none, and give it to others.
+
+    It goes at random to rows that have room for more, none of which gets more than it has.
+    """
+    most = np.where(np.isnan(limits), np.inf, np.maximum(limits, 0))
+    kept: Ints = np.minimum(counts, most).astype(np.int64)
+    surplus = int(counts.sum() - kept.sum())
+    if not surplus:
+        return counts
+    ends = np.minimum(most - kept, kept).astype(np.int64).cumsum()  # of the room of each row
+    given = rng.choice(int(ends[-1]), min(surplus, int(ends[-1])), replace=False)
+    return kept + np.bincount(np.searchsorted(ends, given, "right"), minlength=len(kept))
+
+
 def choose_parents(
     kinds: Ints,
     places: Ints,

@@ -34,7 +34,13 @@ def one_sided(rows: pa.Table, even: Even, wrong: Flags) -> pa.Table:
     return rows
 
 
-def evened(rows: pa.Table, parents: Ints, even: Even, told: Floats | None = None) -> pa.Table:
+def evened(
+    rows: pa.Table,
+    parents: Ints,
+    even: Even,
+    limits: Floats | None = None,
+    told: Floats | None = None,
+) -> pa.Table:
     """
     Let the rows of each owner come to the same in both columns, to nothing or to a whole.
 
@@ -45,11 +51,15 @@ def evened(rows: pa.Table, parents: Ints, even: Even, told: Floats | None = None
         rows: (n,) all rows of each owner.
         parents: (n,) row numbers of the owners, -1 for none.
         even: which columns.
-        told: (owners,) what the rows of each are to come to, for want of a whole; NaN for nothing.
+        limits: (owners,) what the rows of each may come to, where that is no whole; NaN: anything.
+        told: (owners,) how much of it they should come to, from 0 to 1; NaN for nothing.
     """
     one = to_floats(rows.column(even.one).combine_chunks())
-    if even.whole:
-        return _with_parts(rows, one, np.where(np.isnan(one), -1, parents), even, told)
+    if even.whole or even.is_most:
+        known = np.where(np.isnan(one), -1, parents)
+        most = np.full(len(one), even.whole) if limits is None else np.append(limits, np.nan)[known]
+        share = np.full(len(one), np.nan) if told is None else np.append(told, np.nan)[known]
+        return _with_parts(rows, one, known, even, most, share)
     signed = not even.other
     other = np.maximum(-one, 0.0) if signed else to_floats(rows.column(even.other).combine_chunks())
     left = np.maximum(one, 0.0) if signed else one
@@ -76,20 +86,34 @@ def evened(rows: pa.Table, parents: Ints, even: Even, told: Floats | None = None
 
 
 def _with_parts(
-    rows: pa.Table, parts: Floats, owners: Ints, even: Even, told: Floats | None
+    rows: pa.Table, parts: Floats, owners: Ints, even: Even, most: Floats, share: Floats
 ) -> pa.Table:
-    """Scale (n,) parts so that those of an owner come to the whole, or to what was told of them."""
+    """Scale (n,) parts so that those of an owner come to the whole, or to their share of it."""
     found = _per_row(parts, owners)
-    goals = np.full(len(parts), even.whole)
     if even.is_most:
-        least = np.full(len(parts), np.nan) if told is None else np.append(told, np.nan)[owners]
-        is_over = found > even.whole
-        goals = np.where(np.isnan(least), np.where(is_over, even.whole, np.nan), least)
-        goals = np.minimum(goals, even.whole)
+        kept = np.where(found > most, most, np.nan)
+        goals = np.where(np.isnan(share), kept, np.clip(share, 0.0, 1.0) * most)
+    else:
+        goals = most
     goals = np.where((owners < 0) | (found < 0), np.nan, goals)
     at, field = rows.column_names.index(even.one), rows.schema.field(even.one)
     made = brought_to(rows.column(even.one).combine_chunks(), owners, goals)
+    if pa.types.is_integer(field.type):
+        made = pa.array(_of_one(to_floats(made), parts, owners), field.type, from_pandas=True)
     return rows.set_column(at, field, made)
+
+
+def _of_one(made: Floats, parts: Floats, owners: Ints) -> Floats:
+    """Let whole numbers that were scaled to nothing be 1, at the cost of their owner's largest."""
+    lost = (owners >= 0) & (made == 0) & (parts > 0)
+    order = np.lexsort((made, owners))
+    largest = order[np.append(np.diff(owners[order]) != 0, True)]
+    debts = _per_row(np.where(lost, 1.0, 0.0), owners)
+    payers = largest[(owners[largest] >= 0) & (made[largest] > debts[largest])]
+    made = made.copy()
+    made[lost & np.isin(owners, owners[payers])] = 1.0
+    made[payers] -= debts[payers]
+    return made
 
 
 def _on_both_sides(left: Floats, other: Floats, owners: Ints) -> tuple[Floats, Floats]:

@@ -1,4 +1,4 @@
-"""What children come to: one column as much as another, nothing, or a whole with its parts."""
+"""Two columns of children that come to the same, or one that comes to nothing: double entry."""
 
 from __future__ import annotations
 
@@ -9,15 +9,12 @@ import numpy as np
 
 from dbsynth.features import Floats, Ints
 from dbsynth.mining.arithmetic import is_close
-from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Bools, Frame, Frames, View, number
+from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Bools, Frame, Frames
 from dbsynth.mining.totals import children_of
 from dbsynth.rules.book import Rule
 from dbsynth.rules.words import child_word
 
 _MOST_COLUMNS = 10
-_WHOLES = {1.0: 2, 100.0: 0}  # shares and percentages; digits that are left if parts are rounded
-_FULL, _OFTEN = 0.9, 0.05  # parts come near the whole, in some of the parents at least
-_FLAGS = 2  # different whole numbers: what says yes and no is part of nothing
 
 
 def find_evens(frame: Frame, frames: Frames) -> Iterator[Rule]:
@@ -36,47 +33,6 @@ def find_evens(frame: Frame, frames: Frames) -> Iterator[Rule]:
         for one, other in combinations(sums, 2):
             if _is_even(sums[one], sums[other], several):
                 yield frame.rule("even", f"sum({word}.{one}) = sum({word}.{other})")
-        for view in child.numbers[:_MOST_COLUMNS]:
-            if view.valid.all() and (
-                text := _whole(view, f"sum({word}.{view.word})", pointers, size)
-            ):
-                yield frame.rule("whole", text)
-
-
-def _whole(view: View, word: str, pointers: Ints, size: int) -> str | None:
-    """
-    What a column of each parent's children adds up to, or never exceeds; None for nothing.
-
-    It is no wonder where other rows' values come to as much: they are dealt to the parents anew,
-    and a dozen of them have to break the rule.
-    """
-    values = view.floats
-    is_flag = view.unit[0] == "whole" and len(np.unique(values)) <= _FLAGS
-    if not len(values) or values.min() < 0 or is_flag:
-        return None
-    several = np.bincount(pointers[pointers >= 0], minlength=size) > 1
-    found = _sum(values, pointers, size)
-    dealt = _sum(np.random.default_rng(0).permutation(values), pointers, size)[several]
-    there = found[~np.isnan(found)]
-    if len(there) < MIN_ROWS:
-        return None
-    whole = float(np.median(there))
-    if whole > 0 and np.allclose(there, whole, rtol=1e-6):
-        return (
-            f"{word} = {number(whole)}" if _breaks(~np.isclose(dealt, whole, rtol=1e-6)) else None
-        )
-    for whole, places in _WHOLES.items():
-        slack = 0.5 * 10.0**-places
-        if (abs(there - whole) < slack).all() and _breaks(abs(dealt - whole) >= slack):
-            return f"round({word}, {places}) = {number(whole)}"
-        is_full = (there > _FULL * whole).sum() >= max(CARRIED, _OFTEN * len(there))
-        if there.max() <= whole * (1 + 1e-9) and is_full and _breaks(dealt > whole * (1 + 1e-9)):
-            return f"{word} <= {number(whole)}"
-    return None
-
-
-def _breaks(broken: Bools) -> bool:
-    return bool(broken.sum() >= EXPECTED)
 
 
 def _sum(values: Floats, pointers: Ints, size: int) -> Floats:

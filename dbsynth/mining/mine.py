@@ -25,6 +25,7 @@ from dbsynth.mining.ranges import find_ranges
 from dbsynth.mining.siblings import find_marked, find_siblings
 from dbsynth.mining.texts import find_text_keys, find_texts, find_value_sets
 from dbsynth.mining.totals import find_totals
+from dbsynth.mining.wholes import find_wholes
 from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
@@ -111,6 +112,7 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     totals = list(find_totals(frame, frames, own))
     yield from totals
     yield from find_evens(frame, frames)
+    yield from find_wholes(frame, frames)
     formulas = list(find_arithmetic(frame, own, own))
     yield from formulas
     explained = copied | {w for r in formulas for w in r.text.split(" = ")[:1]}
