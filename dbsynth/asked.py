@@ -272,8 +272,16 @@ class Asked:
         if owner is None:
             return ()
         found = evens_of(self.state.plan.rules, self.state.plan.schema, self.table.name)
+        keeper = self.near.keeper if found and self.near else None
+        derived = {s.column for s in (keeper.steps if keeper else ()) if s.act == "set"}
         told = self.fixed | self.told
-        return tuple(e for e in found if e.key == owner.name and not {e.one, e.other} & told)
+        return tuple(
+            e
+            for e in found
+            if e.key == owner.name
+            and not {e.one, e.other} & told
+            and not (e.is_part and e.one in derived)
+        )
 
     @property
     def is_asked(self) -> bool:

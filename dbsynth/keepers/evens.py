@@ -55,7 +55,7 @@ def evened(
         told: (owners,) how much of it they should come to, from 0 to 1; NaN for nothing.
     """
     one = to_floats(rows.column(even.one).combine_chunks())
-    if even.whole or even.is_most:
+    if even.is_part:
         known = np.where(np.isnan(one), -1, parents)
         most = np.full(len(one), even.whole) if limits is None else np.append(limits, np.nan)[known]
         share = np.full(len(one), np.nan) if told is None else np.append(told, np.nan)[known]

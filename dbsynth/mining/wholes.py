@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -19,9 +19,11 @@ _FLAGS = 2  # different whole numbers: what says yes and no is part of nothing
 _EXACT = 1e-9
 
 
-def find_wholes(frame: Frame, frames: Frames) -> Iterator[Rule]:
+def find_wholes(frame: Frame, frames: Frames, totals: Iterable[Rule]) -> Iterator[Rule]:
     """
     Find what children add up to, or are at most: 100 %, what was ordered, how many seats there are.
+
+    Not where they are part of one of the parents' totals, which says more.
 
     It is no wonder where other rows come to as much: they are dealt to the parents anew, and a
     dozen of these have to break the rule.
@@ -33,13 +35,16 @@ def find_wholes(frame: Frame, frames: Frames) -> Iterator[Rule]:
         count = np.bincount(pointers[pointers >= 0], minlength=size).astype(np.float64)
         dealt = rng.permutation(count)
         for limit in limits:
-            if limit.unit[0] == "whole" and _is_limit(count, dealt, limit.floats, full=1.0):
-                every = word if "." not in word else f"{word}.*"
-                yield frame.rule("limit", f"count({every}) <= {limit.word}")
+            text = f"count({word if '.' not in word else word + '.*'})"
+            is_told = limit.unit[0] != "whole" or any(text in rule.text for rule in totals)
+            if not is_told and _is_limit(count, dealt, limit.floats, full=1.0):
+                yield frame.rule("limit", f"{text} <= {limit.word}")
         for view in child.numbers[:_MOST_COLUMNS]:
-            if not view.valid.all() or not len(view.floats) or view.floats.min() < 0:
+            text = f"sum({word}.{view.word})"
+            is_told = any(text in rule.text for rule in totals)
+            if is_told or not view.valid.all() or not len(child) or view.floats.min() < 0:
                 continue
-            text, total = f"sum({word}.{view.word})", _sum(view.floats, pointers, size)
+            total = _sum(view.floats, pointers, size)
             dealt = _sum(rng.permutation(view.floats), pointers, size)
             is_same = _is_same(_sum(view.floats**2, pointers, size))
             whole = None if is_same else _whole(view, text, total, dealt[count > 1])

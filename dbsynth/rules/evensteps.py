@@ -31,6 +31,11 @@ class Even:
     is_most: bool = False
     limit: str = ""
 
+    @property
+    def is_part(self) -> bool:
+        """Whether rows are parts of something, and not one side of a balance."""
+        return self.is_most or self.whole > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Cap:

@@ -11,7 +11,7 @@ from dbsynth.rules.book import RuleError
 if TYPE_CHECKING:
     from sqlglot import exp
 
-SPANS = ("days_between", "seconds_between", "months_after")
+SPANS = ("days_between", "seconds_between", "years_between", "months_after")
 _NUMBERS = ("integer", "decimal", "float")
 
 
@@ -78,13 +78,17 @@ def _as_moments(root: exp.Expr) -> None:
 
 
 def _as_texts(root: exp.Expr) -> None:
-    """Make texts of enums that another text may stand in for: '' is none of their labels."""
+    """Make texts of enums that are compared with what else than a label may be: '', a CASE."""
     from sqlglot import exp
 
     for node in list(root.find_all(exp.Coalesce)):
         kinds = {c.args.get("kind_of") for c in node.this.find_all(exp.Column)}
         if "enum" in kinds and any(e.is_string for e in node.expressions):
             node.set("this", exp.cast(node.this, "text", copy=False))
+    for equation in list(root.find_all(exp.EQ)):
+        label = equation.this
+        if isinstance(equation.expression, exp.Case) and label.args.get("kind_of") == "enum":
+            equation.set("this", exp.cast(label, "text", copy=False))
 
 
 def _is_calculated(node: exp.Expr) -> bool:
@@ -157,6 +161,19 @@ _SPAN_SQL = {
     ("months_after", "duckdb"): (
         "CAST(CAST({a} AS date) + to_months(CAST({b} AS integer)) AS date)"
     ),
+    ("years_between", "postgresql"): (
+        "CAST(extract(year FROM age(CAST({b} AS date), CAST({a} AS date))) AS integer)"
+    ),
+    ("years_between", "mysql"): "timestampdiff(YEAR, CAST({a} AS date), CAST({b} AS date))",
+    ("years_between", "sqlite"): (
+        "(strftime('%Y', {b}) - strftime('%Y', {a})"
+        " - (strftime('%m-%d', {b}) < strftime('%m-%d', {a})))"
+    ),
+    ("years_between", "duckdb"): (
+        "(year(CAST({b} AS date)) - year(CAST({a} AS date))"
+        " - CAST(strftime(CAST({b} AS date), '%m-%d') < strftime(CAST({a} AS date), '%m-%d')"
+        " AS integer))"
+    ),
     ("seconds_between", "postgresql"): (
         "extract(epoch FROM CAST({b} AS timestamp) - CAST({a} AS timestamp))"
     ),
@@ -166,6 +183,11 @@ _SPAN_SQL = {
         "date_diff('second', CAST({a} AS timestamp), CAST({b} AS timestamp))"
     ),
 }
+
+
+def years_between(a: str, b: str) -> str:
+    """Write the full years between two moments for DuckDB."""
+    return _SPAN_SQL["years_between", "duckdb"].format(a=a, b=b)
 
 
 def _span(node: exp.Expr, dialect: str) -> str:
