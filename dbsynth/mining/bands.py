@@ -12,6 +12,7 @@ from dbsynth.rules.book import Rule
 
 _MOST_COLUMNS = 24  # of numbers, and of labels
 _MOST_BANDS = 12
+_VALUES = 2  # of the number for each label on average, at least
 _DIGITS = range(-12, 11)  # behind the point of a bound, the fewest first
 
 
@@ -35,6 +36,8 @@ def find_bands(frame: Frame) -> Iterator[Rule]:
         if not frame.is_released(label):
             continue
         for view, order in zip(numbers, orders, strict=True):
+            if view.distinct < _VALUES * label.distinct:
+                continue  # one stands for the other, which a dependency says
             bands = _bands(view.floats[order], label.codes[order])
             if bands is not None:
                 yield frame.rule("bands", _text(view, label, *bands))
