@@ -363,6 +363,40 @@ def _grow(
     return below
 
 
+def grow_by_depth(
+    has_parent: NDArray[np.bool_],
+    capacity: Ints,
+    groups: Ints,
+    depths: Floats,
+    step: int,
+    rng: np.random.Generator,
+    offered: NDArray[np.bool_],
+) -> Ints:
+    """
+    Hang rows under others of their group that are one step less deep; arguments as `grow_tree`.
+
+    Parents have as many children as they want, as far as there are so many one step deeper; what
+    is left over goes to those that want any.  Rows that nobody can take stay roots.
+
+    Args:
+        depths: (n,) how deep a row is, NaN if unknown.
+        step: how much deeper than its parent.
+    """
+    pointers = np.full(len(has_parent), -1, np.int64)
+    for group in np.unique(groups[groups >= 0]):
+        for depth in np.unique(depths[(groups == group) & has_parent & ~np.isnan(depths)]):
+            rows = np.flatnonzero((groups == group) & has_parent & (depths == depth))
+            above = np.flatnonzero((groups == group) & offered & (depths == depth - step))
+            wanted = np.repeat(above, np.maximum(capacity[above], 0))
+            if not len(above):
+                continue
+            more = max(0, len(rows) - len(wanted))
+            others = rng.choice(wanted if len(wanted) else above, more)
+            chosen = np.append(rng.permutation(wanted)[: len(rows)], others)
+            pointers[rng.permutation(rows)] = chosen
+    return pointers
+
+
 def outermost(parents: Ints, size: int) -> tuple[Ints, Ints]:
     """
     Find the first and the last child of each parent; (n,) -> (size,), (size,), -1 for none.
