@@ -94,6 +94,15 @@ def test_distances_are_folded_into_their_bounds() -> None:
     assert [7, 5, 8] == [(d - date(2024, 1, 1)).days for d in made["due"]]
 
 
+def test_distances_back_to_an_earlier_moment_keep_their_sign() -> None:
+    days = [date(2024, 1, d) for d in (1, 6, 30)]
+    made = kept(
+        ["days_between(due, day) BETWEEN -9 AND -3"], day=[date(2024, 1, 1)] * 3, due=days,
+        fixed=frozenset({"id", "day"}),
+    )  # fmt: skip
+    assert [7, 5, 8] == [(d - date(2024, 1, 1)).days for d in made["due"]]
+
+
 def test_each_label_gets_one_follower_and_keeps_it_from_chunk_to_chunk() -> None:
     rules = [Rule(table=NAME, text="city -> land", status="found")]
     keeper = RowKeeper.of(rules, TABLE, frozenset())

@@ -364,16 +364,22 @@ def _later(
 
 def _within(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
     """A distance that is kept within bounds: what lies outside is folded back."""
-    low, high = (
-        int(tree.args[name].name) if tree.args[name].name.isdigit() else None
-        for name in ("low", "high")
-    )
+    low, high = (_whole(tree.args[name]) for name in ("low", "high"))
     if low is None or high is None or not _is_span(tree.this, "days_between"):
         return None
     a, b = (f"CAST({local_sql(e, table)} AS date)" for e in tree.this.expressions)
     gap, size = f"date_diff('day', {a}, {b})", high - low + 1
     days = f"{low} + (({gap} - {low}) % {size} + {size}) % {size}"
     return _later(tree.this, tree.args["low"], days, table, fixed)
+
+
+def _whole(tree: exp.Expr) -> int | None:
+    """The whole number that is written, with its sign; None for anything else."""
+    from sqlglot import exp
+
+    is_below = isinstance(tree, exp.Neg)
+    digits = tree.this.name if is_below else tree.name
+    return (-1 if is_below else 1) * int(digits) if digits.isdigit() else None
 
 
 def _nothing(tree: exp.Expr) -> str | None:
