@@ -32,6 +32,30 @@ def orders(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def sales(path: Path) -> str:
+    """Sales of many columns, the last of which follow from those before."""
+    rng = np.random.default_rng(5)
+    others = [f"part_{n} NUMERIC(9,2) NOT NULL" for n in range(14)]
+    last = ["paid NUMERIC(9,2) NOT NULL", "tax NUMERIC(9,2) NOT NULL", "due NUMERIC(9,2) NOT NULL"]
+    with sqlite3.connect(path) as connection:
+        columns = ", ".join(["id INTEGER PRIMARY KEY", *others, *last])
+        connection.execute(f"CREATE TABLE sales ({columns})")
+        for number in range(600):
+            cents = [int(c) for c in rng.integers(100, 90_000, 16)]
+            row = [*cents, cents[-2] + cents[-1]]
+            marks = ", ".join(["?"] * 18)
+            values = [number, *(c / 100 for c in row)]
+            connection.execute(f"INSERT INTO sales VALUES ({marks})", values)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_wide_tables_keep_what_their_last_columns_add_up_to(tmp_path: Path) -> None:
+    done = run.clone(sales(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "arithmetic"}
+    assert found == {"due = paid + tax": 0}
+
+
 def test_lines_are_shipped_as_many_days_after_their_order_as_in_the_source(tmp_path: Path) -> None:
     done = run.clone(orders(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
     found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "gap"}
