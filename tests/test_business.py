@@ -32,6 +32,45 @@ def orders(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
+def bills(path: Path) -> str:
+    """Bills that come to what their lines do, with discount and tax, each rounded to cents."""
+    rng = np.random.default_rng(6)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE bills (id INTEGER PRIMARY KEY, due NUMERIC(12,2) NOT NULL,
+                gross NUMERIC(12,2) NOT NULL);
+            CREATE TABLE items (id INTEGER PRIMARY KEY, qty INTEGER NOT NULL,
+                bill_id INTEGER NOT NULL REFERENCES bills (id), price NUMERIC(9,2) NOT NULL,
+                off NUMERIC(4,2) NOT NULL, tax NUMERIC(4,1) NOT NULL);
+        """)
+        for bill in range(1, 501):
+            due = gross = 0.0
+            for _ in range(int(rng.integers(0, 5))):
+                qty, price = int(rng.integers(1, 9)), round(float(rng.gamma(2, 40)) + 1, 2)
+                off, tax = int(rng.integers(0, 11)) / 100, float(rng.choice([7.0, 19.0, 5.5]))
+                row = (qty, bill, price, off, tax)
+                insert = "INSERT INTO items (qty, bill_id, price, off, tax) VALUES (?, ?, ?, ?, ?)"
+                connection.execute(insert, row)
+                gross += round(qty * price, 2)
+                due += round(round(qty * price * (1 - off), 2) * (1 + tax / 100), 2)
+            row = (bill, round(due, 2), round(gross, 2))
+            connection.execute("INSERT INTO bills VALUES (?, ?, ?)", row)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_bills_come_to_what_their_lines_do_with_shares_and_rounding(tmp_path: Path) -> None:
+    done = run.clone(bills(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "total"}
+    line = "items.qty * items.price"
+    due = f"round(coalesce(sum({line} * (1 - items.off) * (1 + items.tax / 100)), 0), 1)"
+    assert found == {f"due = {due}": 0, f"gross = coalesce(sum({line}), 0)": 0}
+    with sqlite3.connect(tmp_path / "b.db") as connection:
+        alone = "SELECT max(due) FROM bills WHERE id NOT IN (SELECT bill_id FROM items)"
+        assert [(0,)] == connection.execute(alone).fetchall()
+    connection.close()
+
+
 def sales(path: Path) -> str:
     """Sales of many columns, the last of which follow from those before."""
     rng = np.random.default_rng(5)

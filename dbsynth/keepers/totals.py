@@ -419,6 +419,7 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     if not (isinstance(tree, exp.EQ) and isinstance(tree.this, exp.Column)) or tree.this.table:
         return None
     column, value, is_zero = tree.this.name, tree.expression, False
+    value = value.this if isinstance(value, exp.Round) else value
     if isinstance(value, exp.Coalesce) and [e.name for e in value.expressions] == ["0"]:
         value, is_zero = value.this, True
     value = value.this if isinstance(value, exp.Round) else value
