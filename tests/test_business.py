@@ -95,6 +95,48 @@ def test_wide_tables_keep_what_their_last_columns_add_up_to(tmp_path: Path) -> N
     assert found == {"due = paid + tax": 0}
 
 
+def returns(path: Path) -> str:
+    """Sales, of some of which a part comes back: paid back in cash, to the card, with a voucher."""
+    rng = np.random.default_rng(7)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE sales (id INTEGER PRIMARY KEY, qty INTEGER, price NUMERIC(9,2));
+            CREATE TABLE returns (sale_id INTEGER PRIMARY KEY REFERENCES sales (id), back INTEGER,
+                amount NUMERIC(12,2), tax NUMERIC(12,2), gross NUMERIC(12,2), card NUMERIC(12,2),
+                voucher NUMERIC(12,2), cash NUMERIC(12,2));
+        """)
+        for sale in range(1, 3001):
+            qty, cents = int(rng.integers(1, 101)), int(rng.integers(100, 20_000))
+            row = [sale, qty, cents / 100]
+            connection.execute("INSERT INTO sales VALUES (?, ?, ?)", blank(row, rng))
+            if sale % 3 == 0:
+                back = int(rng.integers(1, qty + 1))
+                amount = back * cents
+                tax = int(amount * int(rng.integers(0, 10)) / 100)
+                card = int(rng.integers(0, amount + 1))
+                voucher = int(rng.integers(0, amount - card + 1))
+                parts = [amount, tax, amount + tax, card, voucher, amount - card - voucher]
+                row = [sale, back, *(part / 100 for part in parts)]
+                marks = ", ".join(["?"] * len(row))
+                connection.execute(f"INSERT INTO returns VALUES ({marks})", blank(row, rng))
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def blank(row: list[float], rng: np.random.Generator) -> list[float | None]:
+    return [row[0], *(v if rng.random() > 0.04 else None for v in row[1:])]
+
+
+def test_no_more_comes_back_than_was_sold_and_no_part_is_more_than_the_whole(
+    tmp_path: Path,
+) -> None:
+    done = run.clone(returns(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.table.name == "returns"}
+    told = {"back <= sales.qty", "amount = back * sales.price", "card = amount - cash - voucher"}
+    assert told | {"card <= amount", "gross = amount + tax"} <= set(found)
+    assert {0} == set(found.values())
+
+
 def test_lines_are_shipped_as_many_days_after_their_order_as_in_the_source(tmp_path: Path) -> None:
     done = run.clone(orders(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
     found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "gap"}
