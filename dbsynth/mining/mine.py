@@ -10,7 +10,7 @@ import numpy as np
 from dbsynth.adapters.scratch import Held
 from dbsynth.errors import DbsynthError
 from dbsynth.features import Floats
-from dbsynth.mining.arithmetic import Operand, find_arithmetic, operands
+from dbsynth.mining.arithmetic import MOST, Operand, find_arithmetic, operands
 from dbsynth.mining.balances import find_balances
 from dbsynth.mining.bands import find_bands
 from dbsynth.mining.dateparts import find_dateparts
@@ -117,12 +117,13 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     yield from dependencies
     yield from find_nulls(frame)
     yield from find_values(frame, {r.text for r in dependencies})
-    own = operands(frame.numbers)
+    wide = operands(frame.numbers)
+    own = wide[:MOST]
     totals = list(find_totals(frame, frames, own))
     yield from totals
     yield from find_evens(frame, frames)
     yield from find_wholes(frame, frames, totals)
-    formulas = list(find_arithmetic(frame, own, own))
+    formulas = list(find_arithmetic(frame, wide, wide))
     yield from formulas
     explained = copied | {w for r in formulas for w in r.text.split(" = ")[:1]}
     with_parents = list(_with_parents(frame, frames, own, explained))
