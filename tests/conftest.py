@@ -94,10 +94,13 @@ def _new_databases(server: str) -> Iterator[NewDatabase]:
 
     names: list[str] = []
     with psycopg.connect(server, autocommit=True) as admin:
+        # Files that are copied as they are take a third of the server's time.
+        way = "STRATEGY file_copy" if admin.info.server_version >= 150000 else ""
 
         def create() -> str:
             names.append(_fresh_name())
-            admin.execute(f"CREATE DATABASE \"{names[-1]}\" TEMPLATE template0 ENCODING 'UTF8'")
+            wanted = f"TEMPLATE template0 ENCODING 'UTF8' {way}"
+            admin.execute(f'CREATE DATABASE "{names[-1]}" {wanted}')
             return _with_database(server, names[-1])
 
         yield create
