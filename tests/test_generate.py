@@ -23,7 +23,6 @@ from tests.generated import Database, broken_rules, digests, drawn, fitted
 
 CASES = case_names("sqlite")
 NARROW = [c for c in CASES if c != "wide_tables"]  # more than a thousand columns take a while
-ONLY_POSTGRESQL = sorted(set(case_names("postgresql")) - set(CASES))
 
 
 class Models(dict[str, Model]):
@@ -79,14 +78,6 @@ def test_rows_of_the_network_keep_every_declared_rule(name: str, tmp_path: Path)
     sizes = {table: len(rows) for table, rows in database.items()}
     assert [] == broken_rules(model.plan.schema, database)
     assert [] == wrong_counts(model, sizes, 1.0)
-
-
-@pytest.mark.parametrize("name", ONLY_POSTGRESQL)
-def test_rows_of_schemas_that_only_postgresql_holds_keep_every_rule(name: str, pg_url: str) -> None:
-    model = fitted(build(name, pg_url))
-    database = drawn(model)
-    assert [] == broken_rules(model.plan.schema, database)
-    assert [] == wrong_counts(model, {t: len(r) for t, r in database.items()}, 1.0)
 
 
 @pytest.mark.parametrize("name", NARROW)
