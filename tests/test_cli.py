@@ -14,7 +14,6 @@ from textwrap import dedent
 import pytest
 
 from dbsynth import demo
-from dbsynth.cli import main
 from dbsynth.console import Watcher, report_error
 from dbsynth.errors import UsageError
 from dbsynth.progress import Event
@@ -26,22 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample shop."""
     return demo.build(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture
-def cli(monkeypatch, capsys, tmp_path):
-    """Run the command line here; return exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DBSYNTH_CONFIG", raising=False)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dbsynth", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        told = capsys.readouterr()
-        return int(left.value.code or 0), told.out, told.err
-
-    return run
 
 
 def _rows(path: Path, sql: str) -> list[tuple]:
