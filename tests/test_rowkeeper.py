@@ -123,6 +123,19 @@ def test_distances_back_to_an_earlier_moment_keep_their_sign() -> None:
     assert [7, 5, 8] == [(d - date(2024, 1, 1)).days for d in made["due"]]
 
 
+def test_what_is_filled_is_within_its_distance_too() -> None:
+    day, far = date(2024, 1, 1), date(2024, 3, 1)
+    made = kept(
+        ["days_between(day, due) BETWEEN 3 AND 9", "(due IS NOT NULL) = (state IN ('paid'))"],
+        fixed=frozenset({"id", "day", "state"}),
+        day=[day, far, day, far], due=[far, None, None, day],
+        state=["paid", "paid", "open", "open"],
+    )  # fmt: skip
+    assert 3 <= (made["due"][0] - day).days <= 9
+    assert 3 <= (made["due"][1] - far).days <= 9
+    assert made["due"][2:] == [None, None]
+
+
 def test_each_label_gets_one_follower_and_keeps_it_from_chunk_to_chunk() -> None:
     rules = [Rule(table=NAME, text="city -> land", status="found")]
     keeper = RowKeeper.of(rules, TABLE, frozenset())

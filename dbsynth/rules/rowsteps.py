@@ -42,6 +42,7 @@ class Step:
     is_mutual: bool = False  # the other way round, too
     is_shared: bool = False  # follow: something leads to each value, however rare
     along: tuple[str, ...] = ()  # lead: all that goes with the two, if nothing else helps
+    is_folded: bool = False  # set: no farther away than bounds allow, by its own value
 
 
 def steps(
@@ -88,9 +89,11 @@ def steps(
     rest = [s for s in rest if s not in (*free, *raises, *early, *bounds)]
     sets = _between(rest, table, told, sets, fixed)
     begins = [s for s in found if s.act == "begin" and s.column not in derived]
+    filled = {s.column for s in voids if s.act == "fill" or s.is_mutual}
+    folded = [s for s in told if s.is_folded and s.column in filled]
     return (
-        *early, *told, *first, *follows, *voids, *again, *fixes, *raises, *lowers, *sets, *bounds,
-        *begins,
+        *early, *told, *first, *follows, *voids, *folded, *again, *fixes, *raises, *lowers, *sets,
+        *bounds, *begins,
     )  # fmt: skip
 
 
@@ -404,7 +407,7 @@ def _within(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
     a, b = (f"CAST({local_sql(e, table)} AS date)" for e in tree.this.expressions)
     gap, size = f"date_diff('day', {a}, {b})", high - low + 1
     days = f"{low} + (({gap} - {low}) % {size} + {size}) % {size}"
-    return _later(tree.this, tree.args["low"], days, table, fixed)
+    return replace(_later(tree.this, tree.args["low"], days, table, fixed), is_folded=True)
 
 
 def _whole(tree: exp.Expr) -> int | None:
