@@ -1,10 +1,10 @@
-"""Tests of dbsynth.mining.bands and years: labels of bounds, and ages, in a copy of any kind."""
+"""Tests of dbsynth.mining.bands, years, lengths: bounds, ages, minutes, in a copy of any kind."""
 
 from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,10 @@ def clinic(path: Path) -> str:
             CREATE TABLE visits (id INTEGER PRIMARY KEY,
                 patient_id INTEGER NOT NULL REFERENCES patients (id), day DATE NOT NULL,
                 age INTEGER NOT NULL, fee NUMERIC(8,2) NOT NULL, band VARCHAR(4) NOT NULL,
-                score INTEGER NOT NULL, passed BOOLEAN NOT NULL);
+                score INTEGER NOT NULL, passed BOOLEAN NOT NULL, came TIMESTAMP NOT NULL,
+                went TIMESTAMP NOT NULL, minutes INTEGER NOT NULL, hours NUMERIC(6,2) NOT NULL,
+                weekday INTEGER NOT NULL, height INTEGER NOT NULL, weight NUMERIC(5,1) NOT NULL,
+                bmi NUMERIC(5,1) NOT NULL);
         """)
         for patient in range(250):
             born = date(1940, 1, 1) + timedelta(days=int(rng.integers(25_000)))
@@ -36,11 +39,17 @@ def clinic(path: Path) -> str:
                 day = date(2018, 1, 1) + timedelta(days=int(rng.integers(1_500)))
                 fee, score = round(float(rng.gamma(2, 60)), 2), int(rng.normal(60, 15))
                 band = "low" if fee < 50 else "mid" if fee < 200 else "high"
-                connection.execute(
-                    "INSERT INTO visits (patient_id, day, age, fee, band, score, passed)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (patient, str(day), _age(born, day), fee, band, score, score >= 50),
-                )
+                came = datetime.combine(day, time(9)) + timedelta(minutes=int(rng.integers(400)))
+                minutes, tall = int(rng.gamma(2, 30)) + 1, int(rng.integers(150, 200))
+                weight = round(float(rng.normal(75, 9)), 1)
+                values = (
+                    None, patient, str(day), _age(born, day), fee, band, score, score >= 50,
+                    str(came), str(came + timedelta(minutes=minutes)), minutes,
+                    round(minutes / 60, 2), came.isoweekday() % 7, tall, weight,
+                    round(weight / (tall / 100) ** 2, 1),
+                )  # fmt: skip
+                marks = ", ".join("?" * len(values))
+                connection.execute(f"INSERT INTO visits VALUES ({marks})", values)
     return f"sqlite:///{path}"
 
 
@@ -55,7 +64,8 @@ def test_bands_and_ages_are_found_and_kept(
     servers = {"postgresql": "pg_url", "mysql": "mysql_url"}
     target = request.getfixturevalue(servers[kind]) if kind in servers else f"{tmp_path}/b.{kind}"
     done = run.clone(clinic(tmp_path / "a.db"), target, run.Options(**FAST))
-    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind in ("bands", "years")}
+    kinds = ("bands", "years", "length", "date part", "arithmetic")
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind in kinds}
     (then,) = (text for text in found if text.startswith("age_then"))
     assert then.startswith("age_then = years_between(born, '2021-0")
     assert found == {
@@ -63,6 +73,10 @@ def test_bands_and_ages_are_found_and_kept(
         "age = years_between(patients.born, day)": 0,
         "band = CASE WHEN fee < 50 THEN 'low' WHEN fee < 200 THEN 'mid' ELSE 'high' END": 0,
         "passed = (score >= 50)": 0,
+        "minutes = seconds_between(came, went) / 60.0": 0,
+        "hours = round(seconds_between(came, went) / 3600.0, 2)": 0,
+        "weekday = iso_weekday(day) % 7": 0,
+        "bmi = round(weight / (height / 100.0 * (height / 100.0)), 1)": 0,
     }
 
 

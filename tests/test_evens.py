@@ -189,6 +189,21 @@ def test_children_keep_to_their_parents_limit(tmp_path: Path) -> None:
         assert 0.2 < connection.execute(full).fetchone()[0] < 0.45  # the source has a third
 
 
+def test_totals_keep_to_their_limit_with_what_they_add_up(tmp_path: Path) -> None:
+    url = dues(tmp_path / "a.db")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.executescript("""
+            ALTER TABLE bills ADD COLUMN paid NUMERIC(9,2);
+            UPDATE bills SET paid = (SELECT sum(amount) FROM payments WHERE bill_id = bills.id);
+            ALTER TABLE courses ADD COLUMN taken INTEGER;
+            UPDATE courses SET taken = (SELECT count(*) FROM places WHERE course_id = courses.id);
+        """)
+    done = run.clone(url, f"sqlite:///{tmp_path}/b.db", run.Options(seed=1))
+    found = {c.rule.text: c.broken for c in done.rules}
+    told = ("paid <= due", "taken <= seats", "paid = sum(payments.amount)", "taken = count(places)")
+    assert [found[text] for text in told] == [0, 0, 0, 0]
+
+
 def test_whole_parts_are_never_scaled_to_nothing() -> None:
     rows = pa.table({"got": pa.array([9, 1, 1, 1, 5, 2])})
     even = Even("line", "got", is_most=True, limit="ordered")

@@ -308,6 +308,9 @@ _FACTORS: tuple[tuple[str, Callable[[Floats], Floats]], ...] = (
     ("* (1 + {})", lambda v: 1 + v),
     ("* (1 + {} / 100)", lambda v: 1 + v / 100),
     ("* {} / 100", lambda v: v / 100),
+    ("* {} / 60", lambda v: v / 60),  # by the hour, for minutes
+    ("* {} / 1000", lambda v: v / 1000),
+    ("/ ({0} / 100.0 * ({0} / 100.0))", lambda v: 1e4 / np.where(v == 0, np.nan, v) ** 2),
     ("* {}", lambda v: v),
     ("/ {}", lambda v: 1 / np.where(v == 0, np.nan, v)),
 )

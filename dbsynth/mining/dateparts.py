@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dbsynth.mining.frames import MIN_ROWS, Frame, View
+from dbsynth.mining.frames import DAY, MIN_ROWS, Frame, View
 from dbsynth.rules.book import Rule
 
 _TEXTS = ("%Y-%m", "%Y%m", "%Y", "%m", "%Y-%m-%d", "%Y%m%d", "%Y/%m", "%m/%Y", "%y%m", "%d.%m.%Y")
 _NUMBERS = ("%Y", "%m", "%d", "%H", "%Y%m", "%Y%m%d")
 _LEAST_DISTINCT = 3  # with fewer values it may be chance, but for years
 _PROBE = 60  # rows on which guesses are made
+_DAYS = 7  # of the week
 
 
 def find_dateparts(frame: Frame, copied: Collection[str] = ()) -> Iterator[Rule]:
@@ -41,6 +43,27 @@ def find_dateparts(frame: Frame, copied: Collection[str] = ()) -> Iterator[Rule]
                 value = part if is_text else f"CAST({part} AS BIGINT)"
                 yield frame.rule("date part", f"{target.word} = {value}")
                 break
+            if not is_text and (weekday := _weekday(target, moment)) is not None:
+                yield frame.rule("date part", f"{target.word} = {weekday}")
+                break
+
+
+def _weekday(target: View, moment: View) -> str | None:
+    """How a column numbers the days of the week, if it does: from Monday or Sunday, 0 or 1 on."""
+    where = target.valid & moment.valid
+    numbers = target.floats[where]
+    if target.distinct != _DAYS or len(numbers) < MIN_ROWS:
+        return None
+    # The first of January 1970 was a Thursday, the fourth day.
+    monday = (moment.floats[where] // DAY + 3) % _DAYS + 1
+    day = f"iso_weekday({moment.word})"
+    ways = {
+        day: monday,
+        f"{day} - 1": monday - 1,
+        f"{day} % 7": monday % 7,
+        f"{day} % 7 + 1": monday % 7 + 1,
+    }
+    return next((text for text, wanted in ways.items() if np.array_equal(numbers, wanted)), None)
 
 
 def _is(target: View, moment: View, wanted: str) -> bool:

@@ -18,6 +18,7 @@ from dbsynth.mining.dependencies import find_dependencies
 from dbsynth.mining.evens import find_evens
 from dbsynth.mining.frames import CARRIED, FEWEST, MIN_ROWS, RARE, Frame, Frames, frames_of
 from dbsynth.mining.lasts import find_lasts
+from dbsynth.mining.lengths import find_lengths
 from dbsynth.mining.months import find_months
 from dbsynth.mining.nulls import find_nulls, find_values
 from dbsynth.mining.orders import find_copies, find_orders
@@ -128,7 +129,7 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     explained = copied | {w for r in formulas for w in r.text.split(" = ")[:1]}
     with_parents = list(_with_parents(frame, frames, own, explained))
     yield from with_parents
-    durations = [*_durations(frame), *find_years(frame, frames)]
+    durations = [*_durations(frame), *find_years(frame, frames), *find_lengths(frame)]
     yield from durations
     told = written | {
         _right(r) for r in (*copies, *months, *dependencies, *formulas, *with_parents)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dbsynth.expressions import UntranslatableError, parse
@@ -13,6 +14,10 @@ from dbsynth.schema import Schema, Table, TableName
 
 if TYPE_CHECKING:
     from sqlglot import exp
+
+
+_TOTAL = re.compile(r"(?P<total>\w+) = (coalesce\()?(?P<what>(sum|count)\([^()]*\))(, 0\))?")
+_ORDER = re.compile(r"(?P<low>\w+) <= (?P<high>\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +91,19 @@ def evens_of(rules: Iterable[Rule], schema: Schema, child: TableName) -> tuple[E
 
 
 def _kept(rules: Iterable[Rule], word: str) -> Iterator[Rule]:
-    """The rules that rows are made to keep, of which a word is part."""
-    for rule in rules:
-        if rule.status != "rejected" and not rule.exceptions and word in rule.text:
-            yield rule
+    """The rules that rows are made to keep, of which a word is part; totals as what they add up."""
+    kept = [r for r in rules if r.status != "rejected" and not r.exceptions]
+    totals = {
+        (rule.table, found["total"]): found["what"]
+        for rule in kept
+        if (found := _TOTAL.fullmatch(rule.text))
+    }
+    for rule in kept:
+        order = _ORDER.fullmatch(rule.text)
+        what = totals.get((rule.table, order["low"])) if order else None
+        told = replace(rule, text=f"{what} <= {order['high']}") if order and what else rule
+        if word in told.text:
+            yield told
 
 
 def _at_most(text: str) -> tuple[exp.Expr, exp.Expr] | None:

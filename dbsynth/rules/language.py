@@ -11,8 +11,8 @@ break, or a dependency `a, b -> c`.  Besides the row's columns it may name
 * window functions over the table's own rows: `lag(day) OVER (PARTITION BY order_id ORDER BY n)`;
 * the values of another table: `code IN (SELECT code FROM currencies)`;
 * `days_between(a, b)`, `seconds_between(a, b)`, `years_between(a, b)` (full ones),
-  `months_after(date, number)` (the month's last day where it has no such day) and
-  `starts_with(text, beginning)`.
+  `months_after(date, number)` (the month's last day where it has no such day),
+  `iso_weekday(day)` (1 is Monday) and `starts_with(text, beginning)`.
 Calculated numbers are compared up to rounding: what `round(x, 2)` allows, else a millionth.
 """
 

@@ -11,7 +11,8 @@ from dbsynth.rules.book import RuleError
 if TYPE_CHECKING:
     from sqlglot import exp
 
-SPANS = ("days_between", "seconds_between", "years_between", "months_after")
+SPANS = ("days_between", "seconds_between", "years_between", "months_after", "iso_weekday")
+_TAKEN = {"months_after": "a date and a number", "iso_weekday": "a moment"}
 _NUMBERS = ("integer", "decimal", "float")
 
 
@@ -174,6 +175,10 @@ _SPAN_SQL = {
         " - CAST(strftime(CAST({b} AS date), '%m-%d') < strftime(CAST({a} AS date), '%m-%d')"
         " AS integer))"
     ),
+    ("iso_weekday", "postgresql"): "CAST(extract(isodow FROM CAST({a} AS date)) AS integer)",
+    ("iso_weekday", "mysql"): "(weekday({a}) + 1)",
+    ("iso_weekday", "sqlite"): "((strftime('%w', {a}) + 6) % 7 + 1)",
+    ("iso_weekday", "duckdb"): "isodow(CAST({a} AS date))",
     ("seconds_between", "postgresql"): (
         "extract(epoch FROM CAST({b} AS timestamp) - CAST({a} AS timestamp))"
     ),
@@ -185,14 +190,14 @@ _SPAN_SQL = {
 }
 
 
-def years_between(a: str, b: str) -> str:
-    """Write the full years between two moments for DuckDB."""
-    return _SPAN_SQL["years_between", "duckdb"].format(a=a, b=b)
+def spanned(name: str, *given: str) -> str:
+    """Write a span of time, or what else `SPANS` names, for DuckDB."""
+    return _SPAN_SQL[name, "duckdb"].format(**dict(zip("ab", given, strict=False)))
 
 
 def _span(node: exp.Expr, dialect: str) -> str:
-    if len(node.expressions) != 2:
-        takes = "a date and a number" if node.name.lower() == "months_after" else "two moments"
-        raise RuleError(f"{node.name} takes {takes}")
-    a, b = (write(n, dialect) for n in node.expressions)
-    return _SPAN_SQL[node.name.lower(), dialect].format(a=a, b=b)
+    name = node.name.lower()
+    if len(node.expressions) != (1 if name == "iso_weekday" else 2):
+        raise RuleError(f"{node.name} takes {_TAKEN.get(name, 'two moments')}")
+    given = (write(n, dialect) for n in node.expressions)
+    return _SPAN_SQL[name, dialect].format(**dict(zip("ab", given, strict=False)))
