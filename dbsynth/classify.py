@@ -21,7 +21,7 @@ _MOST = 0.8  # share of values that must have a shape for the shape to decide
 _ALL = 0.98
 _NEARLY_UNIQUE = 0.5
 _SOME_NAMES = 0.4  # of the values of a column of names, for there are many given names
-_SOME = 0.2  # share of companies that say of which legal form they are
+_SOME = 0.2  # share of companies that say of which legal form they are; of frequent labels
 _FEW_DOCUMENTS = 50
 _LONG_CODE = 40
 _DENSE, _FEW_LENGTHS = 0.25, 8  # digits among the characters of tokens, and lengths of these
@@ -50,6 +50,11 @@ class _Clues:
     @property
     def may_be_category(self) -> bool:
         return not self.is_unique and self.profile.is_repetitive()
+
+    @property
+    def has_frequent_labels(self) -> bool:
+        """Whether some labels come often, whatever comes beside them: English, among languages."""
+        return not self.is_unique and self.profile.frequent_share >= _SOME
 
     @property
     def repeats(self) -> str:
@@ -243,7 +248,7 @@ def _named(clues: _Clues) -> Treatment | None:
     if meaning not in lexicon.SEMANTICS or _is_denied(clues):
         return None
     evidence = f"name says {_spoken(meaning)}"
-    if meaning in lexicon.SHARED and clues.may_be_category:
+    if meaning in lexicon.SHARED and (clues.may_be_category or clues.has_frequent_labels):
         return clues.treat("category", f"{evidence}, {clues.repeats}", meaning)
     return clues.treat("personal", evidence, meaning)
 

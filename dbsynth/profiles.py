@@ -13,6 +13,7 @@ from dbsynth.shapes import Shapes
 
 SAMPLE_ROWS = 20_000
 _FEWEST_NAMES = 3  # given names in a column of full names
+_OFTEN = 7  # rows that have a value: so many may be of as many entities, and it be released
 
 _HEX = "[0-9a-fA-F]"
 _OCTET = r"(25[0-5]|2[0-4]\d|1?\d?\d)"
@@ -133,6 +134,14 @@ class Profile:
     def is_repetitive(self, labels: int = 2_000) -> bool:
         """Whether few values come again and again: at most half distinct, at most `labels`."""
         return self.rows > 0 and self.distinct_share <= 0.5 and self.distinct <= labels
+
+    @cached_property
+    def frequent_share(self) -> float:
+        """The share of values that come at least seven times."""
+        if self.rows == 0:
+            return 0.0
+        counts = self.values.drop_null().value_counts().field("counts").to_pylist()
+        return float(sum(count for count in counts if count >= _OFTEN)) / self.rows
 
     @cached_property
     def pattern_share(self) -> float:

@@ -74,6 +74,8 @@ PEOPLE = [f"{a} {b}" for a in ("Ann", "Bob", "Cid", "Eva") for b in ("Lee", "Orr
         ("products", "name", WORDS, (), "personal/product"),
         ("orders", "product_name", WORDS, (), "personal/product"),
         ("languages", "name", WORDS, (), "personal/language"),
+        ("spoken", "language", [*WORDS[:150], *["Ewe", "Twi"] * 25], (), "category/language"),
+        ("spoken", "language", [*WORDS[:180], *["Ewe", "Twi"] * 10], (), "personal/language"),
         ("texts", "language", ["de", "fr"] * 100, (), "category/"),
         ("world_city", "district", WORDS, (), "personal/state"),
         ("employees", "title", WORDS, ("birth_date",), "personal/job"),

@@ -88,10 +88,52 @@ def test_the_day_follows_the_moment_and_not_the_other_way_round() -> None:
     assert [date(2024, 2, 4)] == made["due"]
 
 
+def test_parts_of_what_is_calculated_stay_as_large_a_part_before_the_rest_is() -> None:
+    made = kept(
+        ["amount = qty * most", "off <= amount", "price = amount - off"],
+        qty=[2, 2, 2, None], most=[3, 3, 3, 1], amount=amounts("60", "60", "4", "5"),
+        off=amounts("30", "80", "4", "9"), price=amounts("1", "1", "1", "1"),
+    )  # fmt: skip
+    assert ["6.00", "6.00", "6.00", "5.00"] == [str(a) for a in made["amount"]]
+    assert ["3.00", "6.00", "4.00", "5.00"] == [str(a) for a in made["off"]]
+    assert ["3.00", "0.00", "2.00", "0.00"] == [str(a) for a in made["price"]]
+
+
+def test_bounds_have_their_say_where_nothing_calculates_a_value() -> None:
+    made = kept(
+        ["amount = qty * most", "amount <= price", "off <= amount"],
+        qty=[2, None, 2], most=[3, 3, 3], amount=amounts("1", "9", "1"),
+        price=amounts("50", "7", "9"), off=amounts("1", "1", "1"), fixed=frozenset({"id", "price"}),
+    )  # fmt: skip
+    assert ["6.00", "7.00", "6.00"] == [str(a) for a in made["amount"]]
+
+
 def test_distances_are_folded_into_their_bounds() -> None:
     days = [date(2024, 1, d) for d in (1, 6, 30)]
     made = kept(["days_between(day, due) BETWEEN 3 AND 9"], day=[date(2024, 1, 1)] * 3, due=days)
     assert [7, 5, 8] == [(d - date(2024, 1, 1)).days for d in made["due"]]
+
+
+def test_distances_back_to_an_earlier_moment_keep_their_sign() -> None:
+    days = [date(2024, 1, d) for d in (1, 6, 30)]
+    made = kept(
+        ["days_between(due, day) BETWEEN -9 AND -3"], day=[date(2024, 1, 1)] * 3, due=days,
+        fixed=frozenset({"id", "day"}),
+    )  # fmt: skip
+    assert [7, 5, 8] == [(d - date(2024, 1, 1)).days for d in made["due"]]
+
+
+def test_what_is_filled_is_within_its_distance_too() -> None:
+    day, far = date(2024, 1, 1), date(2024, 3, 1)
+    made = kept(
+        ["days_between(day, due) BETWEEN 3 AND 9", "(due IS NOT NULL) = (state IN ('paid'))"],
+        fixed=frozenset({"id", "day", "state"}),
+        day=[day, far, day, far], due=[far, None, None, day],
+        state=["paid", "paid", "open", "open"],
+    )  # fmt: skip
+    assert 3 <= (made["due"][0] - day).days <= 9
+    assert 3 <= (made["due"][1] - far).days <= 9
+    assert made["due"][2:] == [None, None]
 
 
 def test_each_label_gets_one_follower_and_keeps_it_from_chunk_to_chunk() -> None:

@@ -14,6 +14,7 @@ from dbsynth.adapters.scratch import Scratch
 from dbsynth.arrow import put_column
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.followers import Followers, Pair
+from dbsynth.keepers.shares import scaled
 from dbsynth.rules.book import Rule
 from dbsynth.rules.rowsteps import Step, steps
 from dbsynth.schema import Table
@@ -63,8 +64,12 @@ class RowKeeper:
             (n,) rows, and the columns in which some of them changed.
         """
         changed: set[str] = set()
+        drawn = rows
         for step in self.steps:
-            if step.act == "swap":
+            if step.act == "share":
+                after = scaled(rows, drawn, step.column, step.of[0]).column(step.column)
+                found = {step.column: after.combine_chunks()}
+            elif step.act == "swap":
                 low, high = (rows.column(c).combine_chunks() for c in (step.of[0], step.column))
                 is_wrong = pc.fill_null(pc.greater(low, high), fill_value=False)
                 found = {step.of[0]: pc.if_else(is_wrong, high, low)}
@@ -138,6 +143,7 @@ class RowKeeper:
         if low is None:
             return None
         is_below = pc.fill_null(pc.less(before, low), fill_value=False)
+        is_below = pc.and_(is_below, self._where(step, rows))
         return pc.if_else(is_below, _spaced(before, low, is_below), before)
 
     def _lower(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
@@ -146,7 +152,12 @@ class RowKeeper:
         if high is None:
             return None
         is_above = pc.fill_null(pc.greater(before, high), fill_value=False)
-        return pc.if_else(is_above, high, before)
+        return pc.if_else(pc.and_(is_above, self._where(step, rows)), high, before)
+
+    def _where(self, step: Step, rows: pa.Table) -> pa.Array | pa.Scalar:
+        """The rows that a step is about: those where its condition is true, if it has one."""
+        found = self.scratch.compute(rows, [f"({step.value})::BOOLEAN"])[0] if step.value else None
+        return pa.scalar(True) if found is None else pc.fill_null(found, fill_value=False)
 
     def _fill(self, step: Step, rows: pa.Table, before: pa.Array) -> pa.Array | None:
         """Give rows that must have a value that of another such row, else of any."""

@@ -114,3 +114,24 @@ def _places(numbers: Floats) -> int:
         if np.allclose(numbers, np.round(numbers, places), rtol=0, atol=1e-9):
             return places
     return _PLACES
+
+
+def scaled(rows: pa.Table, before: pa.Table, low: str, high: str) -> pa.Table:
+    """Let what is never more than a total be as large a part of it as it was of what was drawn."""
+    part, whole, drawn = (
+        to_floats(t.column(c).combine_chunks())
+        for t, c in ((rows, low), (rows, high), (before, high))
+    )
+    with np.errstate(all="ignore"):
+        is_other = (part > whole) | (_is_measured(part) & (drawn > 0) & (whole != drawn))
+        made = np.where(drawn > 0, part * (whole / drawn), whole)
+    made = np.minimum(np.floor(made) if pa.types.is_integer(rows.column(low).type) else made, whole)
+    kind = rows.column(low).type
+    values = from_floats(made, kind, kind.scale if pa.types.is_decimal(kind) else 10)
+    at, now = rows.column_names.index(low), rows.column(low).combine_chunks()
+    return rows.set_column(at, rows.schema.field(low), pc.if_else(pa.array(is_other), values, now))
+
+
+def _is_measured(numbers: Floats) -> bool:
+    """Whether numbers are no few ones, each of which means something."""
+    return len(np.unique(numbers[~np.isnan(numbers)])) >= FEW

@@ -16,7 +16,7 @@ from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.above import named_above, rules_of
 from dbsynth.keepers.rowkeeper import RowKeeper, as_kind
-from dbsynth.keepers.shares import FEW
+from dbsynth.keepers.shares import scaled
 from dbsynth.mending.checks import Repair, unjudged
 from dbsynth.mending.draft import Scope
 from dbsynth.plan import Plan
@@ -25,7 +25,7 @@ from dbsynth.rules.language import child_of
 from dbsynth.rules.rowsteps import Step, local_sql, order_pairs, steps
 from dbsynth.rules.words import declared, parent_word, quote
 from dbsynth.schema import Backfill, Table, TableName
-from dbsynth.values import from_floats, to_floats
+from dbsynth.values import from_floats
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -222,7 +222,7 @@ class Totals:
         if after:
             rows, _ = RowKeeper(table, after).keep(rows)
         for low, high in parts:
-            rows = _scaled(rows, before, low, high)
+            rows = scaled(rows, before, low, high)
             rows = RowKeeper(table, after).keep(rows)[0] if after else rows
         # All of them: what children were told before is not in the target yet.
         more = {c for c in (*(s.column for s in after), *(low for low, _ in parts)) if c in kept}
@@ -267,27 +267,6 @@ def _where_told(total: Total, made: pa.Array, before: pa.Array) -> pa.Array:
     found = made if total.is_emptied else pc.coalesce(made, before)
     nothing = pa.scalar(None, before.type)
     return found if total.is_filled else pc.if_else(pc.is_valid(before), found, nothing)
-
-
-def _scaled(rows: pa.Table, before: pa.Table, low: str, high: str) -> pa.Table:
-    """Let what is never more than a total be as large a part of it as it was of what was drawn."""
-    part, whole, drawn = (
-        to_floats(t.column(c).combine_chunks())
-        for t, c in ((rows, low), (rows, high), (before, high))
-    )
-    with np.errstate(all="ignore"):
-        is_other = (part > whole) | (_is_measured(part) & (drawn > 0) & (whole != drawn))
-        made = np.where(drawn > 0, part * (whole / drawn), whole)
-    made = np.minimum(np.floor(made) if pa.types.is_integer(rows.column(low).type) else made, whole)
-    kind = rows.column(low).type
-    values = from_floats(made, kind, kind.scale if pa.types.is_decimal(kind) else 10)
-    at, now = rows.column_names.index(low), rows.column(low).combine_chunks()
-    return rows.set_column(at, rows.schema.field(low), pc.if_else(pa.array(is_other), values, now))
-
-
-def _is_measured(numbers: Floats) -> bool:
-    """Whether numbers are no few ones, each of which means something."""
-    return len(np.unique(numbers[~np.isnan(numbers)])) >= FEW
 
 
 def allowed(rows: pa.Table, before: pa.Table, changed: Iterable[str], judge: Repair) -> pa.Table:
@@ -419,6 +398,7 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     if not (isinstance(tree, exp.EQ) and isinstance(tree.this, exp.Column)) or tree.this.table:
         return None
     column, value, is_zero = tree.this.name, tree.expression, False
+    value = value.this if isinstance(value, exp.Round) else value
     if isinstance(value, exp.Coalesce) and [e.name for e in value.expressions] == ["0"]:
         value, is_zero = value.this, True
     value = value.this if isinstance(value, exp.Round) else value

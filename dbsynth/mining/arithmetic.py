@@ -13,7 +13,8 @@ from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Bools, Floats, Fr
 from dbsynth.rules.book import Rule
 
 _PROBE = 48  # rows on which all combinations are tried
-_MOST = 12  # operands; of wider tables the first ones
+MOST = 12  # operands, where columns of rows above stand in formulas; of wider tables the first
+WIDEST = 32  # the same, of formulas of the row alone
 _DIGITS = 6
 _EXACT = 5e-7  # of a value: what adding up in another order may change
 
@@ -47,7 +48,7 @@ def operands(views: Sequence[View]) -> list[Operand]:
     found: list[Operand] = []
     for view in views:
         same = any(np.array_equal(o.values, view.floats, equal_nan=True) for o in found)
-        if not same and len(found) < _MOST:
+        if not same and len(found) < WIDEST:
             found.append(Operand(view.word, view.floats, frozenset([view.word])))
     return found
 
@@ -69,12 +70,12 @@ def find_arithmetic(
         given: what may stand in formulas.
         targets: what they may be of.
         kind: of the rules.
-        most: operands of one formula.
+        most: operands of one formula; at most three with `must`.
         must: the one of `given` that every formula has.
     """
     explained: list[frozenset[str]] = []
-    terms = _Terms([o for o in given if varies(o.values)])
     needed = given[must].word if must is not None else ""
+    terms = _Terms([o for o in given if varies(o.values)], needed)
     for target in sorted(targets, key=lambda t: -float(np.nansum(np.abs(t.values)))):
         if not varies(target.values):
             continue
@@ -112,8 +113,9 @@ def is_close(values: Floats, formula: Floats, slack: float) -> Bools:
 class _Terms:
     """Every formula over some operands, and what each comes to in a few rows."""
 
-    def __init__(self, given: Sequence[Operand]) -> None:
+    def __init__(self, given: Sequence[Operand], needed: str = "") -> None:
         self.given = given
+        self._needed = {i for i, o in enumerate(given) if o.word == needed}
         self._matrices: dict[tuple[str, bytes], Floats] = {}
 
     @cached_property
@@ -141,8 +143,9 @@ class _Terms:
 
     @cached_property
     def pairs(self) -> list[_Term]:
-        """All formulas of two operands."""
-        return [*self.plain, *self._scaled(self.single)]
+        """All formulas of two operands, one of them the one that is needed."""
+        plain = [t for t in self.plain if self._needed <= {*t.used}]
+        return [*plain, *self._scaled(self.single)]
 
     @cached_property
     def triples(self) -> list[_Term]:
@@ -154,7 +157,7 @@ class _Terms:
         """Terms with a share taken off, put on, or taken of them, or divided."""
         for term in terms:
             for i, other in enumerate(self.given):
-                if i in term.used:
+                if i in term.used or not self._needed <= {*term.used, i}:
                     continue
                 for text, factor in _FACTORS:
                     step = partial(_times, term.calculate, i, factor)

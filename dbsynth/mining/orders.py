@@ -130,6 +130,8 @@ def _gap(one: View, other: View, low: float, high: float) -> str:
     if low % DAY or high % DAY or max(abs(low), abs(high)) > _LONGEST_GAP * DAY:
         span = f"seconds_between({one.word}, {other.word})"
         return f"{span} = {written(low)}" if low == high and low == int(low) else ""
+    if high <= 0:
+        one, other, low, high = other, one, -high, -low
     span = f"days_between({one.word}, {other.word})"
     days = int(low / DAY), int(high / DAY)
     return f"{span} = {days[0]}" if low == high else f"{span} BETWEEN {days[0]} AND {days[1]}"

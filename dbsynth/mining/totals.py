@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 
 from dbsynth.mining.arithmetic import Operand, digits, find_arithmetic, is_close, varies
+from dbsynth.mining.bills import find_bills
 from dbsynth.mining.frames import (
     CARRIED,
     EXPECTED,
@@ -62,6 +63,10 @@ def find_totals(frame: Frame, frames: Frames, own: list[Operand]) -> Iterator[Ru
                     sums = [s for s in sums if s.word != text]
                     yield frame.rule("total", f"{goal.word} = {found}")
                     yield from emptiness(frame, goal, text, ~np.isnan(values))
+        left = [v for v in goals if v.word not in explained]
+        for goal, rule in find_bills(frame, child, word, pointers, left):
+            explained.add(goal.word)
+            yield rule
     rest = [o for o in own if o.word not in explained]
     useful = [s for s in sums if s.word.startswith(("sum(", "count("))][:6]
     yield from _with_totals(frame, own, rest, useful)

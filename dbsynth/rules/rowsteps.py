@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.rules.book import Rule
 from dbsynth.rules.words import bare_word, flattened
+from dbsynth.rules.writing import years_between
 from dbsynth.schema import Table
 
 if TYPE_CHECKING:
@@ -27,16 +28,21 @@ class Step:
     void: `column` is NULL where `value` is not true, and, `is_mutual`, not NULL where it is.
     fill: `column` is not NULL where `value` is true.
     follow: `column` has one value for each of `of`.  raise: `column` is at least `of`; lower: at
-    most.  swap: the same, by exchanging the two.  lead: `column` is one from which `of` follows.
+    most; share: the same, and as large a part of it as it was.  swap: the same, by exchanging the
+    two.  lead: `column` is one from which `of` follows.  Only where `value` is true, where a raise
+    or a lower has one.
     """
 
-    act: Literal["set", "fix", "begin", "void", "fill", "follow", "lead", "raise", "lower", "swap"]
+    act: Literal[
+        "set", "fix", "begin", "void", "fill", "follow", "lead", "raise", "lower", "share", "swap"
+    ]
     column: str
     of: tuple[str, ...]  # the columns that decide
     value: str = ""
     is_mutual: bool = False  # the other way round, too
     is_shared: bool = False  # follow: something leads to each value, however rare
     along: tuple[str, ...] = ()  # lead: all that goes with the two, if nothing else helps
+    is_folded: bool = False  # set: no farther away than bounds allow, by its own value
 
 
 def steps(
@@ -80,10 +86,14 @@ def steps(
     raises = [_exchanged(s, free, table, fixed) for s in raises]
     lowers = [s for s in free if s.act == "lower"]
     early, bounds = _bounds(rest, [*free, *raises], told, sets, settled, fixed)
+    rest = [s for s in rest if s not in (*free, *raises, *early, *bounds)]
+    sets = _between(rest, table, told, sets, fixed)
     begins = [s for s in found if s.act == "begin" and s.column not in derived]
+    filled = {s.column for s in voids if s.act == "fill" or s.is_mutual}
+    folded = [s for s in told if s.is_folded and s.column in filled]
     return (
-        *early, *told, *first, *follows, *voids, *again, *fixes, *raises, *lowers, *sets, *bounds,
-        *begins,
+        *early, *told, *first, *follows, *voids, *folded, *again, *fixes, *raises, *lowers, *sets,
+        *bounds, *begins,
     )  # fmt: skip
 
 
@@ -149,6 +159,33 @@ def _bounds(
         if s not in done + bounds and set(s.of) <= fixed and s.column in above
     ]  # fmt: skip
     return early, bounds
+
+
+def _between(
+    rest: list[Step], table: Table, told: list[Step], sets: list[Step], fixed: frozenset[str]
+) -> list[Step]:
+    """Calculated values, and orderings of them, before what follows from these in turn."""
+    opened = {s.column: _is_open(s, table) for s in reversed([*told, *sets])}
+    found = []
+    for step in (s for s in rest if s.act in ("raise", "lower") and len(s.of) == 1):
+        low, high = (step.of[0], step.column) if step.act == "raise" else (step.column, step.of[0])
+        is_number = all(table.column(c).type.kind in _NUMBERS for c in (low, high))
+        if is_number and high in opened and low not in {*opened, *fixed}:
+            found.append(Step("share", low, (high,)))
+        if low in opened:
+            found.append(Step("lower", low, (high,), opened[low]))
+        if high in opened:
+            found.append(Step("raise", high, (low,), opened[high]))
+    ordered = _acyclic([*sets, *found], once=False)
+    first = {s.column: s for s in reversed(ordered) if s.act == "share"}
+    is_first = [s.act != "share" or first[s.column] is s for s in ordered]
+    return [s if f else replace(s, act="lower") for s, f in zip(ordered, is_first, strict=True)]
+
+
+def _is_open(step: Step, table: Table) -> str:
+    """Where nothing calculates a column, for something that it needs is not there."""
+    places = {c.name: i for i, c in enumerate(table.written_columns)}
+    return " OR ".join(f"c{places[name]} IS NULL" for name in step.of)
 
 
 def order_pairs(rules: Iterable[Rule], table: Table) -> list[tuple[str, str]]:
@@ -364,16 +401,22 @@ def _later(
 
 def _within(tree: exp.Expr, table: Table, fixed: frozenset[str]) -> Step | None:
     """A distance that is kept within bounds: what lies outside is folded back."""
-    low, high = (
-        int(tree.args[name].name) if tree.args[name].name.isdigit() else None
-        for name in ("low", "high")
-    )
+    low, high = (_whole(tree.args[name]) for name in ("low", "high"))
     if low is None or high is None or not _is_span(tree.this, "days_between"):
         return None
     a, b = (f"CAST({local_sql(e, table)} AS date)" for e in tree.this.expressions)
     gap, size = f"date_diff('day', {a}, {b})", high - low + 1
     days = f"{low} + (({gap} - {low}) % {size} + {size}) % {size}"
-    return _later(tree.this, tree.args["low"], days, table, fixed)
+    return replace(_later(tree.this, tree.args["low"], days, table, fixed), is_folded=True)
+
+
+def _whole(tree: exp.Expr) -> int | None:
+    """The whole number that is written, with its sign; None for anything else."""
+    from sqlglot import exp
+
+    is_below = isinstance(tree, exp.Neg)
+    digits = tree.this.name if is_below else tree.name
+    return (-1 if is_below else 1) * int(digits) if digits.isdigit() else None
 
 
 def _nothing(tree: exp.Expr) -> str | None:
@@ -412,4 +455,8 @@ def local_sql(tree: exp.Expr, table: Table) -> str:
             date, months = (e.sql(dialect="duckdb") for e in node.expressions)
             later = f"CAST({date} AS date) + to_months(CAST({months} AS integer))"
             node.replace(exp.Var(this=f"CAST({later} AS date)"))
+        elif node.name.lower() == "years_between" and len(node.expressions) == 2:
+            node.replace(
+                exp.Var(this=years_between(*(e.sql(dialect="duckdb") for e in node.expressions)))
+            )
     return str(root.this.sql(dialect="duckdb"))

@@ -1,0 +1,143 @@
+"""Tests of facts that orders and their lines have in many businesses: found, and kept in copies."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import numpy as np
+
+from dbsynth import run
+
+OPTIONS = run.Options(engine="marginal", quality="fast")
+TABLES = """
+    CREATE TABLE orders (id INTEGER PRIMARY KEY, ordered_on DATE NOT NULL);
+    CREATE TABLE lines (order_id INTEGER NOT NULL REFERENCES orders (id), no INTEGER NOT NULL,
+        shipped_on DATE NOT NULL, PRIMARY KEY (order_id, no));
+"""
+
+
+def orders(path: Path) -> str:
+    """Orders of many years, whose lines are shipped within three weeks."""
+    rng = np.random.default_rng(4)
+    with sqlite3.connect(path) as connection:
+        connection.executescript(TABLES)
+        for order in range(1, 401):
+            day = np.datetime64("2015-01-01") + int(rng.integers(3000))
+            connection.execute("INSERT INTO orders VALUES (?, ?)", (order, str(day)))
+            for no in range(1, int(rng.integers(2, 5))):
+                row = (order, no, str(day + int(rng.integers(1, 22))))
+                connection.execute("INSERT INTO lines VALUES (?, ?, ?)", row)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def bills(path: Path) -> str:
+    """Bills that come to what their lines do, with discount and tax, each rounded to cents."""
+    rng = np.random.default_rng(6)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE bills (id INTEGER PRIMARY KEY, due NUMERIC(12,2) NOT NULL,
+                gross NUMERIC(12,2) NOT NULL);
+            CREATE TABLE items (id INTEGER PRIMARY KEY, qty INTEGER NOT NULL,
+                bill_id INTEGER NOT NULL REFERENCES bills (id), price NUMERIC(9,2) NOT NULL,
+                off NUMERIC(4,2) NOT NULL, tax NUMERIC(4,1) NOT NULL);
+        """)
+        for bill in range(1, 501):
+            due = gross = 0.0
+            for _ in range(int(rng.integers(0, 5))):
+                qty, price = int(rng.integers(1, 9)), round(float(rng.gamma(2, 40)) + 1, 2)
+                off, tax = int(rng.integers(0, 11)) / 100, float(rng.choice([7.0, 19.0, 5.5]))
+                row = (qty, bill, price, off, tax)
+                insert = "INSERT INTO items (qty, bill_id, price, off, tax) VALUES (?, ?, ?, ?, ?)"
+                connection.execute(insert, row)
+                gross += round(qty * price, 2)
+                due += round(round(qty * price * (1 - off), 2) * (1 + tax / 100), 2)
+            row = (bill, round(due, 2), round(gross, 2))
+            connection.execute("INSERT INTO bills VALUES (?, ?, ?)", row)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_bills_come_to_what_their_lines_do_with_shares_and_rounding(tmp_path: Path) -> None:
+    done = run.clone(bills(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "total"}
+    line = "items.qty * items.price"
+    due = f"round(coalesce(sum({line} * (1 - items.off) * (1 + items.tax / 100)), 0), 1)"
+    assert found == {f"due = {due}": 0, f"gross = coalesce(sum({line}), 0)": 0}
+    with sqlite3.connect(tmp_path / "b.db") as connection:
+        alone = "SELECT max(due) FROM bills WHERE id NOT IN (SELECT bill_id FROM items)"
+        assert [(0,)] == connection.execute(alone).fetchall()
+    connection.close()
+
+
+def sales(path: Path) -> str:
+    """Sales of many columns, the last of which follow from those before."""
+    rng = np.random.default_rng(5)
+    others = [f"part_{n} NUMERIC(9,2) NOT NULL" for n in range(14)]
+    last = ["paid NUMERIC(9,2) NOT NULL", "tax NUMERIC(9,2) NOT NULL", "due NUMERIC(9,2) NOT NULL"]
+    with sqlite3.connect(path) as connection:
+        columns = ", ".join(["id INTEGER PRIMARY KEY", *others, *last])
+        connection.execute(f"CREATE TABLE sales ({columns})")
+        for number in range(600):
+            cents = [int(c) for c in rng.integers(100, 90_000, 16)]
+            row = [*cents, cents[-2] + cents[-1]]
+            marks = ", ".join(["?"] * 18)
+            values = [number, *(c / 100 for c in row)]
+            connection.execute(f"INSERT INTO sales VALUES ({marks})", values)
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_wide_tables_keep_what_their_last_columns_add_up_to(tmp_path: Path) -> None:
+    done = run.clone(sales(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "arithmetic"}
+    assert found == {"due = paid + tax": 0}
+
+
+def returns(path: Path) -> str:
+    """Sales, of some of which a part comes back: paid back in cash, to the card, with a voucher."""
+    rng = np.random.default_rng(7)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE sales (id INTEGER PRIMARY KEY, qty INTEGER, price NUMERIC(9,2));
+            CREATE TABLE returns (sale_id INTEGER PRIMARY KEY REFERENCES sales (id), back INTEGER,
+                amount NUMERIC(12,2), tax NUMERIC(12,2), gross NUMERIC(12,2), card NUMERIC(12,2),
+                voucher NUMERIC(12,2), cash NUMERIC(12,2));
+        """)
+        for sale in range(1, 3001):
+            qty, cents = int(rng.integers(1, 101)), int(rng.integers(100, 20_000))
+            row = [sale, qty, cents / 100]
+            connection.execute("INSERT INTO sales VALUES (?, ?, ?)", blank(row, rng))
+            if sale % 3 == 0:
+                back = int(rng.integers(1, qty + 1))
+                amount = back * cents
+                tax = int(amount * int(rng.integers(0, 10)) / 100)
+                card = int(rng.integers(0, amount + 1))
+                voucher = int(rng.integers(0, amount - card + 1))
+                parts = [amount, tax, amount + tax, card, voucher, amount - card - voucher]
+                row = [sale, back, *(part / 100 for part in parts)]
+                marks = ", ".join(["?"] * len(row))
+                connection.execute(f"INSERT INTO returns VALUES ({marks})", blank(row, rng))
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def blank(row: list[float], rng: np.random.Generator) -> list[float | None]:
+    return [row[0], *(v if rng.random() > 0.04 else None for v in row[1:])]
+
+
+def test_no_more_comes_back_than_was_sold_and_no_part_is_more_than_the_whole(
+    tmp_path: Path,
+) -> None:
+    done = run.clone(returns(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.table.name == "returns"}
+    told = {"back <= sales.qty", "amount = back * sales.price", "card = amount - cash - voucher"}
+    assert told | {"card <= amount", "gross = amount + tax"} <= set(found)
+    assert {0} == set(found.values())
+
+
+def test_lines_are_shipped_as_many_days_after_their_order_as_in_the_source(tmp_path: Path) -> None:
+    done = run.clone(orders(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "gap"}
+    assert found == {"days_between(orders.ordered_on, shipped_on) BETWEEN 1 AND 21": 0}
