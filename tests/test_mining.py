@@ -28,13 +28,11 @@ def test_the_same_rows_give_the_same_rules_in_the_same_order(tmp_path: Path) -> 
     assert mined(shop, tmp_path / "a.db")[1] == mined(shop, tmp_path / "b.db")[1]
 
 
-def test_a_handful_of_rows_says_nothing(tmp_path: Path) -> None:
+def test_neither_a_handful_of_rows_nor_a_label_of_few_entities_says_anything(
+    tmp_path: Path,
+) -> None:
     _, rules = mined(DATABASES["sales"](2, 400), tmp_path / "a.db")
     assert not [r for r in rules if r.table.name == "settings"]
-
-
-def test_labels_in_rules_are_carried_by_enough_entities(tmp_path: Path) -> None:
-    _, rules = mined(DATABASES["sales"](2, 400), tmp_path / "a.db")
     assert not [r for r in rules if "Town" in r.text]
 
 

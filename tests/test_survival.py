@@ -13,15 +13,16 @@ from ruamel.yaml import YAML
 from dbsynth import run
 from dbsynth.adapters import open_source
 from dbsynth.adapters.postgresql_connection import connect, fetch
+from dbsynth.plan import Plan
 from dbsynth.report import Run
 from dbsynth.urls import resolve
 from tests.conftest import NewDatabase
 from tests.dumps import schema_dump, shown
 from tests.filler import CASES, Case, build, case_names, newer_case_names
+from tests.test_golden import OPTIONS, golden_text
 
 _COVERAGE = YAML(typ="safe").load((CASES / "coverage.yaml").read_text("utf-8"))
 _LINES = {line for group in _COVERAGE["lines"].values() for line in group}
-_OPTIONS = run.Options(seed=3, engine="marginal")
 
 
 def covered() -> dict[str, list[str]]:
@@ -45,8 +46,14 @@ def test_every_line_is_covered_or_left_out_with_a_reason(line: str) -> None:
 
 
 @pytest.mark.parametrize("name", case_names("postgresql"))
-def test_a_case_survives_in_postgresql(name: str, new_pg_url: NewDatabase) -> None:
-    assert_survives(name, new_pg_url)
+def test_a_case_survives_in_postgresql_and_is_planned_as_in_sqlite(
+    name: str, new_pg_url: NewDatabase
+) -> None:
+    plan, done = assert_survives(name, new_pg_url)
+    assert [] == wrong_counts(done)
+    if name in case_names("sqlite"):
+        text = golden_text(plan).replace("public.", "").replace("schema: public", "schema: ''")
+        assert (CASES / name / "plan.yaml").read_text("utf-8") == text
 
 
 @pytest.mark.parametrize("name", newer_case_names())
@@ -63,23 +70,24 @@ def test_a_case_survives_without_pg_dump(
     before = schema_dump(source)
     with monkeypatch.context() as patch:
         patch.setenv("DBSYNTH_PG_DUMP", "")
-        done = run.clone(source, target, _OPTIONS)
+        done = run.clone(source, target, OPTIONS)
     assert () == done.findings.errors
     assert done.losses or before == schema_dump(target)
 
 
-def assert_survives(name: str, new_url: NewDatabase) -> None:
+def assert_survives(name: str, new_url: NewDatabase) -> tuple[Plan, Run]:
     source, target = build(name, new_url()), new_url()
     before = schema_dump(source)
-    done = run.clone(source, target, _OPTIONS)
+    plan = run.plan(source, OPTIONS)
+    done = run.clone(source, target, run.Options(plan=plan))
     assert () == done.findings.errors
     assert () == run.verify(target).errors
-    assert [] == wrong_counts(done)
     assert Case(name).loses == sorted(loss.object for loss in done.losses)
     assert before == schema_dump(source)
     if not done.losses:
         assert before == schema_dump(target)
         assert populated(source) == populated(target)
+    return plan, done
 
 
 def wrong_counts(done: Run) -> list[str]:
@@ -101,7 +109,7 @@ def populated(url: str) -> list[dict[str, object]]:
 def test_a_case_survives_in_mariadb(name: str, new_mysql_url: NewDatabase) -> None:
     source, target = build(name, new_mysql_url()), new_mysql_url()
     before = shown(source)
-    done = run.clone(source, target, _OPTIONS)
+    done = run.clone(source, target, OPTIONS)
     assert () == done.findings.errors
     assert () == run.verify(target).errors
     lost = [loss.object for loss in done.losses]
@@ -113,7 +121,7 @@ def test_a_case_survives_in_mariadb(name: str, new_mysql_url: NewDatabase) -> No
 @pytest.mark.parametrize("name", case_names("sqlite"))
 def test_a_case_survives_in_sqlite(name: str, tmp_path: Path) -> None:
     source, target = build(name, tmp_path / "source.sqlite"), tmp_path / "target.sqlite"
-    done = run.clone(source, str(target), _OPTIONS)
+    done = run.clone(source, str(target), OPTIONS)
     assert () == done.findings.errors
     assert () == run.verify(str(target)).errors
     lost = {loss.object for loss in done.losses}
@@ -138,7 +146,7 @@ def _declared(path: Path) -> list[tuple[str, ...]]:
 @pytest.mark.parametrize("name", case_names("duckdb"))
 def test_a_case_survives_in_duckdb(name: str, tmp_path: Path) -> None:
     source, target = build(name, tmp_path / "source.duckdb"), tmp_path / "target.duckdb"
-    done = run.clone(source, str(target), _OPTIONS)
+    done = run.clone(source, str(target), OPTIONS)
     assert () == done.findings.errors
     assert () == run.verify(str(target)).errors
     lost = {loss.object for loss in done.losses}
