@@ -52,7 +52,7 @@ def _weekday(target: View, moment: View) -> str | None:
     """How a column numbers the days of the week, if it does: from Monday or Sunday, 0 or 1 on."""
     where = target.valid & moment.valid
     numbers = target.floats[where]
-    if target.distinct != _DAYS or len(numbers) < MIN_ROWS:
+    if target.distinct != _DAYS or len(numbers) < MIN_ROWS or not moment.is_dated:
         return None
     # The first of January 1970 was a Thursday, the fourth day.
     monday = (moment.floats[where] // DAY + 3) % _DAYS + 1

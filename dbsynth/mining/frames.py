@@ -36,6 +36,7 @@ RARE = 0.02  # of the rows may be exceptions to a rule that has some
 FEWER = 10.0  # times fewer of them than chance would make
 CARRIED = 7  # rows that a constant in a rule needs, as `Release` asks at most
 DAY = 86_400.0
+_CALENDAR = 2.6e11  # seconds from 1970 to after the year 9999
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ class View:
         if pa.types.is_timestamp(values.type):
             return _floats(values.cast(pa.timestamp("us", values.type.tz)).cast(pa.int64())) / 1e6
         return _floats(values)
+
+    @cached_property
+    def is_dated(self) -> bool:
+        """Whether all moments are days of a calendar, none infinite or far beyond."""
+        known = self.floats[self.valid]
+        return self.family == "moment" and bool((np.abs(known) < _CALENDAR).all())
 
     @cached_property
     def codes(self) -> Ints:

@@ -21,10 +21,9 @@ _MOST_DIGITS = 6
 
 def find_lengths(frame: Frame) -> Iterator[Rule]:
     """Find the columns that say how long it is between two moments of a row, rounded or not."""
+    kinds = ("timestamp", "timestamptz")
     moments = [
-        v
-        for v in frame.views
-        if v.column.type.kind in ("timestamp", "timestamptz") and not v.is_key
+        v for v in frame.views if v.column.type.kind in kinds and not v.is_key and v.is_dated
     ][:_MOST_COLUMNS]
     for goal in frame.numbers[: 2 * _MOST_COLUMNS]:
         if goal.distinct < _FEWEST:

@@ -44,7 +44,8 @@ def find_years(frame: Frame, frames: Frames) -> Iterator[Rule]:
 
 def _moments(views: tuple[View, ...]) -> list[View]:
     kinds = ("date", "timestamp")
-    return [v for v in views if v.column.type.kind in kinds and not v.is_key][:_MOST_COLUMNS]
+    dated = [v for v in views if v.column.type.kind in kinds and not v.is_key and v.is_dated]
+    return dated[:_MOST_COLUMNS]
 
 
 def _fits(one: View, other: View, goal: View) -> bool:
