@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from dbsynth.errors import SourceError
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class Scratch:
@@ -20,6 +22,8 @@ class Scratch:
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         """Open when something is asked, on one thread: the rows are few."""
+        import duckdb
+
         connection = duckdb.connect(config={"threads": "1"})
         connection.execute("SET TimeZone = 'UTC'")
         return connection
@@ -61,6 +65,8 @@ class Scratch:
         return [None if a is None else np.asarray(a, bool) for a in answers]
 
     def _all(self, expressions: Sequence[str]) -> list[pa.Array | None] | None:
+        import duckdb
+
         listed = ", ".join(f"({e}) AS v{i}" for i, e in enumerate(expressions))
         try:
             answer = self._connection.sql(f"SELECT {listed} FROM held").to_arrow_table()
@@ -74,6 +80,8 @@ class Held:
 
     def __init__(self, tables: Mapping[str, pa.Table]) -> None:
         """Hold these tables, by any names."""
+        import duckdb
+
         self._connection = duckdb.connect(config={"threads": "2"})
         self._connection.execute("SET TimeZone = 'UTC'")
         self._names = {name: f"held{i}" for i, name in enumerate(tables)}
@@ -95,6 +103,8 @@ class Held:
         Raises:
             SourceError: the engine cannot evaluate it.
         """
+        import duckdb
+
         try:
             found = self._connection.sql(sql).to_arrow_table().to_pylist()
         except duckdb.Error as exc:

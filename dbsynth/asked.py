@@ -9,7 +9,6 @@ from typing import Any
 
 from dbsynth.keepers.above import Above, rules_of
 from dbsynth.keepers.donors import Donors
-from dbsynth.keepers.evens import Even, evens_of
 from dbsynth.keepers.groupkeeper import GroupKeeper
 from dbsynth.keepers.ordered import Ordered
 from dbsynth.keepers.rowkeeper import RowKeeper
@@ -18,6 +17,7 @@ from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.polymorphs import polymorphs
 from dbsynth.ruled import Loosely, Rows
 from dbsynth.rules.book import Rule
+from dbsynth.rules.evensteps import Even, evens_of
 from dbsynth.rules.groupsteps import GroupStep, group_steps, is_one_way, unique_columns
 from dbsynth.rules.rowsteps import Step
 from dbsynth.rules.words import declared, dependencies, in_dialect, names_of, widened
@@ -271,9 +271,17 @@ class Asked:
         owner = owner_key(self.planned)
         if owner is None:
             return ()
-        found = evens_of(self.state.plan, self.table.name)
+        found = evens_of(self.state.plan.rules, self.state.plan.schema, self.table.name)
+        keeper = self.near.keeper if found and self.near else None
+        derived = {s.column for s in (keeper.steps if keeper else ()) if s.act == "set"}
         told = self.fixed | self.told
-        return tuple(e for e in found if e.key == owner.name and not {e.one, e.other} & told)
+        return tuple(
+            e
+            for e in found
+            if e.key == owner.name
+            and not {e.one, e.other} & told
+            and not (e.is_part and e.one in derived)
+        )
 
     @property
     def is_asked(self) -> bool:

@@ -79,9 +79,11 @@ def fit_foregone(
         entities: (n,).
         release: the protection in force.
     """
+    codes = [c for c, cards in enumerate(condition.cards) if 2 < cards <= MOST_LABELS]
+    if not codes:  # nothing above says anything; tables of many columns would wait long to hear it
+        return None
     tokens = codec.encode(values)
     is_settled = (tokens > 0) & (tokens <= len(codec.spikes))
-    codes = [c for c, cards in enumerate(condition.cards) if 2 < cards <= MOST_LABELS]
     needed = release.threshold(f"{statistic}.foregone")
     found: list[tuple[str, int, int, int, float, float]] = []
     for name, own in labels.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class Interrupts:
         """Unwind: drivers cancel what runs, contexts roll the target back."""
         self.first = self.first or number
         if _is_importing(frame):
-            again = threading.Timer(SECONDS_TO_TRY_AGAIN, signal.raise_signal, (number,))
+            here = threading.get_ident()  # handlers run in the main thread
+            again = threading.Timer(SECONDS_TO_TRY_AGAIN, _raise_again, (number, here))
             again.daemon = True
             again.start()
             return
@@ -54,6 +56,14 @@ class Interrupts:
             return  # the target is being put right already
         self.raised = time.monotonic()
         raise KeyboardInterrupt
+
+
+def _raise_again(number: int, thread: int) -> None:
+    """Raise a signal in the thread that is to hear of it, even while it waits."""
+    if sys.platform == "win32":
+        signal.raise_signal(number)
+    else:
+        signal.pthread_kill(thread, number)
 
 
 def _is_importing(frame: FrameType | None) -> bool:

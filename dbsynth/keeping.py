@@ -25,9 +25,11 @@ from dbsynth.mending.checks import Repair
 from dbsynth.mending.draft import Scope
 from dbsynth.plan import TablePlan
 from dbsynth.ruled import Rows, levels
+from dbsynth.rules.evensteps import Even
 from dbsynth.sample import foreign_key, owner_key
 from dbsynth.schema import Table
 from dbsynth.state import State
+from dbsynth.tablemodel import edge_name, sketch_name
 from dbsynth.values import to_floats
 
 _ROUNDS = 3  # of rules about rows and rules about siblings, as long as they disturb each other
@@ -164,10 +166,25 @@ class Keeping:
             names = [c for c in (even.one, even.other) if c]
             judge = self._judge(names)
             rows = rows if judge is None else one_sided(rows, even, ~judge.holds(rows))
-            made = evened(rows, first[even.key], even)
+            made = evened(rows, first[even.key], even, self._limits(even), self._told(even))
             rows = made if judge is None else allowed(made, rows, names, judge)
             changed |= set(names)
         return rows, frozenset(changed)
+
+    def _limits(self, even: Even) -> Floats | None:
+        """What the rows of each owner may come to; None where that is the same for all."""
+        if not even.limit:
+            return None
+        owner = foreign_key(self.table, even.key).parent
+        return to_floats(self.state.keys[owner][even.limit].combine_chunks())
+
+    def _told(self, even: Even) -> Floats | None:
+        """How much of that owners told their rows to come to; None for nothing."""
+        if not even.is_most:
+            return None
+        name = sketch_name(edge_name(self.table.name, even.key), even.one, "fill")
+        owner = foreign_key(self.table, even.key).parent
+        return self.state.known.sketches.get(owner, {}).get(name)
 
     def _judge(self, names: Iterable[str]) -> Repair | None:
         """What says whether checks allow other values of some columns."""

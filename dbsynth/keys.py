@@ -109,6 +109,22 @@ def to_total(counts: Ints, total: int, rng: np.random.Generator, limit: int | No
     return counts
 
 
+def capped(counts: Ints, limits: Floats, rng: np.random.Generator) -> Ints:
+    """
+    Take from (n,) counts what is beyond their limits, NaN for none, and give it to others.
+
+    It goes at random to rows that have room for more, none of which gets more than it has.
+    """
+    most = np.where(np.isnan(limits), np.inf, np.maximum(limits, 0))
+    kept: Ints = np.minimum(counts, most).astype(np.int64)
+    surplus = int(counts.sum() - kept.sum())
+    if not surplus:
+        return counts
+    ends = np.minimum(most - kept, kept).astype(np.int64).cumsum()  # of the room of each row
+    given = rng.choice(int(ends[-1]), min(surplus, int(ends[-1])), replace=False)
+    return kept + np.bincount(np.searchsorted(ends, given, "right"), minlength=len(kept))
+
+
 def choose_parents(
     kinds: Ints,
     places: Ints,
@@ -345,6 +361,40 @@ def _grow(
         below[level] = rows[tokens]
         placed = np.concatenate([placed, level])
     return below
+
+
+def grow_by_depth(
+    has_parent: NDArray[np.bool_],
+    capacity: Ints,
+    groups: Ints,
+    depths: Floats,
+    step: int,
+    rng: np.random.Generator,
+    offered: NDArray[np.bool_],
+) -> Ints:
+    """
+    Hang rows under others of their group that are one step less deep; arguments as `grow_tree`.
+
+    Parents have as many children as they want, as far as there are so many one step deeper; what
+    is left over goes to those that want any.  Rows that nobody can take stay roots.
+
+    Args:
+        depths: (n,) how deep a row is, NaN if unknown.
+        step: how much deeper than its parent.
+    """
+    pointers = np.full(len(has_parent), -1, np.int64)
+    for group in np.unique(groups[groups >= 0]):
+        for depth in np.unique(depths[(groups == group) & has_parent & ~np.isnan(depths)]):
+            rows = np.flatnonzero((groups == group) & has_parent & (depths == depth))
+            above = np.flatnonzero((groups == group) & offered & (depths == depth - step))
+            wanted = np.repeat(above, np.maximum(capacity[above], 0))
+            if not len(above):
+                continue
+            more = max(0, len(rows) - len(wanted))
+            others = rng.choice(wanted if len(wanted) else above, more)
+            chosen = np.append(rng.permutation(wanted)[: len(rows)], others)
+            pointers[rng.permutation(rows)] = chosen
+    return pointers
 
 
 def outermost(parents: Ints, size: int) -> tuple[Ints, Ints]:

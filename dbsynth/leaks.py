@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from dbsynth.treatments import Treatment
 
 # Which source values may turn up by chance: none, short ones, any (names, places); or values are
-# made of parts, of which short ones may.
-Expected = Literal["none", "short", "any", "parts"]
+# made of parts, of which short ones may; or labels, of which frequent ones are released.
+Expected = Literal["none", "short", "any", "parts", "labels"]
 
 # Personal data of which one value points to one person.  Names and places recur by chance.
 IDENTIFYING = frozenset({
@@ -35,7 +35,8 @@ IDENTIFYING = frozenset({
     "token",
 })  # fmt: skip
 # Learned as measures or as released labels, if written as text: equal days and figures recur.
-_MEASURED = frozenset({"category", "number", "datetime"})
+_MEASURED = frozenset({"number", "datetime"})
+_RELEASED = 7  # rows with a label, by which it may have been released
 SHORT = 8  # characters; longer values do not meet by chance
 _COMPARED = ("string", "uuid", "json", "other")
 _CHUNK = 500_000  # source values that are looked up at once
@@ -74,6 +75,8 @@ def expectation(treatment: str) -> Expected:
     kind, _, semantic = treatment.partition(" ")
     if kind == "personal":
         return "none" if semantic in IDENTIFYING else "any"
+    if kind == "category":
+        return "labels"
     if kind == "structure":
         return "any" if semantic.startswith(BY) else "parts"
     return "any" if kind in _MEASURED or treatment == "key serial" else "short"
@@ -156,7 +159,7 @@ def leak_findings(leaks: Mapping[tuple[TableName, str], Leak]) -> Findings:
     for (table, column), leak in leaks.items():
         if not leak.leaked:
             continue
-        surely = {"none": leak.leaked, "any": 0}.get(leak.expected, leak.leaked_long)
+        surely = {"none": leak.leaked, "any": 0, "labels": 0}.get(leak.expected, leak.leaked_long)
         found.append(
             Finding(
                 check="leaked values",
@@ -249,8 +252,11 @@ def _compare(original: _Original, target: Queryable, pair: ColumnPair) -> Leak:
     for chunk in original.texts(pair):
         values = _normal(chunk)
         seen += len(values)
+        values = _trimmed(chunk) if pair.expected == "labels" else values
         leaked.append(values.filter(pc.is_in(values, value_set=held)))
-    hits = pc.unique(pa.concat_arrays(leaked))
+    hits, counts = pc.value_counts(pa.concat_arrays(leaked)).flatten()
+    if pair.expected == "labels":
+        hits = hits.filter(pc.less(counts, _RELEASED))
     return Leak(
         expected=pair.expected,
         source_values=seen,
@@ -308,10 +314,17 @@ def _compare_parts(original: _Original, target: Queryable, pair: ColumnPair) -> 
 
 def _normal(values: pa.ChunkedArray) -> pa.Array:
     """Keep the different texts, without surrounding blanks, empty ones and NULLs."""
+    import pyarrow.compute as pc
+
+    return pc.unique(_trimmed(values))
+
+
+def _trimmed(values: pa.ChunkedArray) -> pa.Array:
+    """Leave out surrounding blanks, empty texts and NULLs."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    trimmed = pc.unique(pc.utf8_trim_whitespace(values.drop_null()))
+    trimmed = pc.utf8_trim_whitespace(values.drop_null())
     trimmed = trimmed.filter(pc.not_equal(trimmed, pa.scalar("", trimmed.type)))
     return trimmed.combine_chunks() if isinstance(trimmed, pa.ChunkedArray) else trimmed
 

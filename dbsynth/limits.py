@@ -51,13 +51,13 @@ def bounds(table: Table, column: str, dialect: str) -> tuple[float | None, float
 
 def is_unique_alone(table: Table, column: str, dialect: str) -> bool:
     """Whether no two rows share a value of a column, or two that differ in case or spaces only."""
-    from sqlglot import exp
-
     if (column,) in table.unique_sets:
         return True
     for index in table.indexes:
         if not index.is_unique or len(index.expressions) != 1 or index.predicate:
             continue
+        from sqlglot import exp
+
         tree = _parsed(index.expressions[0], dialect)
         while isinstance(tree, exp.Paren | exp.Cast | exp.Lower | exp.Upper | exp.Trim):
             tree = tree.this
@@ -68,6 +68,8 @@ def is_unique_alone(table: Table, column: str, dialect: str) -> bool:
 
 def _conjuncts(table: Table, dialect: str) -> Iterator[exp.Expr]:
     """What every row keeps, taken apart at ANDs."""
+    if not table.row_checks:
+        return  # and sqlglot, which takes long to load, stays where it is
     from sqlglot import exp
 
     for check in table.row_checks:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from dbsynth.copies import with_copies
 from dbsynth.errors import UsageError
 from dbsynth.features import Ints
-from dbsynth.graph import cut_keys, waves
+from dbsynth.graph import KeyId, cut_keys, waves
 from dbsynth.matching import row_pointers
 from dbsynth.ownership import (
     BOOKKEEPING,
@@ -58,37 +58,9 @@ def build_plan(
         engine: the run's; None: the best by size, which the plan then tells of small tables.
         wishes: what the user wants of single tables.
     """
-    pointers = {
-        (t.name, k.name): row_pointers(profile[t.name], k, profile[k.parent])
-        for t in schema.tables
-        for k in t.foreign_keys
-        if k.parent in schema.by_name
-    }
-    cut = frozenset(cut_keys(schema))
+    pointers, cut = _pointers(schema, profile), frozenset(cut_keys(schema))
     facts = Facts(schema, treatments, counts, profile, pointers, cut, wishes or {})
-    numbered = waves(schema, cut)
-    order = sorted(numbered, key=lambda n: (numbered[n], n))
-    owners = find_owners(facts, order)
-    roots = find_roots(order, owners)
-    modes = _modes(facts, order, owners, roots)
-    keys = {n: _keys(facts, schema.table(n), owners.get(n), modes) for n in order}
-    sorted_by = {n: _order_by(facts, schema.table(n), owners.get(n)) for n in order}
-    tables = {
-        name: TablePlan(
-            name=name,
-            mode=modes[name][0],
-            source_rows=counts[name],
-            target_rows=_target_rows(facts, name),
-            wave=numbered[name],
-            root=roots[name],
-            why=modes[name][1],
-            keys=keys[name],
-            order_by=sorted_by[name],
-            engine=facts.wish(name).engine or _engine(engine, modes[name][0], counts[name]),
-            columns=with_copies(facts, schema.table(name), keys, modes, sorted_by[name]),
-        )
-        for name in order
-    }
+    tables = _tables(facts, engine)
     _refuse_contradictions(tables, schema)
     notes = tuple(
         f"{c}.{k} closes a cycle: set after both tables are there" for c, k in sorted(cut)
@@ -98,6 +70,44 @@ def build_plan(
         schema=schema, tables=tables, seed=seed, engine=engine or default, quality=quality,
         is_protected=is_protected, notes=notes,
     )  # fmt: skip
+
+
+def _pointers(schema: Schema, profile: Mapping[TableName, pa.Table]) -> dict[KeyId, Ints]:
+    """Which row of its parent each of the first rows has, by key."""
+    return {
+        (t.name, k.name): row_pointers(profile[t.name], k, profile[k.parent])
+        for t in schema.tables
+        for k in t.foreign_keys
+        if k.parent in schema.by_name
+    }
+
+
+def _tables(facts: Facts, engine: str | None) -> dict[TableName, TablePlan]:
+    """What becomes of each table, parents first."""
+    schema = facts.schema
+    numbered = waves(schema, facts.cut)
+    order = sorted(numbered, key=lambda n: (numbered[n], n))
+    owners = find_owners(facts, order)
+    roots = find_roots(order, owners)
+    modes = _modes(facts, order, owners, roots)
+    keys = {n: _keys(facts, schema.table(n), owners.get(n), modes) for n in order}
+    sorted_by = {n: _order_by(facts, schema.table(n), owners.get(n)) for n in order}
+    return {
+        name: TablePlan(
+            name=name,
+            mode=modes[name][0],
+            source_rows=facts.counts[name],
+            target_rows=_target_rows(facts, name),
+            wave=numbered[name],
+            root=roots[name],
+            why=modes[name][1],
+            keys=keys[name],
+            order_by=sorted_by[name],
+            engine=facts.wish(name).engine or _engine(engine, modes[name][0], facts.counts[name]),
+            columns=with_copies(facts, schema.table(name), keys, modes, sorted_by[name]),
+        )
+        for name in order
+    }
 
 
 def _engine(wanted: str | None, mode: TableMode, rows: int) -> str:

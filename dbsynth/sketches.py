@@ -16,6 +16,7 @@ from dbsynth.encode import DatetimeColumn, NumberColumn
 from dbsynth.features import Floats, Ints
 from dbsynth.plan import Plan, TablePlan
 from dbsynth.release import Release
+from dbsynth.rules.evensteps import evens_of
 from dbsynth.sample import Sample, owner_key
 from dbsynth.tablemodel import edge_name, last_name, sketch_name
 from dbsynth.values import DAY, text_to_moments, to_floats
@@ -127,16 +128,26 @@ def outlines(
     Learn how the children of each row spread, for every table of which it owns many rows.
 
     Of their numbers the ends, mean and spread; of their dates when a quarter, half, … are there; of
-    their labels how many different ones there are.  Arguments as for `last_days`.
+    their labels how many different ones there are.  Of parts of a whole or a limit, however few,
+    how much of it they come to.  Arguments as for `last_days`.
     """
+    told = [
+        (children.edge, *part)
+        for children in _owned(plan, planned, sample, MANY_SIBLINGS)
+        for part in _parts(children, len(entities))
+    ]
+    told += [
+        (children.edge, column, "fill", values)
+        for children in _owned(plan, planned, sample, 1.0)
+        for column, values in _fills(plan, children, sample.rows[planned.name])
+    ]
     found = []
-    for children in _owned(plan, planned, sample, MANY_SIBLINGS):
-        for column, part, values in _parts(children, len(entities)):
-            if len(np.unique(values[np.isfinite(values)])) < 2:
-                continue
-            name = sketch_name(children.edge, column, part)
-            codec = NumberCodec.fit(f"{planned.name}.{name}", values, entities, release)
-            found.append(Sketch(NumberColumn(name, codec), values))
+    for edge, column, part, values in told:
+        if len(np.unique(values[np.isfinite(values)])) < 2:
+            continue
+        name = sketch_name(edge, column, part)
+        codec = NumberCodec.fit(f"{planned.name}.{name}", values, entities, release)
+        found.append(Sketch(NumberColumn(name, codec), values))
     return found
 
 
@@ -190,6 +201,25 @@ def _parts(children: _Children, count: int) -> Iterator[tuple[str, str, Floats]]
             yield column, part, values
     for column in children.labels:
         yield column, "distinct", _distinct(children.column(column), children.pointers, count)
+
+
+def _fills(plan: Plan, children: _Children, above: pa.Table) -> Iterator[tuple[str, Floats]]:
+    """Columns that add up to a whole or a limit at most, and how much of it those of each have."""
+    owner, count = owner_key(children.planned), len(above)
+    for even in evens_of(plan.rules, plan.schema, children.planned.name):
+        if owner is None or even.key != owner.name or not even.is_most:
+            continue
+        values = to_floats(children.column(even.one))
+        known = np.isfinite(values) & (children.pointers >= 0)
+        groups = children.pointers[known]
+        number, total = (
+            np.bincount(groups, minlength=count),
+            np.bincount(groups, values[known], count),
+        )
+        limits = above.column(even.limit).combine_chunks() if even.limit else None
+        most = np.full(count, even.whole) if limits is None else to_floats(limits)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            yield even.one, np.where((number > 0) & (most > 0), total / most, np.nan)
 
 
 def _knots(moments: Floats, pointers: Ints, count: int) -> dict[str, Floats]:

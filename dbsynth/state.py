@@ -20,13 +20,15 @@ from dbsynth.features import Floats, Ints
 from dbsynth.keepers.above import Above, needed_above
 from dbsynth.keepers.members import memberships
 from dbsynth.keepers.totals import Totals
-from dbsynth.keys import rake
+from dbsynth.keys import capped, rake
 from dbsynth.model.base import stable_seed
 from dbsynth.plan import KeyPlan, Plan, TablePlan
 from dbsynth.rows import Values
+from dbsynth.rules.evensteps import caps_of, limiting
 from dbsynth.schema import ForeignKey, Table, TableName
 from dbsynth.tablemodel import KIND, Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
+from dbsynth.values import to_floats
 
 Changes = dict[tuple[TableName, str], int]
 
@@ -55,6 +57,8 @@ class State:
         found = needed_above(self.plan)
         for one in memberships(self.plan, self.plan.rules):
             found.setdefault(one.other, set()).add(one.of)
+        for above, column, _ in limiting(self.plan.rules, self.plan.schema):
+            found.setdefault(above, set()).add(column)
         return found
 
     def order(self) -> list[TablePlan]:
@@ -102,6 +106,8 @@ class State:
         """The columns of rows above that rules about a table name, or that it has to come to."""
         ways = Above.of(self.plan, name).ways.values()
         found = [(way.table, way.column) for way in ways]
+        limits = limiting(self.plan.rules, self.plan.schema)
+        found += [(above, column) for above, column, child in limits if child == name]
         return found + [(t.table, t.column) for t in self.totals.due if t.child == name]
 
     @property
@@ -262,6 +268,7 @@ class State:
 
     def _keep_fanouts(self, name: TableName, model: TableModel, size: int, values: Values) -> None:
         """Turn drawn counts into fan-outs with the released distribution and the right total."""
+        caps = caps_of(self.plan.rules, self.plan.schema, name)
         for child in self.plan.tables.values():
             for key in child.keys:
                 edge = edge_name(child.name, key.name)
@@ -273,6 +280,9 @@ class State:
                 drawn = values.get(edge)
                 raw = rng.random(size) if drawn is None else drawn.astype(np.float64, copy=False)
                 self.fanouts[edge] = rake(raw, released, total, rng)
+                for cap in (c for c in caps if (c.child, c.key) == (child.name, key.name)):
+                    limits = to_floats(self.keys[name][cap.column].combine_chunks())
+                    self.fanouts[edge] = capped(self.fanouts[edge], limits, rng)
 
     def _total(self, child: TablePlan, key: KeyPlan, released: NDArray[np.int64], size: int) -> int:
         """How many rows a child table should have along a key."""

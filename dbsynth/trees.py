@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from dbsynth.exchanging import Slots, Windows, claim
 from dbsynth.features import Ints
 from dbsynth.grid import NONE
-from dbsynth.keepers.above import agreements
-from dbsynth.keys import combined, duplicates, grow_tree, rake
+from dbsynth.keepers.above import agreements, climbing, hanging
+from dbsynth.keys import combined, duplicates, grow_by_depth, grow_tree, rake
 from dbsynth.plan import KeyPlan, TablePlan
 from dbsynth.rows import Values
 from dbsynth.sample import foreign_key
@@ -21,6 +21,7 @@ from dbsynth.schema import ForeignKey, Table
 from dbsynth.state import State, row_index
 from dbsynth.tablemodel import TableModel, edge_name
 from dbsynth.timings import Timing
+from dbsynth.values import to_floats
 
 
 def hang(
@@ -73,7 +74,7 @@ class _Tree:
         key = self.key
         groups, offered = self._groups(rows)
         planned = next(k for k in self.planned.keys if k.name == key.name)
-        pointers = self._pointers(planned, values, groups, offered)
+        pointers = self._pointers(planned, rows, values, groups, offered)
         pointers = self._spread(rows, pointers, groups, offered)
         is_needed = values[key.name] > 0 if key.when is not None else np.ones(len(rows), bool)
         is_required = not any(self.table.column(c).is_nullable for c in key.columns)
@@ -117,13 +118,25 @@ class _Tree:
         return combined(wanted), offered
 
     def _pointers(
-        self, key: KeyPlan, values: Values, groups: Ints, offered: NDArray[np.bool_]
+        self,
+        key: KeyPlan,
+        rows: pa.Table,
+        values: Values,
+        groups: Ints,
+        offered: NDArray[np.bool_],
     ) -> Ints:
         edge = edge_name(self.model.name, key.name)
         has_parent = (values[key.name] > 0) & (groups >= 0)
+        depth = climbing(self.state.plan, self.table, key.name)
+        if depth is not None:
+            depths = to_floats(rows.column(depth[0]).combine_chunks())
+            hung = hanging(self.state.plan, self.table, key.name, depth[0])
+            has_parent = has_parent if hung is None else np.isin(depths, list(hung)) & (groups >= 0)
         rng = self.state.rng(self.model.name, key.name)
         drawn = np.where(offered, values[edge].astype(np.float64), 0.0)
         capacity = rake(drawn, self.model.counts[edge], int(has_parent.sum()), rng)
+        if depth is not None:
+            return grow_by_depth(has_parent, capacity, groups, depths, depth[1], rng, offered)
         timing = next((t for t in self.model.timings if t.key == key.name), None)
         if timing is None or not has_parent.any():
             return grow_tree(has_parent, capacity, groups, rng, offered)

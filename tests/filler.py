@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -42,7 +43,7 @@ class Case:
 
     @property
     def text(self) -> str:
-        return (CASES / self.name / "schema.sql").read_text("utf-8")
+        return _script(self.name)
 
     @property
     def rows(self) -> dict[str, int]:
@@ -85,11 +86,17 @@ class Case:
         return common + only.get(dialect, "")
 
 
-def case_names(dialect: str) -> list[str]:
+@cache
+def _script(name: str) -> str:
+    return (CASES / name / "schema.sql").read_text("utf-8")
+
+
+@cache
+def case_names(dialect: str) -> tuple[str, ...]:
     """The cases that a dialect can hold, whatever its version."""
     names = sorted(path.parent.name for path in CASES.glob("*/schema.sql"))
     held = [name for name in names if Case(name).statements(dialect) is not None]
-    return [name for name in held if not Case(name).since]
+    return tuple(name for name in held if not Case(name).since)
 
 
 def newer_case_names() -> list[str]:

@@ -14,7 +14,6 @@ from textwrap import dedent
 import pytest
 
 from dbsynth import demo
-from dbsynth.cli import main
 from dbsynth.console import Watcher, report_error
 from dbsynth.errors import UsageError
 from dbsynth.progress import Event
@@ -26,22 +25,6 @@ ROOT = Path(__file__).resolve().parents[1]
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample shop."""
     return demo.build(tmp_path_factory.mktemp("shop"))
-
-
-@pytest.fixture
-def cli(monkeypatch, capsys, tmp_path):
-    """Run the command line here; return exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DBSYNTH_CONFIG", raising=False)
-
-    def run(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dbsynth", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        told = capsys.readouterr()
-        return int(left.value.code or 0), told.out, told.err
-
-    return run
 
 
 def _rows(path: Path, sql: str) -> list[tuple]:
@@ -237,6 +220,37 @@ def test_an_unexpected_error_is_one_redacted_line(capsys):
     assert "error: unexpected RuntimeError: lost postgresql://ann:***@h/d" == told.splitlines()[0]
 
 
+def _told(program: str, *folders: Path) -> str:
+    """Run a program in Python, where interrupts are heard; what it printed."""
+    run = subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [ROOT, *folders]))},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=_heed_interrupts,
+        timeout=40,
+    )
+    return run.stdout or run.stderr
+
+
+def _started(*words: object, folder: Path) -> subprocess.Popen:
+    """A Python process at work in a folder, where interrupts are heard."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, words)],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - no lock
+    )
+
+
+def _heed_interrupts() -> None:
+    """A suite that runs in the background has interrupts ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_waits_for_an_import_that_would_swallow_it(tmp_path: Path, number: int):
     module = f"""
@@ -254,21 +268,11 @@ def test_a_signal_waits_for_an_import_that_would_swallow_it(tmp_path: Path, numb
         interrupts.listen()
         try:
             import swallowing
-            time.sleep(20)
+            time.sleep(60)  # longer than the test waits: the signal ends it
         except KeyboardInterrupt:
             print(interrupts.first)
     """
-    words = [sys.executable, "-c", dedent(program)]
-    path = os.pathsep.join([str(ROOT), str(tmp_path)])
-    run = subprocess.run(
-        words,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert f"{int(number)}\n" == run.stdout, run.stderr
+    assert f"{int(number)}\n" == _told(program, tmp_path)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -277,17 +281,8 @@ def test_a_signal_rolls_the_target_back(shop: Path, tmp_path: Path, number: int,
     with closing(sqlite3.connect(target)) as connection, connection:
         connection.execute("CREATE TABLE precious (id integer)")
     before = target.read_bytes()
-    words = [sys.executable, "-m", "dbsynth", "clone", str(shop), str(target), "--replace"]
-    with subprocess.Popen(
-        [*words, "--quality", "max"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-        # A suite that runs in the background has interrupts ignored, and children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no lock
-    ) as process:
-        assert process.stderr is not None
+    words = ("-m", "dbsynth", "clone", shop, target, "--replace", "--quality", "max")
+    with _started(*words, folder=tmp_path) as process:
         next(line for line in process.stderr if line.startswith("read"))  # it is under way
         time.sleep(0.2)
         process.send_signal(number)
@@ -299,16 +294,8 @@ def test_a_signal_rolls_the_target_back(shop: Path, tmp_path: Path, number: int,
 
 
 def test_an_interrupt_ends_the_command_while_it_is_still_loaded(shop: Path, tmp_path: Path):
-    words = [sys.executable, "-X", "importtime", "-m", "dbsynth", "clone", str(shop), "copy.db"]
-    with subprocess.Popen(
-        words,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no lock
-    ) as process:
-        assert process.stderr is not None
+    words = ("-X", "importtime", "-m", "dbsynth", "clone", shop, "copy.db")
+    with _started(*words, folder=tmp_path) as process:
         next(line for line in process.stderr if "numpy" in line)
         process.send_signal(signal.SIGINT)
         told = process.stderr.read()
@@ -337,12 +324,4 @@ def test_an_interrupt_that_comes_twice_lets_the_target_be_put_right() -> None:
             except KeyboardInterrupt:
                 print("heard")
     """
-    run = subprocess.run(
-        [sys.executable, "-c", dedent(program)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert "tidied\nheard\n" == run.stdout, run.stderr
+    assert "tidied\nheard\n" == _told(program)

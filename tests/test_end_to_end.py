@@ -18,15 +18,36 @@ from dbsynth.errors import DbsynthError, SameDatabaseError, TargetNotEmptyError
 from dbsynth.modelfile import load, save
 from dbsynth.planfile import to_yaml
 from dbsynth.progress import Event
+from dbsynth.tablemodel import Model
 from dbsynth.urls import resolve
 from tests.filler import build
 
 NewDatabase = Callable[[], str]
+SEED = 6  # of the model and of the copy that tests share
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(demo.build(tmp_path_factory.mktemp("shop")))
+
+
+@pytest.fixture(scope="module")
+def model(shop: str, tmp_path_factory: pytest.TempPathFactory) -> Model:
+    """The shop's model out of its file, the source being gone."""
+    folder = tmp_path_factory.mktemp("model")
+    gone = folder / "gone.sqlite"
+    gone.write_bytes(Path(shop).read_bytes())
+    save(run.fit(str(gone), run.Options(engine="marginal", seed=SEED)), folder / "shop.dbsynth")
+    gone.unlink()
+    return load(folder / "shop.dbsynth")
+
+
+@pytest.fixture(scope="module")
+def copy(shop: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A clone of the shop."""
+    target = str(tmp_path_factory.mktemp("copy") / "copy.sqlite")
+    dbsynth.clone(shop, target, engine="marginal", seed=SEED)
+    return target
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +74,10 @@ def test_the_shop_survives_a_tour_of_all_databases(
     shop: str, pg_url: str, mysql_url: str, tmp_path: Path
 ) -> None:
     stops = [shop, pg_url, mysql_url, str(tmp_path / "shop.duckdb"), str(tmp_path / "shop.sqlite")]
+    options = run.Options(engine="marginal", seed=4, is_ruled=False)  # test_rulecheck has rules
     for source, target in pairwise(stops):
         before = checksum(source)
-        done = dbsynth.clone(source, target, engine="marginal", seed=4)
+        done = run.clone(source, target, options)
         assert () == done.findings.errors
         assert before == checksum(source)
         assert () == run.verify(target).errors
@@ -64,38 +86,33 @@ def test_the_shop_survives_a_tour_of_all_databases(
         }
 
 
-def test_a_copy_compares_well_with_its_original(shop: str, tmp_path: Path) -> None:
-    target = str(tmp_path / "copy.sqlite")
-    dbsynth.clone(shop, target, engine="marginal")
-    assert () == run.verify(target, like=shop).errors
+def test_a_copy_compares_well_with_its_original(shop: str, copy: str) -> None:
+    assert () == run.verify(copy, like=shop).errors
 
 
 def test_the_same_seed_writes_the_same_rows_and_another_seed_others(
-    shop: str, tmp_path: Path
+    shop: str, small: str, copy: str, tmp_path: Path
 ) -> None:
-    targets = [str(tmp_path / f"{i}.sqlite") for i in range(3)]
-    for target, seed in zip(targets, (1, 1, 2), strict=True):
-        dbsynth.clone(shop, target, engine="marginal", seed=seed)
-    first, again, other = map(checksum, targets)
-    assert first == again
-    assert first["customers"] != other["customers"]
+    again = str(tmp_path / "again.sqlite")
+    dbsynth.clone(shop, again, engine="marginal", seed=SEED)
+    assert checksum(copy) == checksum(again)
+    targets = [str(tmp_path / f"{seed}.sqlite") for seed in (1, 2)]
+    for seed, target in enumerate(targets, 1):
+        dbsynth.clone(small, target, engine="marginal", seed=seed)
+    one, other = map(checksum, targets)
+    assert one["patient"] != other["patient"]
 
 
-def test_a_model_file_needs_no_source(shop: str, tmp_path: Path) -> None:
-    gone = tmp_path / "gone.sqlite"
-    gone.write_bytes(Path(shop).read_bytes())
-    save(run.fit(str(gone), run.Options(engine="marginal", seed=6)), tmp_path / "shop.dbsynth")
-    gone.unlink()
-    made, cloned = str(tmp_path / "made.sqlite"), str(tmp_path / "cloned.sqlite")
-    done = run.generate(load(tmp_path / "shop.dbsynth"), made)
-    dbsynth.clone(shop, cloned, engine="marginal", seed=6)
+def test_a_model_file_needs_no_source(model: Model, copy: str, tmp_path: Path) -> None:
+    made = str(tmp_path / "made.sqlite")
+    done = run.generate(model, made)
     assert () == done.findings.errors
-    assert checksum(cloned) == checksum(made)
+    assert checksum(copy) == checksum(made)
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
-def test_a_scaled_shop_is_sound(shop: str, tmp_path: Path, scale: float) -> None:
-    done = dbsynth.clone(shop, str(tmp_path / "shop.sqlite"), engine="marginal", scale=scale)
+def test_a_scaled_shop_is_sound(model: Model, tmp_path: Path, scale: float) -> None:
+    done = run.generate(model, str(tmp_path / "shop.sqlite"), run.Options(scale=scale))
     assert () == done.findings.errors
     for table in done.tables:
         if table.mode == "generate":
@@ -110,13 +127,11 @@ def test_part_of_the_shop_is_sound_by_itself(shop: str, tmp_path: Path) -> None:
     assert () == run.verify(target).errors
 
 
-def test_a_saved_plan_is_followed(shop: str, tmp_path: Path) -> None:
-    plan = run.plan(shop, run.Options(engine="marginal", seed=2))
-    (tmp_path / "plan.yaml").write_text(to_yaml(plan), "utf-8")
-    one, other = str(tmp_path / "one.sqlite"), str(tmp_path / "other.sqlite")
-    dbsynth.clone(shop, one, plan=tmp_path / "plan.yaml")
-    dbsynth.clone(shop, other, engine="marginal", seed=2)
-    assert checksum(other) == checksum(one)
+def test_a_saved_plan_is_followed(shop: str, model: Model, copy: str, tmp_path: Path) -> None:
+    (tmp_path / "plan.yaml").write_text(to_yaml(model.plan), "utf-8")
+    followed = str(tmp_path / "followed.sqlite")
+    dbsynth.clone(shop, followed, plan=tmp_path / "plan.yaml")
+    assert checksum(copy) == checksum(followed)
 
 
 def test_a_source_is_never_its_own_target(shop: str) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dbsynth.cli import main
+from tests.conftest import CommandLine
 
 ROOT = Path(__file__).resolve().parents[1]
 SECRET = "c4nary-p4ss"
@@ -19,18 +19,13 @@ Cli = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Cli:
+def cli(cli: CommandLine) -> Cli:
     """Run the command line here; return exit code and stderr, which must hold no secret."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DBSYNTH_CONFIG", raising=False)
 
     def run(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["dbsynth", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        told = capsys.readouterr()
-        assert SECRET not in told.out + told.err
-        return int(left.value.code or 0), told.err
+        code, out, err = cli(*words)
+        assert SECRET not in out + err
+        return code, err
 
     return run
 

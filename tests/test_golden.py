@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dbsynth import run
-from dbsynth.planfile import to_yaml
+from dbsynth.plan import Plan
+from dbsynth.planfile import from_json, from_yaml, planned_tables, to_json, to_yaml
 from tests.filler import CASES, build, case_names
 
 REWRITE = "DBSYNTH_REWRITE_GOLDEN"
@@ -19,8 +20,11 @@ _FINGERPRINT = re.compile(r"^source: \S+\n", re.MULTILINE)
 
 
 def planned(url: str) -> str:
-    text = to_yaml(run.plan(url, run.Options(seed=7, engine="marginal")))
-    return _FINGERPRINT.sub("", text)
+    return shown(run.plan(url, run.Options(seed=7, engine="marginal")))
+
+
+def shown(plan: Plan) -> str:
+    return _FINGERPRINT.sub("", to_yaml(plan))
 
 
 def assert_golden(name: str, text: str) -> None:
@@ -31,8 +35,15 @@ def assert_golden(name: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", case_names("sqlite"))
-def test_a_schema_in_sqlite_is_planned_as_its_golden_file_says(name: str, tmp_path: Path) -> None:
-    assert_golden(name, planned(build(name, tmp_path / "source.sqlite")))
+def test_a_schema_in_sqlite_is_planned_as_its_golden_file_says_and_comes_back_from_a_file(
+    name: str, tmp_path: Path
+) -> None:
+    url = build(name, tmp_path / "source.sqlite")
+    plan = run.plan(url, run.Options(seed=7, engine="marginal"))
+    assert_golden(name, shown(plan))
+    assert plan == from_yaml(to_yaml(plan), plan.schema)
+    assert plan == from_json(to_json(plan))
+    assert frozenset(plan.tables) == planned_tables(to_yaml(plan))
 
 
 @pytest.mark.parametrize("name", sorted(set(case_names("sqlite")) & set(case_names("postgresql"))))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from dbsynth.features import Ints
 from dbsynth.keys import (
+    capped,
     choose_parents,
     duplicates,
     grow_tree,
@@ -72,6 +73,24 @@ def test_to_total_leaves_its_input_alone() -> None:
     given_counts = ints(3, 4)
     to_total(given_counts, 1, rng_of())
     assert [3, 4] == given_counts.tolist()
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), st.integers(0, 9)))),
+    seed=SEEDS,
+)
+def test_capped_counts_keep_to_their_limits_and_lose_no_more_than_has_no_room(
+    counts: list[tuple[int, int | None]], seed: int
+) -> None:
+    before = np.array([c for c, _ in counts], np.int64)
+    limits = np.array([np.nan if m is None else m for _, m in counts], np.float64)
+    after = capped(before, limits, rng_of(seed))
+    most = np.where(np.isnan(limits), np.inf, limits)
+    assert (after <= most).all()
+    assert after.sum() <= before.sum()
+    kept = np.minimum(before, most)
+    if after.sum() < before.sum():  # all that had some have as many again, or no more room
+        assert (after == np.minimum(most, 2 * kept)).all()
 
 
 @given(counts=COUNTS, seed=SEEDS)

@@ -91,6 +91,17 @@ def test_source_values_in_the_target_are_counted_over_all_batches(
     assert leaks[TARGET, "a"].share == 0.75
 
 
+def test_labels_that_many_rows_have_may_be_there_and_rare_ones_not(
+    source: Readable, target: Asked
+) -> None:
+    load(source, *["often"] * 7, *(f"rare {i}" for i in range(20)))
+    load(target, "often", "rare 3", "invented")
+    (leak,) = leaked_values(source, target, schema_of("a"), [pair_of("a", "labels")]).values()
+    assert (leak.leaked, leak.target_values) == (1, 3)
+    (finding,) = leak_findings({(TARGET, "a"): leak}).found
+    assert finding.severity == "warning"
+
+
 def test_columns_of_few_different_values_are_not_compared_unless_they_identify(
     source: Readable, target: Asked
 ) -> None:
@@ -164,7 +175,7 @@ def test_no_leak_is_no_finding_but_a_check() -> None:
     [
         ("personal", "email", "none"),
         ("personal", "first_name", "any"),
-        ("category", "", "any"),
+        ("category", "", "labels"),
         ("number", "", "any"),
         ("datetime", "", "any"),
         ("text", "", "short"),

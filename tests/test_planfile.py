@@ -13,9 +13,9 @@ from ruamel.yaml import YAML
 from dbsynth import run
 from dbsynth.errors import PlanFileError, RefusedError
 from dbsynth.plan import FORMAT_VERSION, Plan
-from dbsynth.planfile import fingerprint, from_json, from_yaml, planned_tables, to_json, to_yaml
+from dbsynth.planfile import fingerprint, from_yaml, to_yaml
 from dbsynth.schema import Schema, TableName
-from tests.filler import build, case_names
+from tests.filler import build
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -49,14 +49,6 @@ def problems(plan: Plan, *changes: Change) -> list[str]:
     with pytest.raises(PlanFileError) as caught:
         from_yaml(edited(plan, *changes), plan.schema)
     return [*caught.value.problems] or [caught.value.message]
-
-
-@pytest.mark.parametrize("name", [n for n in case_names("sqlite") if n != "wide_tables"])
-def test_every_plan_comes_back_from_yaml_and_json_as_it_was(name: str, tmp_path: Path) -> None:
-    plan = run.plan(build(name, tmp_path / "source.sqlite"), run.Options(seed=5))
-    assert plan == from_yaml(to_yaml(plan), plan.schema)
-    assert plan == from_json(to_json(plan))
-    assert frozenset(plan.tables) == planned_tables(to_yaml(plan))
 
 
 def test_the_same_plan_gives_the_same_text_and_fingerprint(plan: Plan) -> None:

@@ -19,6 +19,7 @@ from dbsynth.planfile import from_yaml, to_yaml
 from dbsynth.report import Run, render_text
 from dbsynth.rules.book import Rule
 from dbsynth.schema import TableName
+from dbsynth.tablemodel import Model
 from tests.rule_staff import DATABASES
 
 FAST: dict[str, Any] = {"engine": "marginal", "quality": "fast", "replace": True}
@@ -30,8 +31,9 @@ def shop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return DATABASES[request.param](3, 250).build(path)
 
 
-def cloned(url: str, target: str) -> Run:
-    return run.clone(url, target, run.Options(**FAST))
+@pytest.fixture(scope="module")
+def model(shop: str) -> Model:
+    return run.fit(shop, run.Options(**FAST))
 
 
 def counts(done: Run) -> dict[str, int | None]:
@@ -42,7 +44,14 @@ def counts(done: Run) -> dict[str, int | None]:
 
 @pytest.fixture(scope="module")
 def in_duckdb(shop: str, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return cloned(shop, f"duckdb:///{tmp_path_factory.mktemp('out')}/a.duckdb")
+    target = f"duckdb:///{tmp_path_factory.mktemp('out')}/a.duckdb"
+    return run.clone(shop, target, run.Options(**FAST))
+
+
+@pytest.fixture(scope="module")
+def in_sqlite(model: Model, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Run]:
+    target = f"sqlite:///{tmp_path_factory.mktemp('out')}/a.db"
+    return target, run.generate(model, target)
 
 
 def test_every_rule_is_counted_in_duckdb(in_duckdb: Run) -> None:
@@ -51,25 +60,25 @@ def test_every_rule_is_counted_in_duckdb(in_duckdb: Run) -> None:
     assert in_duckdb.findings.made["rule"] == len(in_duckdb.rules)
 
 
-def test_sqlite_counts_the_same(shop: str, in_duckdb: Run, tmp_path: Path) -> None:
-    assert counts(in_duckdb) == counts(cloned(shop, f"sqlite:///{tmp_path}/a.db"))
+def test_sqlite_counts_the_same(in_sqlite: tuple[str, Run], in_duckdb: Run) -> None:
+    assert counts(in_duckdb) == counts(in_sqlite[1])
 
 
-def test_postgresql_counts_the_same(shop: str, in_duckdb: Run, pg_url: str) -> None:
-    assert counts(in_duckdb) == counts(cloned(shop, pg_url))
+def test_postgresql_counts_the_same(model: Model, in_duckdb: Run, pg_url: str) -> None:
+    assert counts(in_duckdb) == counts(run.generate(model, pg_url))
 
 
-def test_mariadb_counts_the_same(shop: str, in_duckdb: Run, mysql_url: str) -> None:
-    assert counts(in_duckdb) == counts(cloned(shop, mysql_url))
+def test_mariadb_counts_the_same(model: Model, in_duckdb: Run, mysql_url: str) -> None:
+    assert counts(in_duckdb) == counts(run.generate(model, mysql_url))
 
 
-def test_the_report_tells_and_the_target_remembers(shop: str, tmp_path: Path) -> None:
-    done = cloned(shop, f"sqlite:///{tmp_path}/a.db")
+def test_the_report_tells_and_the_target_remembers(in_sqlite: tuple[str, Run]) -> None:
+    target, done = in_sqlite
     text = io.StringIO()
     render_text(done, Console(file=text, width=200))
     assert f"Beyond the schema, {len(done.rules)} rules: {len(done.rules)} found" in text.getvalue()
     assert len(json.loads(json.dumps(done.to_json()))["rules"]) == len(done.rules)
-    again = run.verify(f"sqlite:///{tmp_path}/a.db")
+    again = run.verify(target)
     assert again.made["rule"] == len(done.rules)
     broken = sorted(c.broken for c in done.rules if c.broken)
     assert broken == sorted(f.count for f in again.found if f.check == "rule")

@@ -17,9 +17,10 @@ from tests.rule_staff import DATABASES
 
 @pytest.mark.parametrize("name", DATABASES)
 def test_all_rules_that_are_found_are_kept(name: str, tmp_path: Path) -> None:
-    rules = cloned(name, 5, 300, tmp_path, "marginal").rules
-    assert len(rules) >= 12
-    assert broken(rules) == []
+    done = cloned(name, 5, 300, tmp_path, "marginal")
+    assert len(done.rules) >= 12
+    assert broken(done.rules) == []
+    assert done.findings.is_sound
 
 
 def test_the_sample_shop_is_copied_without_a_warning(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
-import sys
 from contextlib import closing
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,7 +17,6 @@ import pytest
 import dbsynth
 from dbsynth import run
 from dbsynth.aims import Aim, Tally, aims_of
-from dbsynth.cli import main
 from dbsynth.errors import UsageError
 from dbsynth.generate import generate
 from dbsynth.modelfile import save
@@ -27,6 +25,7 @@ from dbsynth.tablemodel import Model
 from dbsynth.targets import bind
 from dbsynth.tilt import fitting
 from dbsynth.wishes import read_options
+from tests.conftest import CommandLine
 from tests.generated import broken_rules, collected, digests, fitted
 
 SCHEMA = """
@@ -288,26 +287,19 @@ def test_python_reports_what_was_reached(source: str, tmp_path: Path) -> None:
 
 
 def test_the_command_line_and_the_project_file(
-    floor: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    floor: Model, tmp_path: Path, cli: CommandLine
 ) -> None:
-    def told(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dbsynth", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return int(left.value.code or 0), said.out, said.err
-
     file, target = tmp_path / "m.dbsynth", tmp_path / "t.sqlite"
     save(floor, file)
     again = ("generate", file, target, "-q", "--replace")
-    _, out, _ = told(*again, "--json", "--set-share", "person.gender=F:0.7")
+    _, out, _ = cli(*again, "--json", "--set-share", "person.gender=F:0.7")
     [share] = json.loads(out)["shares"]
     assert ("person.gender=F", 0.7, True) == (share["rows"], share["asked"], share["is_met"])
     config = tmp_path / "dbsynth.yaml"
     config.write_text("shares:\n  person.gender: {F: 0.2}\n", "utf-8")
-    _, out, _ = told(*again, "--json", "--config", config)
+    _, out, _ = cli(*again, "--json", "--config", config)
     assert [0.2] == [s["asked"] for s in json.loads(out)["shares"]]
-    code, _, err = told(*again, "--where", "person.age > 'old'")
+    code, _, err = cli(*again, "--where", "person.age > 'old'")
     assert 2 == code
     assert "error: these shares cannot be had" in err
     with closing(sqlite3.connect(target)) as base:

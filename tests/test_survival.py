@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from dbsynth import run
 from dbsynth.adapters import open_source
 from dbsynth.adapters.postgresql_connection import connect, fetch
+from dbsynth.report import Run
 from dbsynth.urls import resolve
 from tests.conftest import NewDatabase
 from tests.dumps import schema_dump, shown
@@ -73,11 +74,21 @@ def assert_survives(name: str, new_url: NewDatabase) -> None:
     done = run.clone(source, target, _OPTIONS)
     assert () == done.findings.errors
     assert () == run.verify(target).errors
+    assert [] == wrong_counts(done)
     assert Case(name).loses == sorted(loss.object for loss in done.losses)
     assert before == schema_dump(source)
     if not done.losses:
         assert before == schema_dump(target)
         assert populated(source) == populated(target)
+
+
+def wrong_counts(done: Run) -> list[str]:
+    """The tables whose rows are off by more than 2 per cent (or by one row)."""
+    return [
+        f"{t.name}: {t.target_rows} instead of {t.source_rows}"
+        for t in done.tables
+        if abs(t.target_rows - t.source_rows) > max(1.0, 0.02 * t.source_rows)
+    ]
 
 
 def populated(url: str) -> list[dict[str, object]]:

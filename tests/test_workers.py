@@ -278,7 +278,7 @@ def test_workers_write_the_same_files(
     monkeypatch.setattr(parquet_files, "PART_ROWS", 200)
     monkeypatch.setattr(parquet_files, "GROUP_ROWS", 120)
     model, sums, stored = tmp_path / "model", [], []
-    save(run.fit(clinic, run.Options(engine="tree", is_ruled=False)), model)
+    save(run.fit(clinic, run.Options(engine="tree", quality="fast", is_ruled=False)), model)
     store = attributes._Attributes._stored
     monkeypatch.setattr(
         attributes._Attributes, "_stored", lambda *a: stored.append(a[0].planned.name) or store(*a)
@@ -297,7 +297,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     """A model of eighteen tables with all kinds of keys, and what one process makes of it."""
     folder = tmp_path_factory.mktemp("shop")
     source = demo.build(folder)
-    save(run.fit(str(source), run.Options(engine="tree")), folder / "model")
+    save(run.fit(str(source), run.Options(engine="tree", quality="fast")), folder / "model")
     with pytest.MonkeyPatch.context() as patch:
         return folder / "model", generated(folder / "model", folder / "one.duckdb", 1, patch)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,9 @@ from dbsynth.rules.book import Rule, RuleError
 from dbsynth.rules.language import climb_of
 from dbsynth.rules.words import word_of
 from dbsynth.schema import Column, Table, TableName
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,7 @@ def agreements(plan: Plan, table: Table, key: str) -> tuple[tuple[str, str], ...
     from sqlglot import exp
 
     found = []
-    for rule in rules_of(plan.rules, table.name):
-        try:
-            tree = parse(rule.text, "duckdb") if " = " in rule.text else None
-        except UntranslatableError:
-            continue
-        if not isinstance(tree, exp.EQ):
-            continue
+    for tree in _equations(plan, table):
         own, other = tree.this, tree.expression
         if not isinstance(own, exp.Column) or not isinstance(other, exp.Column) or own.table:
             continue
@@ -127,6 +125,53 @@ def agreements(plan: Plan, table: Table, key: str) -> tuple[tuple[str, str], ...
         if resolved is not None and resolved[0].via == (key,):
             found.append((own.name, resolved[0].column))
     return tuple(found)
+
+
+def climbing(plan: Plan, table: Table, key: str) -> tuple[str, int] | None:
+    """The column that is so much more than that of the row along a key: how deep a row is."""
+    from sqlglot import exp
+
+    for tree in _equations(plan, table):
+        own, other = tree.this, tree.expression
+        if not isinstance(other, exp.Add | exp.Sub) or not isinstance(other.this, exp.Column):
+            continue
+        if not isinstance(own, exp.Column) or own.table or not other.expression.is_int:
+            continue
+        resolved = _resolved(plan, table, tuple(p.name for p in other.this.parts))
+        if resolved is not None and (resolved[0].via, resolved[0].column) == ((key,), own.name):
+            step = int(other.expression.name)
+            return own.name, step if isinstance(other, exp.Add) else -step
+    return None
+
+
+def hanging(plan: Plan, table: Table, key: str, column: str) -> frozenset[float] | None:
+    """The numbers in a column with which rows lead anywhere along a key; None if all may."""
+    from sqlglot import exp
+
+    led = next(k for k in table.foreign_keys if k.name == key).columns[-1]
+    for tree in _equations(plan, table):
+        there, told = (
+            s.this if isinstance(s, exp.Paren) else s for s in (tree.this, tree.expression)
+        )
+        is_key = isinstance(there, exp.Not) and isinstance(there.this, exp.Is)
+        if not is_key or there.this.this.name != led or not isinstance(told, exp.In):
+            continue
+        if told.this.name == column and all(e.is_number for e in told.expressions):
+            return frozenset(float(e.sql()) for e in told.expressions)
+    return None
+
+
+def _equations(plan: Plan, table: Table) -> Iterator[exp.EQ]:
+    """The rules of a table that say two things to be the same."""
+    from sqlglot import exp
+
+    for rule in rules_of(plan.rules, table.name):
+        try:
+            tree = parse(rule.text, "duckdb") if " = " in rule.text else None
+        except UntranslatableError:
+            continue
+        if isinstance(tree, exp.EQ):
+            yield tree
 
 
 def _words(text: str) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -1,65 +1,16 @@
-"""Children whose debit has to be as much as their credit, or whose amounts cancel out."""
+"""Children that come to something: as much debit as credit, nothing, the parts of a whole."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.copying import Flags
-from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.shares import brought_to
-from dbsynth.plan import Plan
-from dbsynth.rules.book import RuleError
-from dbsynth.rules.language import child_of
-from dbsynth.schema import TableName
+from dbsynth.rules.evensteps import Even
 from dbsynth.values import from_floats, to_floats
-
-
-@dataclass(frozen=True, slots=True)
-class Even:
-    """Two columns of one owner's rows that come to the same; one that comes to nothing."""
-
-    key: str
-    one: str
-    other: str = ""
-
-
-def evens_of(plan: Plan, child: TableName) -> tuple[Even, ...]:
-    """Read from the rules of the tables above what a table's rows have to come to."""
-    found = []
-    for rule in plan.rules:
-        if rule.status == "rejected" or rule.exceptions or "sum(" not in rule.text:
-            continue
-        even = _even(rule.text, plan, rule.table, child)
-        found += [even] if even is not None else []
-    return tuple(dict.fromkeys(found))
-
-
-def _even(text: str, plan: Plan, name: TableName, child: TableName) -> Even | None:
-    from sqlglot import exp
-
-    try:
-        tree = parse(text, "duckdb")
-        if not isinstance(tree, exp.EQ) or not isinstance(tree.this, exp.Sum):
-            return None
-        table, key = child_of(tree.this, plan.schema.table(name), plan.schema)
-        if table.name != child or not isinstance(tree.this.this, exp.Column):
-            return None
-        one, other = tree.this.this.name, ""
-        if isinstance(tree.expression, exp.Sum):
-            same = child_of(tree.expression, plan.schema.table(name), plan.schema)
-            if same != (table, key) or not isinstance(tree.expression.this, exp.Column):
-                return None
-            other = tree.expression.this.name
-        elif not (isinstance(tree.expression, exp.Literal) and tree.expression.name == "0"):
-            return None
-    except (UntranslatableError, RuleError):
-        return None
-    return Even(key.name, one, other)
 
 
 def one_sided(rows: pa.Table, even: Even, wrong: Flags) -> pa.Table:
@@ -83,19 +34,32 @@ def one_sided(rows: pa.Table, even: Even, wrong: Flags) -> pa.Table:
     return rows
 
 
-def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
+def evened(
+    rows: pa.Table,
+    parents: Ints,
+    even: Even,
+    limits: Floats | None = None,
+    told: Floats | None = None,
+) -> pa.Table:
     """
-    Let the rows of each owner come to the same in both columns, or to nothing.
+    Let the rows of each owner come to the same in both columns, to nothing or to a whole.
 
-    What one side has in one piece stays; the pieces of the other are scaled.  Owners whose rows
-    stand on one side only have the last of them change it.
+    Parts of a whole are scaled.  What one side has in one piece stays; the pieces of the other are
+    scaled.  Owners whose rows stand on one side only have the last of them change it.
 
     Args:
         rows: (n,) all rows of each owner.
         parents: (n,) row numbers of the owners, -1 for none.
         even: which columns.
+        limits: (owners,) what the rows of each may come to, where that is no whole; NaN: anything.
+        told: (owners,) how much of it they should come to, from 0 to 1; NaN for nothing.
     """
     one = to_floats(rows.column(even.one).combine_chunks())
+    if even.is_part:
+        known = np.where(np.isnan(one), -1, parents)
+        most = np.full(len(one), even.whole) if limits is None else np.append(limits, np.nan)[known]
+        share = np.full(len(one), np.nan) if told is None else np.append(told, np.nan)[known]
+        return _with_parts(rows, one, known, even, most, share)
     signed = not even.other
     other = np.maximum(-one, 0.0) if signed else to_floats(rows.column(even.other).combine_chunks())
     left = np.maximum(one, 0.0) if signed else one
@@ -119,6 +83,37 @@ def evened(rows: pa.Table, parents: Ints, even: Even) -> pa.Table:
         new = from_floats(values, field.type, places)
         rows = rows.set_column(at, field, pc.if_else(pa.array(there), new, before))
     return rows
+
+
+def _with_parts(
+    rows: pa.Table, parts: Floats, owners: Ints, even: Even, most: Floats, share: Floats
+) -> pa.Table:
+    """Scale (n,) parts so that those of an owner come to the whole, or to their share of it."""
+    found = _per_row(parts, owners)
+    if even.is_most:
+        kept = np.where(found > most, most, np.nan)
+        goals = np.where(np.isnan(share), kept, np.clip(share, 0.0, 1.0) * most)
+    else:
+        goals = most
+    goals = np.where((owners < 0) | (found < 0), np.nan, goals)
+    at, field = rows.column_names.index(even.one), rows.schema.field(even.one)
+    made = brought_to(rows.column(even.one).combine_chunks(), owners, goals)
+    if pa.types.is_integer(field.type):
+        made = pa.array(_of_one(to_floats(made), parts, owners), field.type, from_pandas=True)
+    return rows.set_column(at, field, made)
+
+
+def _of_one(made: Floats, parts: Floats, owners: Ints) -> Floats:
+    """Let whole numbers that were scaled to nothing be 1, at the cost of their owner's largest."""
+    lost = (owners >= 0) & (made == 0) & (parts > 0)
+    order = np.lexsort((made, owners))
+    largest = order[np.append(np.diff(owners[order]) != 0, True)]
+    debts = _per_row(np.where(lost, 1.0, 0.0), owners)
+    payers = largest[(owners[largest] >= 0) & (made[largest] > debts[largest])]
+    made = made.copy()
+    made[lost & np.isin(owners, owners[payers])] = 1.0
+    made[payers] -= debts[payers]
+    return made
 
 
 def _on_both_sides(left: Floats, other: Floats, owners: Ints) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dbsynth.arrow import put_column
+from dbsynth.copying import Flags
 from dbsynth.features import Floats, Ints
 from dbsynth.keepers.siblings import (
     begins,
@@ -246,6 +247,27 @@ class GroupKeeper:
         taken = known.take(pa.array(np.maximum(after, 0)))
         return {step.column: pc.if_else(pa.array(after >= 0), taken.cast(column.type), column)}
 
+    def _end(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Let the last or first of siblings have a label, or nothing, and no other."""
+        if step.column in self.fixed:
+            return {}
+        column = rows.column(step.column).combine_chunks()
+        groups, place = group_codes(rows, step.partition), ranks(rows.column(step.by))
+        order = np.lexsort((step.sign * -place, groups))
+        wanted = np.zeros(len(rows), bool)
+        wanted[order[begins(groups[order])]] = True
+        if step.label is None:
+            is_marked, other = np.asarray(column.is_null()), _some(column, rng)
+            label = pa.scalar(None, column.type)
+        else:
+            label = pa.scalar(step.label).cast(column.type)
+            is_marked = np.asarray(pc.fill_null(pc.equal(column, label), False))
+            other = _other(column, is_marked, step.label)
+        if other is None:
+            return {}
+        after = pc.if_else(pa.array(is_marked & ~wanted), other, column)
+        return {step.column: pc.if_else(pa.array(wanted), label, after)}
+
     def _mark(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Leave one mark a parent, and give those their one who have none, where they must."""
         if step.column in self.fixed:
@@ -253,13 +275,8 @@ class GroupKeeper:
         column = rows.column(step.column).combine_chunks()
         label = pa.scalar(step.label).cast(column.type)
         is_marked = np.asarray(pc.fill_null(pc.equal(column, label), False))
-        others = pc.drop_null(column.filter(pa.array(~is_marked)))
-        if pa.types.is_boolean(column.type):
-            other = pa.scalar(not step.label)
-        elif len(others):
-            counts = pc.value_counts(others)
-            other = counts.field(0)[int(np.argmax(np.asarray(counts.field(1))))]
-        else:
+        other = _other(column, is_marked, step.label)
+        if other is None:
             return {}
         groups, has_parent = group_codes(rows, step.partition), is_whole(rows, step.partition)
         chance = rng.random(len(rows)) + (~is_marked)  # those with a mark come first
@@ -273,6 +290,23 @@ class GroupKeeper:
 
 
 _Found = dict[str, pa.Array | pa.ChunkedArray]
+
+
+def _other(column: pa.Array, is_marked: Flags, label: object) -> pa.Scalar | None:
+    """The most frequent value that is no mark; None where there is none."""
+    if pa.types.is_boolean(column.type):
+        return pa.scalar(not label)
+    others = pc.drop_null(column.filter(pa.array(~is_marked)))
+    if not len(others):
+        return None
+    counts = pc.value_counts(others)
+    return counts.field(0)[int(np.argmax(np.asarray(counts.field(1))))]
+
+
+def _some(column: pa.Array, rng: np.random.Generator) -> pa.Array | None:
+    """(n,) values that a column has, at random; None where it has none."""
+    known = pc.drop_null(column)
+    return known.take(pa.array(rng.integers(0, len(known), len(column)))) if len(known) else None
 
 
 def _renumbered(rows: pa.Table, by: str, steps: list[GroupStep]) -> pa.Array | pa.ChunkedArray:

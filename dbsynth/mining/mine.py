@@ -12,6 +12,7 @@ from dbsynth.errors import DbsynthError
 from dbsynth.features import Floats
 from dbsynth.mining.arithmetic import MOST, Operand, find_arithmetic, operands
 from dbsynth.mining.balances import find_balances
+from dbsynth.mining.bands import find_bands
 from dbsynth.mining.dateparts import find_dateparts
 from dbsynth.mining.dependencies import find_dependencies
 from dbsynth.mining.evens import find_evens
@@ -25,6 +26,8 @@ from dbsynth.mining.ranges import find_ranges
 from dbsynth.mining.siblings import find_marked, find_siblings
 from dbsynth.mining.texts import find_text_keys, find_texts, find_value_sets
 from dbsynth.mining.totals import find_totals
+from dbsynth.mining.wholes import find_wholes
+from dbsynth.mining.years import find_years
 from dbsynth.plan import Plan
 from dbsynth.progress import Event, Progress, silent
 from dbsynth.release import Release
@@ -102,8 +105,15 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     parts = list(find_dateparts(frame, copied))
     yield from parts
     written = {_right(r) for r in parts}
+    bands = list(find_bands(frame))
+    yield from bands
+    told_by = {_right(r): names_of(r.text) for r in bands}
     found = find_dependencies(frame, frames, copied)
-    dependencies = [r for r in found if _right(r) not in written]
+    dependencies = [
+        r
+        for r in found
+        if _right(r) not in written and not names_of(r.text) <= told_by.get(_right(r), frozenset())
+    ]
     yield from dependencies
     yield from find_nulls(frame)
     yield from find_values(frame, {r.text for r in dependencies})
@@ -112,12 +122,13 @@ def _of_table(frame: Frame, frames: Frames) -> Iterator[Rule]:
     totals = list(find_totals(frame, frames, own))
     yield from totals
     yield from find_evens(frame, frames)
+    yield from find_wholes(frame, frames, totals)
     formulas = list(find_arithmetic(frame, wide, wide))
     yield from formulas
     explained = copied | {w for r in formulas for w in r.text.split(" = ")[:1]}
     with_parents = list(_with_parents(frame, frames, own, explained))
     yield from with_parents
-    durations = list(_durations(frame))
+    durations = [*_durations(frame), *find_years(frame, frames)]
     yield from durations
     told = written | {
         _right(r) for r in (*copies, *months, *dependencies, *formulas, *with_parents)

@@ -127,6 +127,8 @@ def _along(frame: Frame, key: ForeignKey, pointers: Ints, *, is_complete: bool) 
         if is_complete:
             yield from _balances(frame, line)
         yield from _transitions(frame, line)
+        if is_complete:
+            yield from _ends(frame, line)
     yield from _intervals(frame, partition, pointers)
 
 
@@ -231,6 +233,36 @@ def _mostly(frame: Frame, line: _Line, pair: tuple[View, View], odd: Bools) -> I
     if CARRIED <= odd.sum() <= RARE * len(odd):
         text = f"{total.word} - {line.lag(total.word)} = {part.word}"
         yield frame.rule("running", text, exceptions=int(odd.sum()))
+
+
+def _ends(frame: Frame, line: _Line) -> Iterator[Rule]:
+    """What marks the last of siblings, or the first: the version that is current, an open end."""
+    sizes = np.diff(np.append(np.flatnonzero(line.starts), len(line.rows)))
+    if np.log(sizes).sum() < EXPECTED or (sizes > 1).sum() < CARRIED:
+        return  # chance might mark as many
+    ends = {"lead": np.append(line.starts[1:], True), "lag": line.starts}
+    for view in frame.views:
+        if view is line.by or view.is_key or _is_foreign(frame, view):
+            continue
+        for marked, told in _marks_of(frame, view):
+            for step, wanted in ends.items():
+                if np.array_equal(marked[line.rows], wanted):
+                    nobody = f"({step}({line.by.word}) {line.window} IS NULL)"
+                    kind = "last of siblings" if step == "lead" else "first of siblings"
+                    yield frame.rule(kind, f"{told} = {nobody}")
+
+
+def _marks_of(frame: Frame, view: View) -> Iterator[tuple[Bools, str]]:
+    """Which rows a column marks, by a label or by having none, and how a rule says it."""
+    if not view.valid.all():
+        yield ~view.valid, f"({view.word} IS NULL)"
+    elif view.distinct == 2 and view.family == "label" and frame.is_released(view):
+        for code, label in enumerate(view.labels):
+            value = label.as_py()
+            is_flag = isinstance(value, bool)
+            if not is_flag or value:
+                told = view.word if is_flag else f"({view.word} = {literal(value)})"
+                yield view.codes == code, told
 
 
 def _transitions(frame: Frame, line: _Line) -> Iterator[Rule]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -137,28 +137,13 @@ def fit_personal(
     """
     locales, countries = _locales(values, entities, release)
     pools = _pools(columns, values, locales)
-    formats: dict[str, FormatModel] = {}
-    layouts: dict[str, str] = {}
-    domains: dict[str, tuple[str, ...]] = {}
-    quantiles: dict[str, tuple[float, ...]] = {}
-    cases = {c.name: case_of(values.get(c.name), entities, release) for c in columns}
-    for column in columns:
-        source = text_of(values.get(column.name))
-        example = partial(_example_iban, locales[0])
-        layout = layout_of(column, source, locales[0])
-        if column.semantic in CODED or (column.semantic == "country_code" and column.is_unique):
-            model, layout = codes_of(column, source, values, entities, release, example)
-            formats[column.name] = model
-        elif column.semantic in ("email", "url", "domain"):
-            domains[column.name] = free_domains(column, source)
-        elif column.semantic == "birth_date":
-            quantiles[column.name] = birth_curve(column, values, entities, release)
-        if layout:
-            layouts[column.name] = layout
+    learned = _learned(columns, values, entities, release, locales[0])
+    formats = learned.formats
     local = _Local(locales, _rows_of(values, countries), entities, release)
     for column in columns:
         if column.name in formats:
-            local.add(column, values, formats, layouts)
+            local.add(column, values, formats, learned.layouts)
+    cases = {c.name: case_of(values.get(c.name), entities, release) for c in columns}
     return PersonalModel(
         columns=tuple(columns),
         key=key_of("personal", seed, *(c.name for c in columns)),
@@ -169,11 +154,46 @@ def fit_personal(
         street_spaces=street_spaces(columns, values, pools, locales, seed),
         zips=_zip_codes(columns, values, locales, seed),
         formats=formats,
-        domains=domains,
-        layouts=layouts,
-        quantiles=quantiles,
+        domains=learned.domains,
+        layouts=learned.layouts,
+        quantiles=learned.quantiles,
         cases={n: c for n, c in cases.items() if c and n not in formats},
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Learned:
+    """What is kept of single columns, by their names."""
+
+    formats: dict[str, FormatModel] = field(default_factory=dict)
+    layouts: dict[str, str] = field(default_factory=dict)
+    domains: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    quantiles: dict[str, tuple[float, ...]] = field(default_factory=dict)
+
+
+def _learned(
+    columns: Sequence[PersonalColumn],
+    values: Mapping[str, pa.Array],
+    entities: NDArray[np.int64],
+    release: Release,
+    locale: str,
+) -> _Learned:
+    """Look at each column by itself."""
+    found = _Learned()
+    example = partial(_example_iban, locale)
+    for column in columns:
+        source = text_of(values.get(column.name))
+        layout = layout_of(column, source, locale)
+        if column.semantic in CODED or (column.semantic == "country_code" and column.is_unique):
+            model, layout = codes_of(column, source, values, entities, release, example)
+            found.formats[column.name] = model
+        elif column.semantic in ("email", "url", "domain"):
+            found.domains[column.name] = free_domains(column, source)
+        elif column.semantic == "birth_date":
+            found.quantiles[column.name] = birth_curve(column, values, entities, release)
+        if layout:
+            found.layouts[column.name] = layout
+    return found
 
 
 def _rows_of(

@@ -24,10 +24,11 @@ class GroupStep:
     span does not overlap.  meet: `column` begins where `other` of the sibling before ends.  run:
     `column` adds up `other`, from its first value on if `is_lagged`.  number: `column` counts from
     `start` on.  states: `column` only takes the steps in `pairs`; "" comes before the first.  mark:
-    at most one row, or exactly one, has `label` in `column`.
+    at most one row, or exactly one, has `label` in `column`.  end: the last row has it (sign 1), or
+    the first (-1), and no other; None is NULL.
     """
 
-    act: Literal["sort", "apart", "meet", "run", "number", "states", "mark"]
+    act: Literal["sort", "apart", "meet", "run", "number", "states", "mark", "end"]
     column: str
     partition: tuple[str, ...]
     by: str = ""
@@ -37,7 +38,7 @@ class GroupStep:
     is_lagged: bool = False
     is_exact: bool = False
     pairs: tuple[tuple[str, str], ...] = ()
-    label: str | bool | float = True
+    label: str | bool | float | None = True
 
     @property
     def columns(self) -> frozenset[str]:
@@ -46,7 +47,7 @@ class GroupStep:
         return frozenset(c for c in named if c)
 
 
-_ORDER = ("apart", "meet", "sort", "number", "states", "mark", "run")
+_ORDER = ("end", "apart", "meet", "sort", "number", "states", "mark", "run")
 
 
 def group_steps(rules: Iterable[Rule], table: Table, schema: Schema) -> tuple[GroupStep, ...]:
@@ -120,10 +121,33 @@ def _of_siblings(tree: exp.Expr) -> GroupStep | None:
         if is_up and window[1] == column:
             return GroupStep("apart", column, *window, other=lagged)
     if isinstance(tree, exp.EQ):
-        return _counting(tree)
+        return _end(tree) or _counting(tree)
     if isinstance(tree, exp.In) and isinstance(tree.this, exp.Tuple):
         return _states(tree)
     return None
+
+
+def _end(tree: exp.Expr) -> GroupStep | None:
+    """`is_current = (lead(no) OVER … IS NULL)`, `(label = 'x') = …`, `(column IS NULL) = …`."""
+    from sqlglot import exp
+
+    marked, nobody = (
+        s.this if isinstance(s, exp.Paren) else s for s in (tree.this, tree.expression)
+    )
+    if not isinstance(nobody, exp.Is) or not isinstance(nobody.expression, exp.Null):
+        return None
+    window = _window(nobody.this)
+    if window is None or not isinstance(nobody.this.this, exp.Lead | exp.Lag):
+        return None
+    sign = 1 if isinstance(nobody.this.this, exp.Lead) else -1
+    held: str | bool | None = True
+    if isinstance(marked, exp.Is) and isinstance(marked.expression, exp.Null):
+        marked, held = marked.this, None
+    elif isinstance(marked, exp.EQ) and isinstance(marked.expression, exp.Literal):
+        marked, held = marked.this, marked.expression.name
+    if not isinstance(marked, exp.Column) or marked.table:
+        return None
+    return GroupStep("end", marked.name, *window, sign=sign, label=held)
 
 
 def _counting(tree: exp.Expr) -> GroupStep | None:

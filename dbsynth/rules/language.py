@@ -10,8 +10,9 @@ break, or a dependency `a, b -> c`.  Besides the row's columns it may name
   `arg_max(events.state, events.no)`, the state of the child whose no is the largest;
 * window functions over the table's own rows: `lag(day) OVER (PARTITION BY order_id ORDER BY n)`;
 * the values of another table: `code IN (SELECT code FROM currencies)`;
-* `days_between(a, b)`, `seconds_between(a, b)`, `months_after(date, number)` (the month's last day
-  where it has no such day) and `starts_with(text, beginning)`.
+* `days_between(a, b)`, `seconds_between(a, b)`, `years_between(a, b)` (full ones),
+  `months_after(date, number)` (the month's last day where it has no such day) and
+  `starts_with(text, beginning)`.
 Calculated numbers are compared up to rounding: what `round(x, 2)` allows, else a millionth.
 """
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.rules.book import Rule
 from dbsynth.rules.words import bare_word, flattened
+from dbsynth.rules.writing import years_between
 from dbsynth.schema import Table
 
 if TYPE_CHECKING:
@@ -451,4 +452,8 @@ def local_sql(tree: exp.Expr, table: Table) -> str:
             date, months = (e.sql(dialect="duckdb") for e in node.expressions)
             later = f"CAST({date} AS date) + to_months(CAST({months} AS integer))"
             node.replace(exp.Var(this=f"CAST({later} AS date)"))
+        elif node.name.lower() == "years_between" and len(node.expressions) == 2:
+            node.replace(
+                exp.Var(this=years_between(*(e.sql(dialect="duckdb") for e in node.expressions)))
+            )
     return str(root.this.sql(dialect="duckdb"))

@@ -11,7 +11,7 @@ from dbsynth.rules.book import RuleError
 if TYPE_CHECKING:
     from sqlglot import exp
 
-SPANS = ("days_between", "seconds_between", "months_after")
+SPANS = ("days_between", "seconds_between", "years_between", "months_after")
 _NUMBERS = ("integer", "decimal", "float")
 
 
@@ -52,9 +52,12 @@ def write(tree: exp.Expr, dialect: str) -> str:
         _as_moments(root)
     if dialect in ("postgresql", "duckdb"):
         _as_texts(root)
-    for node in reversed(list(root.find_all(exp.EQ, exp.StartsWith, exp.Anonymous, exp.Column))):
+    kinds = (exp.EQ, exp.LTE, exp.StartsWith, exp.Anonymous, exp.Column)
+    for node in reversed(list(root.find_all(*kinds))):
         if isinstance(node, exp.EQ) and _is_calculated(node):
             node.replace(_about_equal(node))
+        elif isinstance(node, exp.LTE) and _is_joined(node.this) and _is_calculated(node):
+            node.replace(_about_at_most(node))
         elif isinstance(node, exp.StartsWith):
             node.replace(exp.Var(this=_starts(node, dialect)))
         elif isinstance(node, exp.Anonymous):
@@ -75,13 +78,17 @@ def _as_moments(root: exp.Expr) -> None:
 
 
 def _as_texts(root: exp.Expr) -> None:
-    """Make texts of enums that another text may stand in for: '' is none of their labels."""
+    """Make texts of enums that are compared with what else than a label may be: '', a CASE."""
     from sqlglot import exp
 
     for node in list(root.find_all(exp.Coalesce)):
         kinds = {c.args.get("kind_of") for c in node.this.find_all(exp.Column)}
         if "enum" in kinds and any(e.is_string for e in node.expressions):
             node.set("this", exp.cast(node.this, "text", copy=False))
+    for equation in list(root.find_all(exp.EQ)):
+        label = equation.this
+        if isinstance(equation.expression, exp.Case) and label.args.get("kind_of") == "enum":
+            equation.set("this", exp.cast(label, "text", copy=False))
 
 
 def _is_calculated(node: exp.Expr) -> bool:
@@ -115,14 +122,23 @@ def _about_equal(node: exp.Expr) -> exp.Expr:
             side = side.this  # noqa: PLW2901
         sides.append(exp.Paren(this=side.copy()))
     distance = exp.Abs(this=exp.Sub(this=sides[0], expression=sides[1]))
-    share = exp.Mul(
-        this=exp.Literal.number("0.000001"),
-        expression=exp.Paren(
-            this=exp.Add(this=exp.Literal.number(1), expression=exp.Abs(this=sides[0].copy()))
-        ),
-    )
-    allowed = share if not slack else exp.Literal.number(f"{slack:.12f}".rstrip("0"))
+    allowed = exp.Literal.number(f"{slack:.12f}".rstrip("0")) if slack else _millionth(sides[0])
     return exp.Paren(this=exp.LTE(this=distance, expression=allowed))
+
+
+def _about_at_most(node: exp.Expr) -> exp.Expr:
+    """A child aggregate that is at most something, or more by a millionth."""
+    from sqlglot import exp
+
+    most = exp.Add(this=node.expression.copy(), expression=_millionth(node.this))
+    return exp.Paren(this=exp.LTE(this=node.this.copy(), expression=most))
+
+
+def _millionth(side: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    size = exp.Add(this=exp.Literal.number(1), expression=exp.Abs(this=side.copy()))
+    return exp.Mul(this=exp.Literal.number("0.000001"), expression=exp.Paren(this=size))
 
 
 def _starts(node: exp.Expr, dialect: str) -> str:
@@ -145,6 +161,19 @@ _SPAN_SQL = {
     ("months_after", "duckdb"): (
         "CAST(CAST({a} AS date) + to_months(CAST({b} AS integer)) AS date)"
     ),
+    ("years_between", "postgresql"): (
+        "CAST(extract(year FROM age(CAST({b} AS date), CAST({a} AS date))) AS integer)"
+    ),
+    ("years_between", "mysql"): "timestampdiff(YEAR, CAST({a} AS date), CAST({b} AS date))",
+    ("years_between", "sqlite"): (
+        "(strftime('%Y', {b}) - strftime('%Y', {a})"
+        " - (strftime('%m-%d', {b}) < strftime('%m-%d', {a})))"
+    ),
+    ("years_between", "duckdb"): (
+        "(year(CAST({b} AS date)) - year(CAST({a} AS date))"
+        " - CAST(strftime(CAST({b} AS date), '%m-%d') < strftime(CAST({a} AS date), '%m-%d')"
+        " AS integer))"
+    ),
     ("seconds_between", "postgresql"): (
         "extract(epoch FROM CAST({b} AS timestamp) - CAST({a} AS timestamp))"
     ),
@@ -154,6 +183,11 @@ _SPAN_SQL = {
         "date_diff('second', CAST({a} AS timestamp), CAST({b} AS timestamp))"
     ),
 }
+
+
+def years_between(a: str, b: str) -> str:
+    """Write the full years between two moments for DuckDB."""
+    return _SPAN_SQL["years_between", "duckdb"].format(a=a, b=b)
 
 
 def _span(node: exp.Expr, dialect: str) -> str:

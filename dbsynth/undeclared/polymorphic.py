@@ -82,14 +82,18 @@ def find_polymorphic(
 
 def _pairs(sight: Sight, table: Table) -> Iterator[_Pair]:
     """The columns of a table that are called like the two halves of a reference."""
+    declared = {key.columns for key in table.foreign_keys}
+    others = [
+        (column, words_of(column.name))
+        for column in table.written_columns
+        if family(column.type) and (column.name,) not in declared
+    ]
     for kind in table.written_columns:
         if kind.type.kind not in ("string", "enum", "integer") or not _is_few(sight, table, kind):
             continue
-        for other in table.written_columns:
-            declared = [k.columns for k in table.foreign_keys]
-            if other is kind or not family(other.type) or (other.name,) in declared:
-                continue
-            score = _pair_score(words_of(kind.name), words_of(other.name))
+        words = words_of(kind.name)
+        for other, its_words in others:
+            score = _pair_score(words, its_words) if other is not kind else 0.0
             if score and (kind.type.kind != "integer" or _may_look_up(table, kind)):
                 yield _Pair(table, kind, other, score)
 

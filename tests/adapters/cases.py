@@ -86,6 +86,11 @@ class Cases:
     )
 
     @property
+    def everything(self) -> tuple[str, ...]:
+        """The schemas above, whose tables have names of their own."""
+        return (*self.shop, *self.composite, *self.tree, *self.odd_names, *self.counted)
+
+    @property
     def priced(self) -> str:
         """A table with a column that the database computes."""
         return (

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
@@ -56,18 +56,6 @@ def run(location: Location, statements: Sequence[str], mode: str = "") -> list[t
         for statement in statements:
             cursor.execute(statement)
         return list(cursor.fetchall())
-
-
-@pytest.fixture
-def here(new_mysql_url: Callable[[], str]) -> Location:
-    """An empty database."""
-    return Location("mysql", new_mysql_url())
-
-
-@pytest.fixture
-def there(new_mysql_url: Callable[[], str]) -> Location:
-    """Another empty database."""
-    return Location("mysql", new_mysql_url())
 
 
 class TestContract(CycleContract, EnumContract):

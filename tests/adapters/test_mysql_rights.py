@@ -33,18 +33,6 @@ Grant = Callable[..., Location]
 
 
 @pytest.fixture
-def here(new_mysql_url: Callable[[], str]) -> Location:
-    """An empty database."""
-    return Location("mysql", new_mysql_url())
-
-
-@pytest.fixture
-def there(new_mysql_url: Callable[[], str]) -> Location:
-    """Another empty database."""
-    return Location("mysql", new_mysql_url())
-
-
-@pytest.fixture
 def granted(there: Location) -> Iterator[Grant]:
     """A function that lets a new user in with some rights on a database, and on its shadows."""
     users: list[str] = []

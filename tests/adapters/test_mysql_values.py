@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pyarrow as pa
@@ -25,18 +24,6 @@ from dbsynth.adapters.mysql_types import parse_type
 from dbsynth.schema import Column, TableName
 from dbsynth.urls import Location
 from tests.adapters.test_mysql import copy, introspect, run
-
-
-@pytest.fixture
-def here(new_mysql_url: Callable[[], str]) -> Location:
-    """An empty database."""
-    return Location("mysql", new_mysql_url())
-
-
-@pytest.fixture
-def there(new_mysql_url: Callable[[], str]) -> Location:
-    """Another empty database."""
-    return Location("mysql", new_mysql_url())
 
 
 def test_zero_dates_come_back_where_null_cannot_stand_for_them(

@@ -19,6 +19,7 @@ from dbsynth.errors import (
     TargetNotEmptyError,
     VerifyFailedError,
 )
+from dbsynth.report import Run
 from dbsynth.schema import Column, Schema, SqlType, Table, TableName
 from dbsynth.urls import resolve
 from tests.filler import build
@@ -33,6 +34,19 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return demo.build(tmp_path_factory.mktemp("parquet"))
 
 
+@pytest.fixture(scope="module")
+def copy(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    """The shop as Parquet files, and what was told of it; nobody changes them."""
+    target = tmp_path_factory.mktemp("copy") / "copy.parquet"
+    return target, run.clone(str(shop), str(target), OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three tables, where the shop would only take longer."""
+    return Path(build("diamond", tmp_path_factory.mktemp("small") / "small.sqlite"))
+
+
 def sums(folder: Path) -> dict[str, str]:
     return {
         str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
@@ -41,10 +55,9 @@ def sums(folder: Path) -> dict[str, str]:
 
 
 def test_a_copy_is_a_folder_of_files_for_each_table_and_is_sound(
-    shop: Path, tmp_path: Path
+    shop: Path, copy: tuple[Path, Run]
 ) -> None:
-    target = tmp_path / "copy.parquet"
-    done = run.clone(str(shop), str(target), OPTIONS)
+    target, done = copy
     assert done.findings.is_sound
     assert any("Parquet files have no rules" in loss.reason for loss in done.losses)
     for table in done.tables:
@@ -54,43 +67,47 @@ def test_a_copy_is_a_folder_of_files_for_each_table_and_is_sound(
     found = run.verify(str(target), str(shop))
     assert found.is_sound
     assert found.made["foreign key"] > 10
-    assert [target.name] == [p.name for p in tmp_path.iterdir()]  # no lock, no leftovers
+    assert [target.name] == [p.name for p in target.parent.iterdir()]  # no lock, no leftovers
 
 
-def test_the_rows_are_those_of_any_other_target(shop: Path, tmp_path: Path) -> None:
-    for name in ("copy.parquet", "copy.duckdb"):
-        run.clone(str(shop), str(tmp_path / name), OPTIONS)
-    assert table_sums(str(tmp_path / "copy.parquet")) == table_sums(str(tmp_path / "copy.duckdb"))
+def test_the_rows_are_those_of_any_other_target(
+    shop: Path, copy: tuple[Path, Run], tmp_path: Path
+) -> None:
+    run.clone(str(shop), str(tmp_path / "copy.duckdb"), OPTIONS)
+    assert table_sums(str(copy[0])) == table_sums(str(tmp_path / "copy.duckdb"))
 
 
-def test_the_same_seed_gives_the_same_bytes(shop: Path, tmp_path: Path) -> None:
-    for name in "ab":
-        run.clone(str(shop), str(tmp_path / f"{name}.parquet"), OPTIONS)
-    assert sums(tmp_path / "a.parquet") == sums(tmp_path / "b.parquet")
-    assert len(sums(tmp_path / "a.parquet")) >= 18
+def test_the_same_seed_gives_the_same_bytes(
+    shop: Path, copy: tuple[Path, Run], tmp_path: Path
+) -> None:
+    run.clone(str(shop), str(tmp_path / "again.parquet"), OPTIONS)
+    assert sums(copy[0]) == sums(tmp_path / "again.parquet")
+    assert len(sums(copy[0])) >= 18
 
 
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_a_folder_is_replaced_as_a_whole(
-    shop: Path, tmp_path: Path, can_exchange: bool, monkeypatch: pytest.MonkeyPatch
+    small: Path, tmp_path: Path, can_exchange: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not can_exchange:
         monkeypatch.setattr(folders, "_exchanged", lambda one, other: False)
     target = tmp_path / "copy.parquet"
-    run.clone(str(shop), str(target), OPTIONS)
+    run.clone(str(small), str(target), OPTIONS)
     (target / "left.txt").write_text("of the first run")
     with pytest.raises(TargetNotEmptyError):
-        run.clone(str(shop), str(target), OPTIONS)
+        run.clone(str(small), str(target), OPTIONS)
     assert (target / "left.txt").exists()
     again = run.Options(seed=4, engine="marginal", replace=True, jobs=1)
-    run.clone(str(shop), str(target), again)
+    run.clone(str(small), str(target), again)
     assert not (target / "left.txt").exists()
     assert [target.name] == [p.name for p in tmp_path.iterdir()]
 
 
-def test_a_run_that_was_killed_between_two_renames_is_put_right(shop: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_killed_between_two_renames_is_put_right(
+    small: Path, tmp_path: Path
+) -> None:
     target = tmp_path / "copy.parquet"
-    run.clone(str(shop), str(target), OPTIONS)
+    run.clone(str(small), str(target), OPTIONS)
     before = sums(target)
     target.rename(tmp_path / f".{target.name}.dbsynth-old")
     with open_target(resolve(str(target))) as writer:
@@ -98,9 +115,9 @@ def test_a_run_that_was_killed_between_two_renames_is_put_right(shop: Path, tmp_
     assert before == sums(target)
 
 
-def test_a_load_that_fails_leaves_what_was_there(shop: Path, tmp_path: Path) -> None:
+def test_a_load_that_fails_leaves_what_was_there(small: Path, tmp_path: Path) -> None:
     target = tmp_path / "copy.parquet"
-    run.clone(str(shop), str(target), OPTIONS)
+    run.clone(str(small), str(target), OPTIONS)
     before = sums(target)
     with open_target(resolve(str(target))) as writer:
         writer.begin(replace=True)
@@ -109,18 +126,18 @@ def test_a_load_that_fails_leaves_what_was_there(shop: Path, tmp_path: Path) -> 
     assert [target.name] == [p.name for p in tmp_path.iterdir()]
 
 
-def test_files_of_others_are_never_replaced(shop: Path, tmp_path: Path) -> None:
+def test_files_of_others_are_never_replaced(small: Path, tmp_path: Path) -> None:
     target = tmp_path / "photos.parquet"
     target.mkdir()
     (target / "holiday.jpg").write_bytes(b"me")
     wishes = run.Options(seed=3, engine="marginal", replace=True)
     with pytest.raises(RefusedError, match="did not write"):
-        run.clone(str(shop), str(target), wishes)
+        run.clone(str(small), str(target), wishes)
     assert b"me" == (target / "holiday.jpg").read_bytes()
     file = tmp_path / "file.parquet"
     file.write_bytes(b"PAR1")
     with pytest.raises(ConnectError, match="is a file"):
-        run.clone(str(shop), str(file), wishes)
+        run.clone(str(small), str(file), wishes)
     with pytest.raises(ConnectError, match="no sound"):
         run.verify(str(target))
 

@@ -1,0 +1,93 @@
+"""Tests of dbsynth.mining.bands and years: labels of bounds, and ages, in a copy of any kind."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from dbsynth import run
+
+FAST = {"engine": "marginal", "quality": "fast"}
+
+
+def clinic(path: Path) -> str:
+    """Patients, their visits with the age on that day, and what a fee and a score are called."""
+    rng = np.random.default_rng(9)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript("""
+            CREATE TABLE patients (id INTEGER PRIMARY KEY, born DATE NOT NULL,
+                age_then INTEGER NOT NULL);
+            CREATE TABLE visits (id INTEGER PRIMARY KEY,
+                patient_id INTEGER NOT NULL REFERENCES patients (id), day DATE NOT NULL,
+                age INTEGER NOT NULL, fee NUMERIC(8,2) NOT NULL, band VARCHAR(4) NOT NULL,
+                score INTEGER NOT NULL, passed BOOLEAN NOT NULL);
+        """)
+        for patient in range(250):
+            born = date(1940, 1, 1) + timedelta(days=int(rng.integers(25_000)))
+            values = (patient, str(born), _age(born, date(2021, 5, 31)))
+            connection.execute("INSERT INTO patients VALUES (?, ?, ?)", values)
+            for _ in range(int(rng.integers(1, 5))):
+                day = date(2018, 1, 1) + timedelta(days=int(rng.integers(1_500)))
+                fee, score = round(float(rng.gamma(2, 60)), 2), int(rng.normal(60, 15))
+                band = "low" if fee < 50 else "mid" if fee < 200 else "high"
+                connection.execute(
+                    "INSERT INTO visits (patient_id, day, age, fee, band, score, passed)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (patient, str(day), _age(born, day), fee, band, score, score >= 50),
+                )
+    return f"sqlite:///{path}"
+
+
+def _age(born: date, day: date) -> int:
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb", "postgresql", "mysql"])
+def test_bands_and_ages_are_found_and_kept(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    servers = {"postgresql": "pg_url", "mysql": "mysql_url"}
+    target = request.getfixturevalue(servers[kind]) if kind in servers else f"{tmp_path}/b.{kind}"
+    done = run.clone(clinic(tmp_path / "a.db"), target, run.Options(**FAST))
+    found = {c.rule.text: c.broken for c in done.rules if c.rule.kind in ("bands", "years")}
+    (then,) = (text for text in found if text.startswith("age_then"))
+    assert then.startswith("age_then = years_between(born, '2021-0")
+    assert found == {
+        then: 0,
+        "age = years_between(patients.born, day)": 0,
+        "band = CASE WHEN fee < 50 THEN 'low' WHEN fee < 200 THEN 'mid' ELSE 'high' END": 0,
+        "passed = (score >= 50)": 0,
+    }
+
+
+def test_labels_that_come_with_any_number_have_no_bounds(tmp_path: Path) -> None:
+    url = clinic(tmp_path / "a.db")
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute("UPDATE visits SET band = 'mid' WHERE id % 50 = 0")
+        connection.execute("UPDATE visits SET age = age + 1 WHERE id % 50 = 0")
+        connection.execute("UPDATE visits SET passed = NOT passed WHERE id % 50 = 0")
+        connection.execute("UPDATE patients SET age_then = age_then + 1 WHERE id % 50 = 0")
+    plan = run.plan(url, run.Options(**FAST))
+    assert not [r for r in plan.rules if r.kind in ("bands", "years")]
+
+
+def test_labels_of_an_enum_are_compared_as_texts(pg_url: str, tmp_path: Path) -> None:
+    with psycopg.connect(pg_url) as connection:
+        connection.execute("""
+            CREATE TYPE size AS ENUM ('small', 'large');
+            CREATE TABLE parcels (id serial PRIMARY KEY, weight numeric(6,2) NOT NULL,
+                size size NOT NULL);
+            INSERT INTO parcels (weight, size)
+            SELECT weight, CASE WHEN weight < 5 THEN 'small' ELSE 'large' END::size
+            FROM (SELECT round((power(random(), 2) * 20)::numeric, 2) AS weight
+                  FROM generate_series(1, 400)) AS drawn;
+        """)
+    done = run.clone(pg_url, f"{tmp_path}/b.duckdb", run.Options(**FAST))
+    rule = "size = CASE WHEN weight < 5 THEN 'small' ELSE 'large' END"
+    assert [(c.rule.text, c.broken) for c in done.rules if c.rule.kind == "bands"] == [(rule, 0)]
