@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ from dbsynth.encode import (
     NumberColumn,
     PresenceColumn,
 )
-from dbsynth.families import Family, Heritage, fit_heritage, key_name
+from dbsynth.families import MOST_LABELS, Family, Heritage, fit_heritage, key_name, times_of
 from dbsynth.features import Features, Ints, climb
 from dbsynth.leading import fit_leading
 from dbsynth.meetings import Meeting, find_meeting
@@ -37,7 +37,7 @@ from dbsynth.plan import KeyPlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.repeating import before_name, gated, habit, repeated, reuse, tokens_of
 from dbsynth.rows import Layout, Values
-from dbsynth.sample import chosen_keys
+from dbsynth.sample import chosen_keys, owner_key
 from dbsynth.sketches import is_number
 from dbsynth.tablemodel import (
     KIND,
@@ -260,7 +260,25 @@ class Choosing(OneTable):
             ways.append((order, family))
         seed = stable_seed(self.plan.seed, self.planned.name, "family")
         numbers = {c.name for c in layout.columns if isinstance(c, NumberColumn)}
-        return fit_heritage(columns, seen, free, numbers, ways, self.entities, self.release, seed)
+        times = times_of(ancestor_dates(self.plan, self.planned, owners, self.known))
+        labels = list(self._owner_labels(owners))
+        return fit_heritage(
+            columns, seen, free, numbers, ways, self.entities, self.release, seed, times, labels
+        )
+
+    def _owner_labels(self, owners: Ints) -> Iterator[Ints]:
+        """(n,) codes of the few labels that the rows' owners have; the last stand for none."""
+        owner = owner_key(self.planned)
+        told = {} if owner is None else self.plan.tables[owner.parent].columns
+        for name, treatment in told.items():
+            if owner is None or treatment.kind != "category":
+                continue
+            encoded = self.sample.rows[owner.parent].column(name).combine_chunks()
+            encoded = encoded.dictionary_encode()
+            count = len(encoded.dictionary)
+            if 1 < count <= MOST_LABELS:
+                codes = np.asarray(pc.fill_null(encoded.indices, count), np.int64)
+                yield np.append(codes, count)[owners]  # -1 is the last
 
     @property
     def _is_chosen(self) -> bool:

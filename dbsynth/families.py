@@ -24,6 +24,10 @@ SHUFFLES = 4  # how often values are dealt anew to find out what chance explains
 SINGLE_TURNS, TURN_GROWTH = 16, 4  # owners drawn one by one; then a quarter of those before
 ASKED = 8  # rows before that are asked what is usual; of others, the first that has a value
 INSIDE = 0.5  # as often as those before, at least, siblings have what others of them have
+TIMED = 0.5  # of the rows, at least, must have a date that tells when they were
+MOST_TIMES, ROWS_OF_TIME = 64, 200  # parts of all time, and the rows that each needs
+MOST_LABELS = 64  # of an owner's column from which its rows' values may follow
+TELLING = 0.05  # more often, at least, rows of one label of their owner's must be the same
 FEW = 16  # rows before which all numbers of rows are taken together
 
 
@@ -141,6 +145,23 @@ def key_name(key: str) -> str:
     return f">{key}"
 
 
+def times_of(dates: Mapping[str, Floats]) -> Ints | None:
+    """
+    Roughly when (n,) rows' owners were, by the first of their dates; None if nothing tells.
+
+    Args:
+        dates: seconds of each of these dates, NaN for none.
+    """
+    for seconds in dates.values():
+        known = seconds[np.isfinite(seconds)]
+        if len(known) >= TIMED * len(seconds) > 0:
+            parts = min(max(len(seconds) // ROWS_OF_TIME, 1), MOST_TIMES)
+            ends = np.quantile(known, np.linspace(0, 1, parts + 1)[1:-1])
+            found: Ints = np.searchsorted(ends, seconds)
+            return found
+    return None
+
+
 def bins_of(size: Ints) -> Ints:
     """Sort (n,) numbers of rows before into `BINS`."""
     found: Ints = np.ceil(np.log2(np.maximum(size, 1))).astype(np.int64).clip(0, BINS - 1)
@@ -181,6 +202,8 @@ def fit_heritage(
     entities: Ints,
     release: Release,
     seed: int,
+    times: Ints | None = None,
+    labels: Sequence[Ints] = (),
 ) -> Heritage | None:
     """
     Learn what rows have again of their family; of the families above, the one that explains most.
@@ -195,10 +218,15 @@ def fit_heritage(
         entities: (n,) which entity each row belongs to; too few have no customs.
         release: the protection in force.
         seed: for what chance would give.
+        times: (n,) when rows' owners were, roughly: what all have at a time is no custom.
+        labels: (n,) codes of the owners' labels: nor is what follows from one of them.
     """
     best, most = None, 0.0
     for up, (order, family) in enumerate(ways):
-        learned = _Learning(family, entities[order], release, np.random.default_rng(seed))
+        then = None if times is None else times[order]
+        told = [label[order] for label in labels]
+        rng = np.random.default_rng(seed)
+        learned = _Learning(family, entities[order], release, rng, then, told)
         found = {
             name: learned.custom(
                 codes[order], seen[name][order], free[name][order], is_number=name in numbers
@@ -228,9 +256,11 @@ class _Learning:
     """One kind of families."""
 
     def __init__(
-        self, family: Family, entities: Ints, release: Release, rng: np.random.Generator
-    ) -> None:
+        self, family: Family, entities: Ints, release: Release, rng: np.random.Generator,
+        times: Ints | None = None, labels: Sequence[Ints] = (),
+    ) -> None:  # fmt: skip
         self.family, self.entities, self.release, self.rng = family, entities, release, rng
+        self.times, self.labels = times, labels
         self.explained = 0.0  # rows that have a value again beyond chance
         self.looks = np.full(len(entities), -1)  # (n,) the row that each looks at
         self.reasons = np.full(len(entities), -1)  # (n,) what that row was found by
@@ -291,9 +321,10 @@ class _Learning:
         values, bins = _Values(codes, view), bins_of(view.size(asked))
         total = np.bincount(bins, minlength=BINS)
         number, chance = values.before(asked, codes[asked])[1], np.zeros(BINS)
+        likes = self._alike(codes)
         seen = np.bincount(bins, number > 0, minlength=BINS)
         for _ in range(SHUFFLES):
-            dealt = values.before(asked, codes[self.rng.permutation(asked)])[0] >= 0
+            dealt = values.before(asked, codes[self._dealt(asked, likes)])[0] >= 0
             chance += np.bincount(bins, dealt, minlength=BINS) / SHUFFLES
         beyond = float((seen - chance).sum())
         share = beyond / max(float((total - chance).sum()), 1e-9)
@@ -309,6 +340,27 @@ class _Learning:
         rounded = tuple(round(float(s), 3) for s in shares)
         ways = round(float(latest), 3), round(float(usual), 3)
         return _Found(rounded, share, beyond, view, *ways, float(np.log(told).mean()))
+
+    def _alike(self, codes: Ints) -> Ints | None:
+        """What rows share that could as well have each other's value; None: any of them could."""
+        best, most = None, TELLING + _agreement(np.zeros_like(codes), codes)
+        for label in self.labels:
+            if (agreement := _agreement(label, codes)) > most:
+                best, most = label, agreement
+        if best is None or self.times is None:
+            return self.times if best is None else best
+        return self.times * (int(best.max()) + 1) + best
+
+    def _dealt(self, rows: Ints, likes: Ints | None) -> Ints:
+        """Rows in another order, in which each is put in the place of one that is alike."""
+        mixed = self.rng.permutation(rows)
+        if likes is None:
+            return mixed
+        dealt = np.empty_like(rows)
+        dealt[np.argsort(likes[rows], kind="stable")] = mixed[
+            np.argsort(likes[mixed], kind="stable")
+        ]
+        return dealt
 
     def _beside(self, codes: Ints, able: Flags) -> tuple[float, float]:
         """
@@ -355,6 +407,14 @@ class _Learning:
             some = view.some(rows, self.rng)
             usual += codes[_usual(codes[some], some, codes[some] >= 0)] == codes[rows]
         return np.stack([last, usual / SHUFFLES, number / view.size(rows)])
+
+
+def _agreement(label: Ints, codes: Ints) -> float:
+    """How often rows of one label, on average, have the same code."""
+    both = np.unique(label * (int(codes.max(initial=0)) + 2) + codes + 1, return_counts=True)
+    of = both[0] // (int(codes.max(initial=0)) + 2)
+    own = np.bincount(label)
+    return float((both[1].astype(np.float64) ** 2 / own[of]).sum() / max(len(label), 1))
 
 
 def _weights(likely: Floats) -> Floats:

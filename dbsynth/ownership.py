@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from dbsynth import lexicon
+from dbsynth import calendars, lexicon
 from dbsynth.classify import has_personal_data
 from dbsynth.features import Ints
 from dbsynth.graph import KeyId
@@ -94,6 +94,13 @@ class Facts:
             return 0.5 if self.is_named_for_people(name) else 0.0
         return 1.5 if self.is_identity(name) else 1.0
 
+    def is_calendar(self, name: TableName) -> bool:
+        """Whether a table lists day after day, and says nothing of them that calendars do not."""
+        if self.counts[name] > calendars.MOST_ROWS or self.is_person(name):
+            return False
+        told = dict(self.treatments[name])
+        return calendars.is_calendar(self.schema.table(name), told, self.profile[name])
+
     def wish(self, name: TableName) -> TableWish:
         """What the user wants of a table."""
         return self.wishes.get(name, TableWish())
@@ -141,6 +148,8 @@ def is_one_to_one(table: Table, key: ForeignKey) -> bool:
 def _may_own(facts: Facts, table: Table, key: ForeignKey) -> bool:
     """Whether a parent is a thing that has these rows, not a value that these rows have."""
     if facts.wish(key.parent).mode in ("copy", "empty") or facts.counts[key.parent] == 0:
+        return False
+    if facts.is_calendar(key.parent):
         return False
     tied = _is_identifying(table, key) or is_one_to_one(table, key)
     if facts.is_identity(table.name) and not tied:

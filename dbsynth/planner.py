@@ -187,6 +187,8 @@ def _mode(
             return "invent", f"owned by {root}, which has fewer than {MIN_ENTITIES} rows"
         return "generate", f"owned by {owner.parent} through {owner.name}"
     reason = _entity_reason(facts, name, owns=owns)
+    if not reason and facts.is_calendar(name):
+        return "copy", "reference table: a calendar to which others refer"
     if not reason:
         return (
             "copy",
@@ -205,7 +207,7 @@ def _entity_reason(facts: Facts, name: TableName, *, owns: bool) -> str:
         return "owns other rows"
     if polymorphs(facts.schema.table(name)):
         return "belongs to rows of several tables"
-    if facts.counts[name] > REFERENCE_ROWS:
+    if facts.counts[name] > REFERENCE_ROWS and not facts.is_calendar(name):
         return f"more than {REFERENCE_ROWS} rows"
     referring = [k for k in facts.schema.foreign_keys if k.parent == name and not k.is_self]
     if any(k.when is not None for k in referring):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,43 @@ def test_lines_are_shipped_as_many_days_after_their_order_as_in_the_source(tmp_p
     done = run.clone(orders(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
     found = {c.rule.text: c.broken for c in done.rules if c.rule.kind == "gap"}
     assert found == {"days_between(orders.ordered_on, shipped_on) BETWEEN 1 AND 21": 0}
+
+
+def warehouse(path: Path, *, odd: bool = False) -> str:
+    """Sales of days that a table lists, with what calendars say of them."""
+    rng = np.random.default_rng(8)
+    with sqlite3.connect(path) as connection:
+        connection.executescript("""
+            CREATE TABLE days (id INTEGER PRIMARY KEY, day DATE NOT NULL, month INTEGER NOT NULL,
+                weekday TEXT NOT NULL, visitors INTEGER);
+            CREATE TABLE sales (id INTEGER PRIMARY KEY, qty INTEGER NOT NULL,
+                day_id INTEGER NOT NULL REFERENCES days (id));
+        """)
+        if not odd:
+            connection.execute("ALTER TABLE days DROP COLUMN visitors")
+        for number in range(2_400):
+            day = date(2018, 1, 1) + timedelta(days=number)
+            row = [int(f"{day:%Y%m%d}"), str(day), day.month, f"{day:%A}"]
+            row += [int(rng.integers(50))] if odd else []
+            marks = ", ".join(["?"] * len(row))
+            connection.execute(f"INSERT INTO days VALUES ({marks})", row)
+            for _ in range(int(rng.integers(2, 6))):
+                insert = "INSERT INTO sales (qty, day_id) VALUES (?, ?)"
+                connection.execute(insert, (int(rng.integers(1, 9)), row[0]))
+    connection.close()
+    return f"sqlite:///{path}"
+
+
+def test_a_calendar_owns_nothing_and_is_copied_unless_it_measures_something(
+    tmp_path: Path,
+) -> None:
+    done = run.clone(warehouse(tmp_path / "a.db"), f"{tmp_path / 'b.db'}", OPTIONS)
+    assert done.findings.is_sound
+    with sqlite3.connect(tmp_path / "b.db") as connection:
+        asked = "SELECT min(id), max(id), count(DISTINCT day) FROM days"
+        assert [(20180101, 20240727, 2_400)] == connection.execute(asked).fetchall()
+        used = connection.execute("SELECT count(DISTINCT day_id) FROM sales").fetchone()[0]
+    connection.close()
+    assert used > 1_000
+    plan = run.plan(warehouse(tmp_path / "c.db", odd=True), OPTIONS)
+    assert {t.name.name: t.mode for t in plan.tables.values()}["days"] == "generate"

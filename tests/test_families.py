@@ -21,6 +21,7 @@ from dbsynth.families import (
     Inheriting,
     fit_heritage,
     key_name,
+    times_of,
 )
 from dbsynth.features import Ints
 from dbsynth.release import Release
@@ -65,11 +66,14 @@ def test_rows_that_are_drawn_twice_and_those_of_nobody_are_other_families() -> N
     assert found.high.tolist() == [0, 1, 2, 3, 4, 5]
 
 
-def learned(columns: dict[str, Ints], families: Ints, family: Family) -> Heritage | None:
+def learned(
+    columns: dict[str, Ints], families: Ints, family: Family, times: Ints | None = None
+) -> Heritage | None:
     """What is learned of columns that never repeat a sibling."""
     free: dict[str, Flags] = {n: np.ones(len(families), np.bool_) for n in columns}
     order = np.arange(len(families))
-    return fit_heritage(columns, columns, free, (), [(order, family)], families, Release(1), 1)
+    ways = [(order, family)]
+    return fit_heritage(columns, columns, free, (), ways, families, Release(1), 1, times)
 
 
 def test_what_people_have_again_is_told_from_chance() -> None:
@@ -84,6 +88,48 @@ def test_what_people_have_again_is_told_from_chance() -> None:
     assert min(found.customs["loyal"].chances[1:5]) > 0.5
     assert learned({"fickle": fickle}, families, family) is None
     assert learned({"loyal": loyal}, families % 10, family) is None  # too few entities
+
+
+def test_what_everybody_has_at_a_time_is_no_custom() -> None:
+    """What was ordered long ago was sent, or came back; what is new is open."""
+    rng = np.random.default_rng(2)
+    owners, families, family = tree([8] * 100, in_blocks=False)
+    seconds = np.sort(rng.random((100, 8)), axis=1).ravel()[owners]
+    state = np.where(seconds < 0.5, rng.integers(0, 2, len(owners)), 2)
+    favourites = rng.integers(0, 40, (100, 3))
+    loyal = favourites[families, rng.integers(0, 3, len(families))]
+    columns, times = {"state": state, "loyal": loyal}, times_of({"orders.day": seconds})
+    before = learned(columns, families, family)
+    assert before is not None
+    assert "state" in before.customs
+    found = learned(columns, families, family, times)
+    assert found is not None
+    assert list(found.customs) == ["loyal"]
+
+
+def test_what_follows_from_a_label_of_the_owner_is_no_custom() -> None:
+    """Who often sends things back has many lines that came back, but none in a sale."""
+    rng = np.random.default_rng(2)
+    owners, families, family = tree([8] * 100, in_blocks=False)
+    habits = rng.beta(0.5, 0.5, 100)
+    kind = (rng.random(owners.max() + 1) < habits[families[::3]]).astype(np.int64)[owners]
+    state = np.where(kind == 0, 2, rng.integers(0, 2, len(owners)))
+    free = {"state": np.ones(len(owners), np.bool_)}
+    told = {"state": state}
+    ways = [(np.arange(len(owners)), family)]
+    before = fit_heritage(told, told, free, (), ways, families, Release(1), 1)
+    assert before is not None
+    labels = [rng.integers(0, 4, len(owners)), kind]
+    assert fit_heritage(told, told, free, (), ways, families, Release(1), 1, None, labels) is None
+
+
+def test_times_are_told_by_the_first_date_that_most_owners_have() -> None:
+    nothing, days = np.full(2_000, np.nan), np.arange(2_000.0)
+    assert times_of({"a": nothing}) is None
+    assert times_of({}) is None
+    times = times_of({"a": nothing, "b": days})
+    assert times is not None
+    assert np.bincount(times).tolist() == [200] * 10
 
 
 def test_what_siblings_alone_have_in_common_is_no_custom() -> None:
@@ -204,3 +250,30 @@ def test_copies_of_people_keep_their_habits(copied: tuple[Path, Path], column: s
         found.append(alike[others].mean() - alike.mean())
     real, made = found
     assert made > 0.5 * real
+
+
+def test_lines_keep_to_what_their_order_is_and_not_to_what_their_buyer_had(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.executescript("""
+            CREATE TABLE buyers (id INTEGER PRIMARY KEY, age INTEGER NOT NULL);
+            CREATE TABLE orders (id INTEGER PRIMARY KEY, kind CHAR(1) NOT NULL,
+                buyer_id INTEGER NOT NULL REFERENCES buyers (id));
+            CREATE TABLE lines (order_id INTEGER NOT NULL REFERENCES orders (id),
+                no INTEGER NOT NULL, flag CHAR(1) NOT NULL, PRIMARY KEY (order_id, no));
+        """)
+        habits = rng.beta(0.5, 0.5, 151)
+        buyers = [(n, int(rng.integers(20, 70))) for n in range(1, 151)]
+        connection.executemany("INSERT INTO buyers VALUES (?, ?)", buyers)
+        for order in range(1, 1501):
+            buyer = int(rng.integers(1, 151))
+            kind = "R" if rng.random() < habits[buyer] else "S"
+            connection.execute("INSERT INTO orders VALUES (?, ?, ?)", (order, kind, buyer))
+            for no in range(1, int(rng.integers(2, 7))):
+                flag = "N" if kind == "S" else str(rng.choice(["A", "B"]))
+                connection.execute("INSERT INTO lines VALUES (?, ?, ?)", (order, no, flag))
+    options = run.Options(engine="argn", quality="fast", is_ruled=False)
+    run.clone(f"{tmp_path}/a.db", f"{tmp_path}/b.db", options)
+    asked = "SELECT avg((flag = 'N') = (kind = 'S')) FROM lines JOIN orders ON id = order_id"
+    with closing(sqlite3.connect(tmp_path / "b.db")) as connection:
+        assert connection.execute(asked).fetchone()[0] > 0.95
