@@ -196,7 +196,7 @@ class Choosing(OneTable):
             if polymorph_of(self.table, key.name) is None:
                 pointers = self.sample.parents[self.planned.name, key.name]
                 seed = stable_seed(self.plan.seed, self.planned.name, key.name, "timing")
-                theirs, rng = self.known.dates.get(key.parent, {}), np.random.default_rng(seed)
+                theirs, rng = self.known.moments(key.parent), np.random.default_rng(seed)
                 told = pointers, theirs, own, self.entities, self.release, rng
                 found.append(fit_timing(key.name, *told))
         return tuple(timing for timing in found if timing is not None)

@@ -272,7 +272,7 @@ class _Structure:
             self.moments = self.moments_of(first)
         for timing in timings:
             key = next(k for k in self.planned.keys if k.name == timing.key)
-            windows = Windows.of(timing, {**own, **self.moments}, known.dates[key.parent])
+            windows = Windows.of(timing, {**own, **self.moments}, known.moments(key.parent))
             self._exchange(key, windows, timing, owners)
         return part.layout.features(self.drawn, self.size)
 
