@@ -111,6 +111,12 @@ class ColumnFit:
         )
         return replace(fitted, is_given=self.is_laid_out and column.name == self.in_time)
 
+    def in_order(self, name: str, values: Floats, siblings: Siblings) -> NumberColumn:
+        """Fit a number by which siblings come in order, and of which not the column is learned."""
+        statistic = f"{self.planned.name}.{name}"
+        codec = NumberCodec.fit(statistic, values, self.entities, self.release)
+        return NumberColumn(name, codec, self._gap(statistic, values, siblings))
+
     def _some_days(self, column: Column) -> tuple[float, float]:
         """Days since 1970 between which dates lie that cannot be learned."""
         low, high = bounds(self.table, column.name, self.dialect)
@@ -152,11 +158,15 @@ class ColumnFit:
         )  # fmt: skip
         if siblings is None:
             return NumberColumn(column.name, codec, family=family)
+        gap = self._gap(statistic, values, siblings)
+        return NumberColumn(column.name, codec, gap, self._is_strict(column.name), family)
+
+    def _gap(self, statistic: str, values: Floats, siblings: Siblings) -> NumberCodec:
+        """How far siblings are from the one before."""
         plain = np.where(is_plain(values), values, np.nan)
         later = siblings.index > 0
         gaps = np.where(later, plain - plain[np.maximum(siblings.previous, 0)], np.nan)
-        gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
-        return NumberColumn(column.name, codec, gap, self._is_strict(column.name), family)
+        return NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
 
     def _drifting(
         self, statistic: str, column: NumberColumn, data: pa.Array, siblings: Siblings | None
