@@ -1,4 +1,4 @@
-"""Numbers that move little by little from sibling to sibling: a track, a weight, a balance."""
+"""Numbers that move little by little from sibling to sibling, or count: a track, an age."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ NEARER = 0.5  # times as far as any two siblings are from each other: then neigh
 FAR = 8  # siblings until which a value that is known is looked for
 SPIKE_OF_DRIFT = 0.05  # share of the rows from which on a value is more than one on the way
 DIGITS = 9  # behind the point, of a difference: what lies beyond is what floats cannot hold
+COUNTS = 0.8  # share of the moves that are the same where a number counts
+BACK = 0.01  # … and share, at most, of those that lead the other way
 KNOWN = 0.95  # share of the later siblings' values that have one before them
 
 
@@ -34,27 +36,40 @@ def fit_drift(
         release: the protection in force.
 
     Returns:
-        None where neighbours are not much nearer to each other than any two siblings are.
+        None where a number does not count, and neighbours are not much nearer to each other than
+        any two siblings are, or each of few values has a token of its own.
     """
     plain = is_plain(values)
     later = np.flatnonzero(plain & (previous >= 0))
-    has_others = (~plain & ~np.isnan(values)).any()
-    if has_others or len(np.unique(values[plain])) <= MAX_VALUES:
+    if (~plain & ~np.isnan(values)).any() or not release.is_enough(entities[later]):
         return None
-    if not release.is_enough(entities[later]):
-        return None
-    moves = values - last_known(values, previous)
+    moves = np.round(values - last_known(values, previous), DIGITS)
     known = later[np.isfinite(moves[later])]
     if len(known) < KNOWN * len(later):
         return None
+    is_fine = len(np.unique(values[plain])) > MAX_VALUES
+    is_track = is_fine and _is_near(values, moves[known], previous, count)
+    if not (is_track or _counts(moves[known])):
+        return None
+    asked = np.where(previous >= 0, moves, np.nan)
+    return NumberCodec.fit(f"{statistic}.drift", asked, entities, release)
+
+
+def _is_near(values: Floats, moves: Floats, previous: Ints, count: Ints) -> bool:
+    """Whether (k,) moves are much shorter than from a sibling to any of its siblings."""
     rng = np.random.default_rng(len(values))
     other = _first(previous) + (rng.random(len(values)) * count).astype(np.int64)
     apart = np.abs(values - values[other])
     usual = float(np.mean(apart[np.isfinite(apart)]))  # each is itself now and then: 0
-    if not np.mean(np.abs(moves[known])) < NEARER * usual:
-        return None
-    asked = np.where(previous >= 0, np.round(moves, DIGITS), np.nan)
-    return NumberCodec.fit(f"{statistic}.drift", asked, entities, release)
+    return bool(np.mean(np.abs(moves)) < NEARER * usual)
+
+
+def _counts(moves: Floats) -> bool:
+    """Whether (k,) moves are nearly always the same, and lead one way: a year older, one more."""
+    distinct, often = np.unique(moves, return_counts=True)
+    usual = distinct[often.argmax()]
+    is_back = np.mean(moves * usual < 0) > BACK  # days of the week begin anew
+    return bool(usual != 0 and often.max() >= COUNTS * len(moves) and not is_back)
 
 
 def last_known(values: Floats, previous: Ints) -> Floats:

@@ -51,6 +51,18 @@ def test_what_moves_little_by_little_is_found() -> None:
     assert fit_drift("t.x", track(), SIBLINGS.previous, SIBLINGS.count, few, Release(1)) is None
 
 
+def test_what_counts_is_found_however_few_its_values_are() -> None:
+    rng = np.random.default_rng(2)
+    age = np.repeat(rng.integers(20, 60, TRACKS), FIXES) + SIBLINGS.index
+    found = fit(age.astype(np.float64))
+    assert found is not None
+    assert found.spikes == (1.0,)
+    paused = np.repeat(rng.integers(20, 60, TRACKS), FIXES) + SIBLINGS.index // 2
+    assert fit(paused.astype(np.float64)) is None  # half of the time it stays
+    assert fit((age % 7).astype(np.float64)) is None  # days of the week
+    assert fit(np.repeat(rng.integers(20, 60, TRACKS), FIXES).astype(np.float64)) is None
+
+
 def test_what_is_unknown_is_looked_for_among_siblings_before() -> None:
     nothing = np.nan
     values = np.array([1.0, nothing, nothing, 4.0, 5.0, nothing, nothing])
