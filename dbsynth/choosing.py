@@ -218,7 +218,7 @@ class Choosing(OneTable):
                 self.plan, self.planned, key, lambda *k: self.sample.parents[k], self.entities
             )
             for key in chosen_keys(self.planned, self.table)
-            if key.role == "token"
+            if key.role == "token" and self.plan.tables[key.parent].mode != "empty"
         }
         return {name: meeting for name, meeting in found.items() if meeting is not None}
 
