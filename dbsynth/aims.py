@@ -90,7 +90,7 @@ class Numbers:
     def examples(self, constants: Floats) -> tuple[Floats, Ints] | None:
         """Values of every token, and their tokens; None if a token alone says nothing."""
         if isinstance(self.column, NumberColumn):
-            return None if self.column.gap else _examples(self.column.codec, constants)
+            return None if self.column.step else _examples(self.column.codec, constants)
         if self.column.delta is not None or self.column.gap is not None:
             return None
         days, tokens = _examples(self.column.day, np.floor(constants / DAY))

@@ -24,7 +24,7 @@ from dbsynth.conditions import (
 from dbsynth.copying import Given
 from dbsynth.cousins import are_asked, gather
 from dbsynth.drawing import draw_part, inheriting_of
-from dbsynth.encode import DatetimeColumn
+from dbsynth.encode import DatetimeColumn, ModelledColumn
 from dbsynth.families import Inheriting
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.keeping import Keeping
@@ -44,6 +44,7 @@ from dbsynth.schema import Batch, Stored, Table
 from dbsynth.skeleton import Skeleton
 from dbsynth.state import State, noted
 from dbsynth.tablemodel import RowsModel, TableModel
+from dbsynth.timings import is_year
 from dbsynth.told import Told
 from dbsynth.trees import hang
 from dbsynth.workers import Workers, ahead, is_worth_it
@@ -462,7 +463,7 @@ class _Attributes:
         """The working values that a finished table keeps."""
         wanted = {k.name for k in self.planned.keys if k.role in ("self", "backfill")}
         if self.state.is_needed(self.planned.name) or self._waits:
-            wanted |= {c.name for c in self.part.layout.columns if isinstance(c, DatetimeColumn)}
+            wanted |= {c.name for c in self.part.layout.columns if _tells_time(c)}
         return wanted | {n for n in drawn if n.startswith("#")}
 
     def _finished(self, done: _Done, *, waits: bool) -> Iterator[Batch]:
@@ -510,7 +511,7 @@ class _Attributes:
             whole = rule.moved(whole, Scratch())
         for column in self.part.layout.columns:
             is_written = column.name in whole.column_names  # not what is told of children
-            if isinstance(column, DatetimeColumn) and is_written and column.name in values:
+            if _tells_time(column) and is_written and column.name in values:
                 now = whole.column(column.name)
                 if now is not before.column(column.name):
                     values[column.name] = column.values(now.combine_chunks())
@@ -526,3 +527,7 @@ class _Attributes:
         for name in self.keeping.asked.free:  # rows have exchanged them: all have theirs, or none
             whole = put_column(whole, name, rows.column(name))
         return whole
+
+
+def _tells_time(column: ModelledColumn) -> bool:
+    return isinstance(column, DatetimeColumn) or is_year(column)

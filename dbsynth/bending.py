@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,10 @@ class Outline:
     high: Floats
     centre: Floats  # where between them the mean is
     spread: Floats  # share of the widest standard deviation that these allow
+
+    def sound(self) -> Outline:
+        """Take no notice of ends that contradict each other, for each was drawn for itself."""
+        return replace(self, high=np.where(self.high >= self.low, self.high, np.nan))
 
 
 @dataclass(frozen=True, slots=True)

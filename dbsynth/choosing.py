@@ -28,7 +28,7 @@ from dbsynth.encode import (
     PresenceColumn,
 )
 from dbsynth.families import MOST_LABELS, Family, Heritage, fit_heritage, key_name, times_of
-from dbsynth.features import Features, Ints, climb
+from dbsynth.features import Features, Floats, Ints, climb
 from dbsynth.leading import fit_leading
 from dbsynth.meetings import Meeting, find_meeting
 from dbsynth.model.base import stable_seed
@@ -37,7 +37,8 @@ from dbsynth.plan import KeyPlan
 from dbsynth.polymorphs import NOTHING, Polymorph, polymorph_of, polymorphs
 from dbsynth.repeating import before_name, gated, habit, repeated, reuse, tokens_of
 from dbsynth.rows import Layout, Values
-from dbsynth.sample import chosen_keys, owner_key
+from dbsynth.sample import chosen_keys, foreign_key, owner_key
+from dbsynth.seasons import Seasons, find_season
 from dbsynth.sketches import is_number
 from dbsynth.tablemodel import (
     KIND,
@@ -58,11 +59,41 @@ class Choosing(OneTable):
         chosen, untold = self._choices(siblings)
         if not chosen:
             return None
-        layout = Layout(tuple(column for column, _ in chosen))
-        values: Values = {column.name: data for column, data in chosen}
+        layout, values = self._chosen_values(siblings)
         above = ancestors(self.plan, self.planned, owners, self.known)
         condition = self._condition(above, owners, siblings, layout, values)
         return self._train("structure", layout, values, condition, siblings, {}, untold)
+
+    def _chosen_values(self, siblings: Siblings) -> tuple[Layout, Values]:
+        """What is drawn before the attributes: the year first, where one is in a key."""
+        columns: list[ModelledColumn] = []
+        values: dict[str, Floats | Ints] = {}
+        for key, seasons in self._seasons(siblings).items():
+            pointers = self.sample.parents[self.planned.name, key]
+            years = np.where(pointers >= 0, seasons.years[np.maximum(pointers, 0)], np.nan)
+            columns.append(self._columns.in_order(seasons.column, years, siblings))
+            values[seasons.column] = years
+        for column, data in self._choices(siblings)[0]:
+            columns.append(column)
+            values[column.name] = data
+        return Layout(tuple(columns)), values
+
+    def _seasons(self, siblings: Siblings) -> dict[str, Seasons]:
+        """The key whose parents come anew each year, if there is one."""
+        owner = owner_key(self.planned)
+        if owner is None or not self._may_learn or self.sequence is not None:
+            return {}
+        for key in chosen_keys(self.planned, self.table):
+            if key.role != "reference" or polymorph_of(self.table, key.name) is not None:
+                continue
+            declared = foreign_key(self.table, key.name)
+            pointers = self.sample.parents[self.planned.name, key.name]
+            rows = self.sample.rows[key.parent]
+            found = find_season(declared, pointers, siblings.previous, rows, self.entities)
+            taken = {*owner.columns, *(k.name for k in self.planned.keys)}
+            if found is not None and found.column not in taken:
+                return {key.name: found}
+        return {}
 
     def _choices(
         self, siblings: Siblings
@@ -76,12 +107,20 @@ class Choosing(OneTable):
         told: list[tuple[CategoryColumn | PresenceColumn, Ints]] = []
         told += [self._label_choice(p) for p in polymorphs(self.table)]
         untold: dict[str, Flags] = {}
+        whom = self._whom(siblings)
         for key in chosen_keys(self.planned, self.table):
             if polymorph_of(self.table, key.name) is None:
-                pointers = pa.array(self.sample.parents[self.planned.name, key.name])
-                told += self._gate(key.name, pointers, siblings, untold)
-            told.append(self._choice(key))
+                told += self._gate(key.name, pa.array(whom[key.name]), siblings, untold)
+            told.append(self._choice(key, whom[key.name]))
         return told, untold
+
+    def _whom(self, siblings: Siblings) -> dict[str, Ints]:
+        """The parents that rows have by key; of those that come anew each year the first."""
+        keys = [k.name for k in chosen_keys(self.planned, self.table)]
+        found = {k: self.sample.parents[self.planned.name, k] for k in keys}
+        for key, seasons in self._seasons(siblings).items():
+            found[key] = climb(found[key], seasons.who)
+        return found
 
     def _gates(
         self, name: str, labels: Values, siblings: Siblings, untold: dict[str, Flags]
@@ -125,9 +164,8 @@ class Choosing(OneTable):
         codec = CategoryCodec((*shown, *codec.labels))
         return CategoryColumn(polymorph.name, codec), codec.encode(_masked(states))
 
-    def _choice(self, key: KeyPlan) -> tuple[CategoryColumn, Ints]:
+    def _choice(self, key: KeyPlan, pointers: Ints) -> tuple[CategoryColumn, Ints]:
         """The codes by which a key's parent is chosen: its row, or its kind."""
-        pointers = self.sample.parents[self.planned.name, key.name]
         valid = self._has_key(key)
         if key.role == "reference":
             chosen = pa.array(pointers, pa.int64(), mask=pointers < 0)
@@ -159,7 +197,7 @@ class Choosing(OneTable):
         """The features of the keys that were chosen."""
         if structure is None:
             return Features.empty(len(self.rows))
-        values: Values = {column.name: data for column, data in self._choices(siblings)[0]}
+        values = self._chosen_values(siblings)[1]
         return structure.layout.features(values, len(self.rows))
 
     def _chosen(self, siblings: Siblings, structure: RowsModel | None) -> Features:
@@ -180,7 +218,7 @@ class Choosing(OneTable):
                 self.plan, self.planned, key, lambda *k: self.sample.parents[k], self.entities
             )
             for key in chosen_keys(self.planned, self.table)
-            if key.role == "token"
+            if key.role == "token" and self.plan.tables[key.parent].mode != "empty"
         }
         return {name: meeting for name, meeting in found.items() if meeting is not None}
 
@@ -196,7 +234,7 @@ class Choosing(OneTable):
             if polymorph_of(self.table, key.name) is None:
                 pointers = self.sample.parents[self.planned.name, key.name]
                 seed = stable_seed(self.plan.seed, self.planned.name, key.name, "timing")
-                theirs, rng = self.known.dates.get(key.parent, {}), np.random.default_rng(seed)
+                theirs, rng = self.known.moments(key.parent), np.random.default_rng(seed)
                 told = pointers, theirs, own, self.entities, self.release, rng
                 found.append(fit_timing(key.name, *told))
         return tuple(timing for timing in found if timing is not None)
@@ -229,9 +267,11 @@ class Choosing(OneTable):
         columns: dict[str, Ints] = {}
         seen: dict[str, Ints] = {}
         free: dict[str, Flags] = {}
+        seasons = self._seasons(siblings)
         gates = {column.name: data for column, data in self._choices(siblings)[0]}
         for key in chosen_keys(self.planned, self.table):
-            if polymorph_of(self.table, key.name) is None and key.name not in meetings:
+            is_alone = key.name not in meetings and key.name not in seasons
+            if polymorph_of(self.table, key.name) is None and is_alone:
                 name = key_name(key.name)
                 columns[name] = seen[name] = self.sample.parents[self.planned.name, key.name]
                 again = gates.get(before_name(key.name), np.zeros(len(owners), np.int64))

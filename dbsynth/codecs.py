@@ -145,6 +145,7 @@ class NumberCodec:
         release: Release,
         fallback: tuple[float, float] = (1.0, 100.0),
         shown: Floats | None = None,
+        spike_share: float = SPIKE_SHARE,
     ) -> NumberCodec:
         """
         Learn spikes, quantile curve and lattice.
@@ -156,6 +157,7 @@ class NumberCodec:
             release: the protection in force.
             fallback: whole numbers in this range are decoded where too few entities have a value.
             shown: values that are released elsewhere: enough entities have rows that copy them.
+            spike_share: how frequent a value of a continuous column is that has its own token.
         """
         known = is_plain(values)
         v, e = values[known], entities[known]
@@ -164,7 +166,7 @@ class NumberCodec:
             step = 1.0 if fallback[1] - fallback[0] >= 1.0 else 0.0
             return cls((), fallback, 1, step, 0.0, beyond)
         step, offset = _lattice(v)
-        spikes = _spikes(statistic, v, e, release, shown)
+        spikes = _spikes(statistic, v, e, release, shown, spike_share)
         rest = ~np.isin(v, spikes) if len(spikes) else np.ones(len(v), bool)
         enough = len(np.unique(e[rest])) >= release.threshold(statistic) if rest.any() else False
         if not enough:
@@ -278,11 +280,16 @@ def _lattice(values: Floats) -> tuple[float, float]:
 
 
 def _spikes(
-    statistic: str, values: Floats, entities: Ints, release: Release, shown: Floats | None
+    statistic: str,
+    values: Floats,
+    entities: Ints,
+    release: Release,
+    shown: Floats | None,
+    spike_share: float,
 ) -> Floats:
     distinct, codes, rows = np.unique(values, return_inverse=True, return_counts=True)
     few = len(distinct) <= MAX_VALUES
-    frequent = rows >= (1 if few else max(2.0, SPIKE_SHARE * len(values)))
+    frequent = rows >= (1 if few else max(2.0, spike_share * len(values)))
     support = release.support(codes.astype(np.int64), entities, len(distinct))
     may_show = support >= release.threshold(statistic)
     if shown is not None and few:

@@ -13,6 +13,7 @@ from dbsynth import numerals
 from dbsynth.anchors import SOME_DAYS, fit_datetime
 from dbsynth.codecs import CategoryCodec, NumberCodec
 from dbsynth.conditions import Siblings
+from dbsynth.drifts import SPIKE_OF_DRIFT, fit_drift
 from dbsynth.encode import CategoryColumn, ModelledColumn, NumberColumn, PresenceColumn
 from dbsynth.extremes import is_plain
 from dbsynth.features import Floats, Ints
@@ -87,7 +88,10 @@ class ColumnFit:
                 CategoryColumn(column.name, codec) if codec.labels else PresenceColumn(column.name)
             )
         if kind == "number" or (kind == "datetime" and column.type.kind == "time"):
-            return self._number(statistic, column, data, ordered)
+            found = self._number(statistic, column, data, ordered)
+            return (
+                found if ordered is not None else self._drifting(statistic, found, data, siblings)
+            )
         if kind != "datetime":
             return PresenceColumn(column.name)
         is_text = pa.types.is_string(data.type)
@@ -106,6 +110,12 @@ class ColumnFit:
             last=None if ordered is None else last,
         )
         return replace(fitted, is_given=self.is_laid_out and column.name == self.in_time)
+
+    def in_order(self, name: str, values: Floats, siblings: Siblings) -> NumberColumn:
+        """Fit a number by which siblings come in order, and of which not the column is learned."""
+        statistic = f"{self.planned.name}.{name}"
+        codec = NumberCodec.fit(statistic, values, self.entities, self.release)
+        return NumberColumn(name, codec, self._gap(statistic, values, siblings))
 
     def _some_days(self, column: Column) -> tuple[float, float]:
         """Days since 1970 between which dates lie that cannot be learned."""
@@ -148,11 +158,33 @@ class ColumnFit:
         )  # fmt: skip
         if siblings is None:
             return NumberColumn(column.name, codec, family=family)
+        gap = self._gap(statistic, values, siblings)
+        return NumberColumn(column.name, codec, gap, self._is_strict(column.name), family)
+
+    def _gap(self, statistic: str, values: Floats, siblings: Siblings) -> NumberCodec:
+        """How far siblings are from the one before."""
         plain = np.where(is_plain(values), values, np.nan)
         later = siblings.index > 0
         gaps = np.where(later, plain - plain[np.maximum(siblings.previous, 0)], np.nan)
-        gap = NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
-        return NumberColumn(column.name, codec, gap, self._is_strict(column.name), family)
+        return NumberCodec.fit(f"{statistic}.gap", gaps, self.entities, self.release)
+
+    def _drifting(
+        self, statistic: str, column: NumberColumn, data: pa.Array, siblings: Siblings | None
+    ) -> NumberColumn:
+        """Let a number of rows in order move from sibling to sibling, if it does."""
+        if siblings is None or not self.planned.order_by:
+            return column
+        values = column.values(data)
+        drift = fit_drift(
+            statistic, values, siblings.previous, siblings.count, self.entities, self.release
+        )
+        if drift is None:
+            return column
+        codec = NumberCodec.fit(
+            statistic, values, self.entities, self.release, shown=self.shown.get(column.name),
+            spike_share=SPIKE_OF_DRIFT,
+        )  # fmt: skip
+        return replace(column, codec=codec, drift=drift)
 
 
 def _days(low: float | None, high: float | None) -> tuple[float, float]:

@@ -25,12 +25,17 @@ class Known:
 
     features: dict[TableName, Features] = field(default_factory=dict)
     dates: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # seconds
+    years: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # told by numbers
     ends: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # last children's days
     sketches: dict[TableName, dict[str, Floats]] = field(default_factory=dict)  # of children
     told: dict[TableName, frozenset[str]] = field(default_factory=dict)  # names of sketches
     pointers: dict[TableName, dict[str, Ints]] = field(default_factory=dict)  # key -> parent row
     codes: dict[TableName, Ints] = field(default_factory=dict)  # cluster of each row
     gathered: dict[TableName, NDArray[np.float32]] = field(default_factory=dict)  # by owner
+
+    def moments(self, name: TableName) -> dict[str, Floats]:
+        """The dates of a table's rows, and the beginnings of years that they tell."""
+        return {**self.years.get(name, {}), **self.dates.get(name, {})}
 
     def forget(self, plan: Plan, left: Sequence[TableName]) -> None:
         """Let go of the features that no table hangs on that is left: they take most memory."""

@@ -15,6 +15,7 @@ from dbsynth.chunks import PIECE, steps, turns
 from dbsynth.codecs import NULL
 from dbsynth.conditions import Siblings, plain
 from dbsynth.copying import Given, gate_name
+from dbsynth.drifts import look_back
 from dbsynth.encode import (
     CategoryColumn,
     DatetimeColumn,
@@ -356,6 +357,7 @@ class Drawing:
         # Siblings lie together, so the one before stands in the row before.
         earlier = data[np.maximum(rows - 1, 0)].astype(np.float64)
         if isinstance(column, NumberColumn):
+            earlier = earlier if column.drift is None else self._last_known(column.name, rows)
             data[rows] = place_number(column, head, tokens, inside, earlier)
             return None
         if slot.part == "time":
@@ -366,6 +368,10 @@ class Drawing:
         is_whole = column.time is None or has_time_slot(column)
         is_apart = column.delta is not None and column.anchor in self.values
         return column.day_features(placed) if is_whole and not is_apart else None
+
+    def _last_known(self, name: str, rows: Ints) -> Floats:
+        """What the siblings before (n,) rows had last; NaN for nothing."""
+        return look_back(self.values[name].astype(np.float64), rows, self.siblings.index[rows])
 
     def _put_time(
         self, column: DatetimeColumn, rows: Ints, tokens: Ints, inside: Floats, earlier: Floats

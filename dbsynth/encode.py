@@ -82,7 +82,11 @@ class PresenceColumn:
 
 @dataclass(frozen=True, slots=True)
 class NumberColumn:
-    """A learned number, or how many child rows a row has; `gap` orders siblings by it."""
+    """
+    A learned number, or how many child rows a row has; `gap` orders siblings by it.
+
+    With a `drift` a later sibling's is learned as its distance to the one before, see `drifts`.
+    """
 
     name: str
     codec: NumberCodec
@@ -91,6 +95,12 @@ class NumberColumn:
     family: str = ""  # of a number in disguise, see `numerals`
     kinds: Kinds | None = None  # how it lies in each kind of rows, where owners tell of it
     foregone: Foregone | None = None  # what follows from labels of the row and above
+    drift: NumberCodec | None = None  # distance to what siblings had last, up or down
+
+    @property
+    def step(self) -> NumberCodec | None:
+        """The distance to an earlier sibling that is drawn in the place of the value."""
+        return self.gap or self.drift
 
     @property
     def told_by(self) -> tuple[str, ...]:

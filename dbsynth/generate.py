@@ -33,6 +33,7 @@ from dbsynth.schema import Backfill, Batch, ForeignKey, Stored, Table, TableName
 from dbsynth.state import Changes, State, row_index
 from dbsynth.structure import build_skeleton
 from dbsynth.tablemodel import Model, TableModel
+from dbsynth.timings import years_of
 from dbsynth.values import dates_of, placeholders
 from dbsynth.workers import Workers
 
@@ -136,6 +137,8 @@ def _copied(
     state.known.pointers[planned.name] = pointers
     state.finish(table, model, len(rows), [rows], {})
     state.known.dates[planned.name] = dates_of(rows)
+    told = {c.name: c.values(rows.column(c.name).combine_chunks()) for c in layout.columns}
+    state.known.years[planned.name] = years_of(layout.columns, told)
     yield from (Batch(planned.name, batch) for batch in rows.to_batches())
     progress(Event("generate", str(planned.name), len(rows), len(rows), "copied"))
 

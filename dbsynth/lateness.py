@@ -119,7 +119,8 @@ def order_of(
 def _is_bound(layout: Layout, slot: Slot, heard: _Heard, repeated: Collection[str]) -> bool:
     """Whether a slot cannot be drawn without the siblings before, whatever else waits."""
     column = layout.columns[slot.column]
-    has_gap = isinstance(column, NumberColumn | DatetimeColumn) and column.gap is not None
+    has_gap = isinstance(column, DatetimeColumn) and column.gap is not None
+    has_gap |= isinstance(column, NumberColumn) and column.step is not None
     keeps_time = isinstance(column, DatetimeColumn) and column.keeps_time
     return has_gap or keeps_time or column.name in repeated or bool({STATE, PACE} & heard.parts)
 

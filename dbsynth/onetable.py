@@ -38,6 +38,7 @@ from dbsynth.sequences import Sequence
 from dbsynth.tablemodel import (
     RowsModel,
 )
+from dbsynth.timings import years_of
 from dbsynth.training import Trainer
 
 OUTLINE_ENGINE = "tree"  # of how children spread, whatever draws the rows themselves
@@ -186,6 +187,7 @@ class OneTable:
         dates = moments_of(list(layout.columns), values)
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         self.known.dates[name] = dates
+        self.known.years[name] = years_of(layout.columns, values)
         self.known.pointers.setdefault(name, {})
 
 

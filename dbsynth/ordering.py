@@ -42,7 +42,7 @@ def _codec(column: ModelledColumn, slot: Slot, head: Head) -> NumberCodec | None
     if not isinstance(column, NumberColumn | DatetimeColumn):
         return None
     if head.phase == "later":
-        return column.gap
+        return column.gap if isinstance(column, DatetimeColumn) else column.step
     if isinstance(column, NumberColumn):
         return column.codec
     if slot.part == "time":

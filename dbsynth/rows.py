@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from dbsynth.drifts import drifted, last_known, start_of_drift
 from dbsynth.encode import CategoryColumn, DatetimeColumn, Head, ModelledColumn, NumberColumn, Phase
 from dbsynth.features import Features, Floats, Ints
 from dbsynth.turns import follow, taken
@@ -141,8 +142,8 @@ def has_time_slot(column: DatetimeColumn) -> bool:
 
 
 def _slots(index: int, column: ModelledColumn) -> list[Slot]:
-    if isinstance(column, NumberColumn) and column.gap is not None:
-        heads = (Head(column.codec.tokens, "first"), Head(column.gap.tokens, "later"))
+    if isinstance(column, NumberColumn) and column.step is not None:
+        heads = (Head(column.codec.tokens, "first"), Head(column.step.tokens, "later"))
         return [Slot(index, "value", heads)]
     if not isinstance(column, DatetimeColumn):
         return [Slot(index, "value", (Head(token_count(column)),))]
@@ -194,9 +195,12 @@ def _target(
         number = data.astype(np.float64)
         if head.phase != "later":
             return column.codec.encode(number)
-        assert column.gap is not None
+        assert column.step is not None
+        if column.drift is not None:
+            start = start_of_drift(last_known(number, previous), column.codec)
+            return column.drift.encode(number - start)
         before = np.where(previous >= 0, number[np.maximum(previous, 0)], np.nan)
-        return column.gap.encode(number - before)
+        return column.step.encode(number - before)
     if not isinstance(column, DatetimeColumn):
         return data.astype(np.int64)
     seconds = data.astype(np.float64)
@@ -338,9 +342,11 @@ def _within_grid(
 def place_number(
     column: NumberColumn, head: Head, tokens: Ints, uniforms: Floats, before: Floats
 ) -> Floats:
-    """Turn a number head's (n,) tokens into values; `before` is the sibling before, if any."""
+    """Turn a number head's (n,) tokens into values; `before` is what siblings had, if any."""
     if head.phase != "later":
         return column.codec.decode(tokens, uniforms)
+    if column.drift is not None:
+        return drifted(column.codec, before, column.drift.decode(tokens, uniforms))
     assert column.gap is not None
     gap = np.maximum(column.gap.decode(tokens, uniforms), 0.0)
     return before + (np.maximum(gap, column.gap.step or 1e-6) if column.is_strict else gap)

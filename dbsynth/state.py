@@ -28,6 +28,7 @@ from dbsynth.rules.evensteps import caps_of, limiting
 from dbsynth.schema import ForeignKey, Table, TableName
 from dbsynth.tablemodel import KIND, Model, TableModel, edge_name
 from dbsynth.tilt import Tilts
+from dbsynth.timings import years_of
 from dbsynth.values import to_floats
 
 Changes = dict[tuple[TableName, str], int]
@@ -162,7 +163,7 @@ class State:
         known = self.known
         for name in self.made:
             if name not in needed:
-                for kept in (known.features, known.dates, known.sketches):
+                for kept in (known.features, known.dates, known.years, known.sketches):
                     kept.pop(name, None)
             if name in known.gathered and not are_asked(self.plan, name, names):
                 known.gathered.pop(name)
@@ -242,6 +243,7 @@ class State:
             for c in columns
             if isinstance(c, DatetimeColumn) and c.name in values
         }
+        self.known.years[name] = years_of(columns, values)
         dates = self.known.dates[name]
         self.known.ends[name] = {c: dates.pop(c) for c in list(dates) if c.startswith("#")}
         told = model.outline.layout.columns if model.outline else ()

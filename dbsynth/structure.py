@@ -17,7 +17,7 @@ from dbsynth.conditions import (
     siblings_of,
 )
 from dbsynth.drawing import draw_part, inheriting_of
-from dbsynth.encode import CategoryColumn
+from dbsynth.encode import CategoryColumn, NumberColumn
 from dbsynth.exchanging import Windows, exchange
 from dbsynth.families import Inheriting, key_name
 from dbsynth.features import Features, Floats, Ints, climb
@@ -30,6 +30,7 @@ from dbsynth.repeating import before_name, choose_together, heads, origins, shar
 from dbsynth.resting import repeated
 from dbsynth.sample import chosen_keys, foreign_key, owner_key
 from dbsynth.schema import Table, TableName
+from dbsynth.seasons import ANYBODY, NOBODY, Seasons
 from dbsynth.series import Series
 from dbsynth.settle import settle
 from dbsynth.skeleton import Skeleton
@@ -234,7 +235,10 @@ class _Structure:
             tokens = drawn[key.name].astype(np.int64)
             gate = drawn.get(before_name(key.name))
             links = self._links(key, tokens, gate, inheriting)
-            if key.role == "reference":
+            seasons = self._seasons(key, part)
+            if seasons is not None:
+                self._take_in_season(key, column, seasons, drawn)
+            elif key.role == "reference":
                 rows = self._reference_rows(key, column, tokens)
                 rows = rows if gate is None else rows[origins(gate.astype(np.int64))]
                 if links is not None:
@@ -272,7 +276,7 @@ class _Structure:
             self.moments = self.moments_of(first)
         for timing in timings:
             key = next(k for k in self.planned.keys if k.name == timing.key)
-            windows = Windows.of(timing, {**own, **self.moments}, known.dates[key.parent])
+            windows = Windows.of(timing, {**own, **self.moments}, known.moments(key.parent))
             self._exchange(key, windows, timing, owners)
         return part.layout.features(self.drawn, self.size)
 
@@ -361,6 +365,36 @@ class _Structure:
             rng = self.state.rng(self.planned.name, key.name, "rare")
             rows[rare] = evenly(others, len(rare), rng)
         return rows
+
+    def _seasons(self, key: KeyPlan, part: RowsModel) -> Seasons | None:
+        """The parents by year, where that of a row was drawn."""
+        if key.role != "reference":
+            return None
+        declared = foreign_key(self.table, key.name)
+        numbers = [c.name for c in part.layout.columns if isinstance(c, NumberColumn)]
+        years = [n for n in numbers if n in declared.columns]
+        if not years:
+            return None
+        parents = [self.state.parent_key(declared, c) for c in declared.parent_columns]
+        return Seasons.of(declared, years[0], parents)
+
+    def _take_in_season(
+        self,
+        key: KeyPlan,
+        column: CategoryColumn,
+        seasons: Seasons,
+        drawn: dict[str, Floats | Ints],
+    ) -> None:
+        """Give rows parents that are there in their year; what was drawn becomes what they got."""
+        labels = np.array([NOBODY, *column.codec.labels, ANYBODY], np.int64)
+        whom = labels[drawn[key.name].astype(np.int64)]
+        rng = self.state.rng(self.planned.name, key.name, "season")
+        got = seasons.rows(drawn[seasons.column].astype(np.float64), whom, rng)
+        got = self.pointers[key.name] = self._agreeing(key, got)
+        first = climb(got, seasons.who)
+        drawn[key.name] = column.codec.encode(pa.array(first, mask=first < 0))
+        years = seasons.years[np.maximum(got, 0)]
+        drawn[seasons.column] = np.where(got >= 0, years, np.nan)
 
     def _other_keys(self) -> list[KeyPlan]:
         """Reference keys first: keys that share columns with them must agree."""

@@ -60,6 +60,8 @@ class Telling:
         told = self.known.told.get(owner.parent, frozenset()) if owner else frozenset()
         if sketch_name(edge, column.name, "spread") not in told:
             return column
+        if column.drift is not None:  # bent along one line, for a track must not be torn
+            return column
         name = f"{self.planned.name}.{column.name}"
         kinds = fit_kinds(name, values, column.codec, labels, self.entities, self.release)
         return replace(column, kinds=kinds)

@@ -362,6 +362,9 @@ class Trial(Drawing):
     def _codes_above(self, rows: Ints) -> NDArray[np.integer[Any]]:
         return self.condition.codes[rows // 2]
 
+    def _last_known(self, name: str, rows: Ints) -> Floats:
+        return self.whole._last_known(name, self.origins[rows // 2])
+
     def _tokens(self, session: Session, number: int, slot: Slot, head: Head, rows: Ints) -> Ints:
         column = self.part.layout.columns[slot.column]
         allowed = self.allowed.get(column.name)

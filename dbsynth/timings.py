@@ -6,21 +6,25 @@ When rows choose a parent: not before it is there, nor after it is gone; found i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
 
+from dbsynth.encode import ModelledColumn, NumberColumn
 from dbsynth.features import Floats, Ints
 from dbsynth.plain import Plain
 from dbsynth.release import MIN_ENTITIES, Release
+from dbsynth.rows import Values
+from dbsynth.values import DAY
 
 HOLDS = 0.999  # share of rows in which an order must hold
 NEAR = 0.25  # times as long as any parent that is there: the nearest ones are chosen
 QUANTILES = 65
 TELLS = 0.02  # share of rows, at least, in which it would not hold by chance
 KNOWN = 0.9  # share of parents of which a date should be known
+YEARS = 1500.0, 2200.0  # numbers that can be one
 SAME = 0.5  # share of rows from which on a date is a copy of the parent's
 
 
@@ -87,6 +91,27 @@ def fit_timing(
     *_, start, since = found.get(1, (False, 0.0, "", ()))
     *_, end, until = found.get(-1, (False, 0.0, "", ()))
     return Timing(key, start, since, end, until, best < 0, near[best])
+
+
+def is_year(column: ModelledColumn) -> bool:
+    """Whether all values of a column are numbers of years; which they need not mean."""
+    if not isinstance(column, NumberColumn) or column.name.startswith("#"):
+        return False
+    codec = column.codec
+    is_whole = codec.step >= 1.0 and codec.decimals == 0
+    return is_whole and YEARS[0] <= codec.low and codec.high <= YEARS[1]
+
+
+def years_of(columns: Iterable[ModelledColumn], values: Values) -> dict[str, Floats]:
+    """When the years begin that some columns tell, in seconds, by column; NaN for NULL."""
+    found = {}
+    for column in columns:
+        if column.name in values and is_year(column):
+            years = np.clip(values[column.name].astype(np.float64), *YEARS)
+            whole = np.nan_to_num(years, nan=YEARS[0]).astype(np.int64) - 1970
+            days = whole.astype("datetime64[Y]").astype("datetime64[D]").astype(np.float64)
+            found[column.name] = np.where(np.isnan(years), np.nan, days * DAY)
+    return found
 
 
 def _nearness(

@@ -103,6 +103,8 @@ class Told:
                 found[column.name] = merge(labels, owners, distinct, (NULL, column.codec.rare))
             if isinstance(column, NumberColumn) and all(e is not None for e in ends):
                 outline = Outline(*(e for e in ends if e is not None))
+                if column.drift is not None:  # else it would stand still
+                    outline = outline.sound()
                 numbers = drawn[column.name].astype(np.float64)
                 own_labels = {c: drawn[c].astype(np.int64) for c in column.told_by}
                 found[column.name] = bend(

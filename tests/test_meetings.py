@@ -85,3 +85,18 @@ def test_who_chooses_any_address_meets_nobody(source: str, tmp_path: Path) -> No
 def test_a_clone_keeps_what_two_ways_say(source: str, tmp_path: Path) -> None:
     done = run.clone(source, f"duckdb:///{tmp_path}/b.duckdb", run.Options(quality="fast"))
     assert [r for r in done.rules if not r.is_kept] == []
+
+
+def test_nobody_meets_in_a_table_without_rows(tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(SCHEMA)
+        connection.executemany(
+            "INSERT INTO people VALUES (?, ?)", [(n, f"p{n}@a.org") for n in range(60)]
+        )
+        connection.executemany(
+            "INSERT INTO parcels (person, grams) VALUES (?, ?)", [(n % 60, n) for n in range(120)]
+        )
+    found = drawn(fitted(f"sqlite:///{path}", engine="tree"))
+    assert len(found[PARCELS]) > 0
+    assert len(found[ADDRESSES]) == 0

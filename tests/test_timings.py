@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 
 from dbsynth import run
 from dbsynth.anchors import fit_datetime
-from dbsynth.encode import LATEST, start_of
+from dbsynth.codecs import NumberCodec
+from dbsynth.encode import LATEST, NumberColumn, start_of
 from dbsynth.exchanging import Slots, Windows, claim, exchange
 from dbsynth.features import Floats, Ints
 from dbsynth.release import Release
-from dbsynth.timings import Timing, fit_timing
+from dbsynth.timings import Timing, fit_timing, years_of
 from dbsynth.values import DAY
 
 ROWS, PARENTS = 400, 40
@@ -116,6 +117,25 @@ def test_rows_exchange_parents_and_nothing_else(
         own = here & (owners == owner)
         same = pointers[own][:, None] == pointers[own]
         assert (after[own][:, None] == after[own])[same].all()
+
+
+def test_numbers_that_can_be_years_tell_when_they_begin() -> None:
+    rng = rng_of(3)
+    values = {
+        "year": rng.integers(1980, 2020, ROWS).astype(np.float64),
+        "size": rng.integers(1, 2020, ROWS).astype(np.float64),
+        "share": rng.uniform(1980, 2020, ROWS),
+        "#children": rng.integers(1980, 2020, ROWS).astype(np.float64),
+    }
+    values["year"][:9] = np.nan
+    entities = np.arange(ROWS)
+    columns = [NumberColumn(n, NumberCodec.fit(n, v, entities, OPEN)) for n, v in values.items()]
+    found = years_of(columns, values)
+    assert list(found) == ["year"]
+    assert np.isnan(found["year"][:9]).all()
+    known = found["year"][9:].astype("datetime64[s]")
+    assert np.array_equal(known.astype("datetime64[Y]").astype(np.int64) + 1970, values["year"][9:])
+    assert np.array_equal(known, known.astype("datetime64[Y]").astype("datetime64[s]"))
 
 
 def test_places_are_claimed_by_the_nearest_that_begin_before() -> None:
@@ -253,3 +273,34 @@ def test_answers_come_after_their_question_and_soon(tmp_path: Path) -> None:
     assert len(lags) > 400
     assert min(lag for (lag,) in lags) >= 0
     assert float(np.median(lags)) < 30  # of 300 by chance
+
+
+def test_nobody_rates_a_film_before_its_year(tmp_path: Path) -> None:
+    rng, films, raters = rng_of(8), 400, 600
+    years = rng.integers(1990, 2021, films)
+    with closing(sqlite3.connect(tmp_path / "source.db")) as source:
+        source.executescript("""
+            CREATE TABLE film (id INTEGER PRIMARY KEY, year INTEGER NOT NULL, length INTEGER);
+            CREATE TABLE rater (id INTEGER PRIMARY KEY, age INTEGER);
+            CREATE TABLE rating (rater INTEGER REFERENCES rater, film INTEGER REFERENCES film,
+                stars INTEGER, rated DATE NOT NULL, PRIMARY KEY (rater, film));
+        """)
+        lengths = rng.integers(70, 180, films).tolist()
+        rows = zip(range(films), years.tolist(), lengths, strict=True)
+        source.executemany("INSERT INTO film VALUES (?, ?, ?)", list(rows))
+        ages = rng.integers(18, 80, raters).tolist()
+        source.executemany("INSERT INTO rater VALUES (?, ?)", list(enumerate(ages)))
+        for rater in range(raters):
+            begun = int(rng.integers(2000, 2021))
+            chosen = rng.choice(np.flatnonzero(years <= begun), 6, replace=False)
+            for film in chosen.tolist():
+                day = f"{begun}-{rng.integers(1, 13):02}-{rng.integers(1, 29):02}"
+                row = (rater, film, int(rng.integers(1, 6)), day)
+                source.execute("INSERT INTO rating VALUES (?, ?, ?, ?)", row)
+        source.commit()
+    copy = tmp_path / "copy.db"
+    run.clone(f"sqlite:///{tmp_path / 'source.db'}", f"sqlite:///{copy}", NO_RULES)
+    with closing(sqlite3.connect(copy)) as target:
+        query = "SELECT avg(year > substr(rated, 1, 4)) FROM rating JOIN film ON film = film.id"
+        (early,) = target.execute(query).fetchone()
+    assert early < 0.01

@@ -12,6 +12,7 @@ from dbsynth.mining.frames import DAY, MIN_ROWS, Bools, Frame, Frames, View
 from dbsynth.rules.book import Rule
 
 _MOST_COLUMNS = 8  # of whole numbers, and of moments
+_MOST_YEARS = 500
 _FEWEST_AGES = 5  # different ones, of which it is no wonder that they fit
 
 
@@ -21,8 +22,13 @@ def find_years(frame: Frame, frames: Frames) -> Iterator[Rule]:
 
     Moments are the row's and those of the rows to which its keys lead.
     """
-    goals = [v for v in frame.numbers if v.unit[0] == "whole" and v.distinct >= _FEWEST_AGES]
-    goals = goals[:_MOST_COLUMNS]
+    goals = [
+        v
+        for v in frame.numbers
+        if v.unit[0] == "whole"
+        and v.distinct >= _FEWEST_AGES
+        and (np.abs(v.floats[v.valid]) <= _MOST_YEARS).all()
+    ][:_MOST_COLUMNS]
     if not goals:
         return
     own = _moments(frame.views)
@@ -62,7 +68,7 @@ def _day(view: View, goal: View) -> str | None:
     """The day on which everybody had this age; None if there is none."""
     where = view.valid & goal.valid
     ages = goal.floats[where].astype(np.int64)
-    if where.sum() < MIN_ROWS or len(np.unique(ages)) < _FEWEST_AGES or (abs(ages) > 200).any():
+    if where.sum() < MIN_ROWS or len(np.unique(ages)) < _FEWEST_AGES:
         return None
     months = _dates(view, where).astype("datetime64[M]")
     day = (_dates(view, where) - months).astype(np.int64)
