@@ -207,7 +207,7 @@ def _entity_reason(facts: Facts, name: TableName, *, owns: bool) -> str:
         return "owns other rows"
     if polymorphs(facts.schema.table(name)):
         return "belongs to rows of several tables"
-    if facts.counts[name] > REFERENCE_ROWS and not facts.is_calendar(name):
+    if facts.counts[name] > REFERENCE_ROWS:
         return f"more than {REFERENCE_ROWS} rows"
     referring = [k for k in facts.schema.foreign_keys if k.parent == name and not k.is_self]
     if any(k.when is not None for k in referring):
