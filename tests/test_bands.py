@@ -91,6 +91,18 @@ def test_labels_that_come_with_any_number_have_no_bounds(tmp_path: Path) -> None
     assert not [r for r in plan.rules if r.kind in ("bands", "years")]
 
 
+def test_labels_that_end_in_blanks_are_left_to_other_rules(pg_url: str) -> None:
+    with psycopg.connect(pg_url) as connection:
+        connection.execute("""
+            CREATE TABLE shifts (id serial PRIMARY KEY, second integer NOT NULL,
+                part char(20) NOT NULL);
+            INSERT INTO shifts (second, part)
+            SELECT n * 61, CASE WHEN n < 500 THEN 'night' ELSE 'morning' END
+            FROM generate_series(1, 1000) AS n;
+        """)
+    assert not [r for r in run.plan(pg_url, run.Options(**FAST)).rules if r.kind == "bands"]
+
+
 def test_labels_of_an_enum_are_compared_as_texts(pg_url: str, tmp_path: Path) -> None:
     with psycopg.connect(pg_url) as connection:
         connection.execute("""

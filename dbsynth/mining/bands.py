@@ -33,7 +33,7 @@ def find_bands(frame: Frame) -> Iterator[Rule]:
         return
     orders = [np.argsort(v.floats) for v in numbers]
     for label in labels[:_MOST_COLUMNS]:
-        if not frame.is_released(label):
+        if not frame.is_released(label) or _is_padded(label):
             continue
         for view, order in zip(numbers, orders, strict=True):
             if view.distinct < _VALUES * label.distinct:
@@ -42,6 +42,11 @@ def find_bands(frame: Frame) -> Iterator[Rule]:
             if bands is not None:
                 yield frame.rule("bands", _text(view, label, *bands))
                 break
+
+
+def _is_padded(label: View) -> bool:
+    """Whether values end in blanks, as those of CHAR(n) do, which a CASE does not give."""
+    return any(isinstance(one, str) and one.endswith(" ") for one in label.labels.to_pylist())
 
 
 def _bands(values: Floats, codes: Ints) -> tuple[Ints, list[float]] | None:
