@@ -29,7 +29,7 @@ from dbsynth.keepers.siblings import (
     least_unit,
     ranks,
 )
-from dbsynth.keepers.spacing import at_least_after, closed, farthest, packed, until
+from dbsynth.keepers.spacing import at_least_after, closed, farthest, never_below, packed, until
 from dbsynth.keepers.walks import walked
 from dbsynth.rules.groupsteps import GroupStep
 from dbsynth.values import to_floats
@@ -210,6 +210,18 @@ class GroupKeeper:
         made[order] = summed - base
         made = np.where(np.isnan(total), np.nan, made)
         return {step.column: floats_as(made, column)}
+
+    def _floor(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
+        """Let no more go than has come: what would is a part of it, or comes instead."""
+        del rng
+        if step.column in self.fixed:
+            return {}
+        groups, place = group_codes(rows, step.partition), ranks(rows.column(step.by))
+        column = rows.column(step.column)
+        order = np.lexsort((place, groups))
+        values = to_floats(column.combine_chunks())
+        values[order] = never_below(np.nan_to_num(values[order]), begins(groups[order]))
+        return {step.column: floats_as(values, column)}
 
     def _number(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Count siblings."""

@@ -118,3 +118,29 @@ def _running_most(values: Floats, starts: np.ndarray[tuple[int], np.dtype[np.boo
     highest = np.maximum.accumulate(rank + number * len(values)) - number * len(values)
     most: Floats = values[order[highest]]
     return most
+
+
+def never_below(values: Floats, starts: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Floats:
+    """
+    Change numbers so that what groups come to is never below 0, from their first one on.
+
+    Where more would go than there is, so much goes as is left of dividing it by that: a number of
+    the same grain.  Where nothing is there, as much comes instead.
+
+    Args:
+        values: (n,) numbers, group by group.
+        starts: (n,) the first of each group.
+    """
+    firsts = np.flatnonzero(starts)
+    place = np.arange(len(values)) - np.repeat(firsts, np.diff(np.append(firsts, len(values))))
+    made, held = values.copy(), np.zeros(len(values))
+    by_place = np.argsort(place, kind="stable")
+    for at in np.split(by_place, np.flatnonzero(np.diff(place[by_place])) + 1):
+        before = np.where(place[at] > 0, held[at - 1], 0.0)
+        wanted = -values[at]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            left = np.round(np.fmod(wanted, before), 9)
+        part = np.where(before > 0, np.where(left > 0, left, before), -wanted)
+        made[at] = np.where(wanted > before + 1e-9, -part, values[at])
+        held[at] = np.maximum(before + made[at], 0.0)
+    return made

@@ -126,6 +126,7 @@ def _along(frame: Frame, key: ForeignKey, pointers: Ints, *, is_complete: bool) 
         yield from _monotone(frame, line)
         if is_complete:
             yield from _balances(frame, line)
+            yield from _floors(frame, line)
         yield from _transitions(frame, line)
         if is_complete:
             yield from _ends(frame, line)
@@ -225,6 +226,31 @@ def _balances(frame: Frame, line: _Line) -> Iterator[Rule]:
             else:
                 text = f"{total.word} - {line.lag(total.word)} = {part.word}"
             yield frame.rule("running", text)
+
+
+def _floors(frame: Frame, line: _Line) -> Iterator[Rule]:
+    """Numbers of which never more goes than has come: what is in stock, what is on an account."""
+    groups = np.cumsum(line.starts)
+    shuffled = np.random.default_rng(_SEED).permutation(len(line.rows))
+    for view in frame.numbers:
+        values = view.floats[line.rows]
+        if view is line.by or not view.valid[line.rows].all():
+            continue
+        if min((values < 0).sum(), (values > 0).sum()) < MIN_ROWS:
+            continue
+        slack = 1e-6 * (1 + np.abs(values).max())
+        if (_summed(values, line.starts) < -slack).any():
+            continue
+        below = _summed(values[shuffled], line.starts) < -slack
+        if len(np.unique(groups[below])) >= EXPECTED:
+            yield frame.rule("floor", f"sum({view.word}) {line.window} >= 0")
+
+
+def _summed(values: Floats, starts: Bools) -> Floats:
+    """What (m,) numbers come to from the first sibling on."""
+    running = np.cumsum(values)
+    base = np.maximum.accumulate(np.where(starts, np.arange(len(values)), 0))
+    return np.asarray(running - (running - values)[base], np.float64)
 
 
 def _mostly(frame: Frame, line: _Line, pair: tuple[View, View], odd: Bools) -> Iterator[Rule]:

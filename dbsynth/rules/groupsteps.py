@@ -25,10 +25,10 @@ class GroupStep:
     `column` adds up `other`, from its first value on if `is_lagged`.  number: `column` counts from
     `start` on.  states: `column` only takes the steps in `pairs`; "" comes before the first.  mark:
     at most one row, or exactly one, has `label` in `column`.  end: the last row has it (sign 1), or
-    the first (-1), and no other; None is NULL.
+    the first (-1), and no other; None is NULL.  floor: no more of `column` goes than has come.
     """
 
-    act: Literal["sort", "apart", "meet", "run", "number", "states", "mark", "end"]
+    act: Literal["sort", "apart", "meet", "run", "number", "states", "mark", "end", "floor"]
     column: str
     partition: tuple[str, ...]
     by: str = ""
@@ -47,7 +47,7 @@ class GroupStep:
         return frozenset(c for c in named if c)
 
 
-_ORDER = ("end", "apart", "meet", "sort", "number", "states", "mark", "run")
+_ORDER = ("end", "apart", "meet", "sort", "number", "states", "mark", "floor", "run")
 
 
 def group_steps(rules: Iterable[Rule], table: Table, schema: Schema) -> tuple[GroupStep, ...]:
@@ -110,6 +110,10 @@ def is_one_way(pairs: Iterable[tuple[str, str]]) -> bool:
 def _of_siblings(tree: exp.Expr) -> GroupStep | None:
     from sqlglot import exp
 
+    if isinstance(tree, exp.GTE) and tree.expression.name == "0":
+        window, total = _window(tree.this), tree.this.this
+        is_sum = isinstance(total, exp.Sum) and isinstance(total.this, exp.Column)
+        return GroupStep("floor", total.this.name, *window) if window and is_sum else None
     if isinstance(tree, exp.GTE | exp.LTE) and isinstance(tree.this, exp.Column):
         window = _window(tree.expression)
         lagged = _lagged(tree.expression)
