@@ -182,3 +182,35 @@ def test_a_calendar_owns_nothing_and_is_copied_unless_it_measures_something(
     assert used > 1_000
     plan = run.plan(warehouse(tmp_path / "c.db", odd=True), OPTIONS)
     assert {t.name.name: t.mode for t in plan.tables.values()}["days"] == "generate"
+
+
+def test_totals_of_some_of_the_children_are_found_and_kept(tmp_path: Path) -> None:
+    rng = np.random.default_rng(7)
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.executescript("""
+            CREATE TABLE students (id INTEGER PRIMARY KEY, credits INTEGER NOT NULL,
+                failed INTEGER NOT NULL);
+            CREATE TABLE exams (id INTEGER PRIMARY KEY,
+                student_id INTEGER NOT NULL REFERENCES students (id),
+                result TEXT NOT NULL, worth INTEGER NOT NULL);
+        """)
+        for student in range(300):
+            results = rng.choice(["passed", "failed", "open"], int(rng.integers(0, 7)))
+            worth = rng.choice([2, 3, 5, 8], len(results))
+            values = (
+                student,
+                int(worth[results == "passed"].sum()),
+                int((results == "failed").sum()),
+            )
+            connection.execute("INSERT INTO students VALUES (?, ?, ?)", values)
+            for result, size in zip(results, worth, strict=True):
+                row = (student, str(result), int(size))
+                connection.execute(
+                    "INSERT INTO exams (student_id, result, worth) VALUES (?, ?, ?)", row
+                )
+    connection.close()
+    done = run.clone(f"sqlite:///{tmp_path}/a.db", f"{tmp_path}/b.db", OPTIONS)
+    assert {c.rule.text: c.broken for c in done.rules if c.rule.kind == "total"} == {
+        "credits = coalesce(sum(exams.worth) FILTER (WHERE exams.result = 'passed'), 0)": 0,
+        "failed = count(exams) FILTER (WHERE exams.result = 'failed')": 0,
+    }

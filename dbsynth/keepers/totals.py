@@ -402,11 +402,16 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
     if isinstance(value, exp.Coalesce) and [e.name for e in value.expressions] == ["0"]:
         value, is_zero = value.this, True
     value = value.this if isinstance(value, exp.Round) else value
+    whole, only = value, None
+    if isinstance(value, exp.Filter):
+        value, only = value.this, value.expression.this
     if value.key not in _ACTS or not _may_change(table, column, plan):
         return None
     try:
-        child, key = child_of(value, table, plan.schema)
+        child, key = child_of(whole, table, plan.schema)
         inner = _of_child(value.this, child)
+        if only is not None:
+            inner = f"CASE WHEN {_of_child(only, child)} THEN {inner} END"
         by = _of_child(value.expression, child) if value.key == "argmax" else ""
     except (RuleError, KeyError):
         return None
@@ -415,9 +420,10 @@ def _total(rule: Rule, plan: Plan) -> Total | None:
         return None
     is_count = value.key == "count"
     is_nullable = table.column(column).is_nullable
-    here, there = _emptiness(plan, table, tree.this, value)
+    here, there = _emptiness(plan, table, tree.this, whole)
     summed = value.this
     is_plain = isinstance(summed, exp.Column) and not isinstance(summed.this, exp.Star)
+    is_plain = is_plain and only is None
     return Total(
         table.name, column, child.name, key.name, value.key, inner, is_zero or is_count,
         is_nullable, is_nullable and here, there or not is_nullable,

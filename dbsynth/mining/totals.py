@@ -29,6 +29,7 @@ from dbsynth.schema import ForeignKey
 # Different totals that a table of few rows must have, and which share of rows is unlike others.
 _TOLD_APART, _UNLIKE = 8, 0.7
 _MOST_COLUMNS = 10  # of a child table that are summed up
+_MOST_LABELS = 8  # of a column by which some children are picked
 
 
 def find_totals(frame: Frame, frames: Frames, own: list[Operand]) -> Iterator[Rule]:
@@ -63,6 +64,13 @@ def find_totals(frame: Frame, frames: Frames, own: list[Operand]) -> Iterator[Ru
                     sums = [s for s in sums if s.word != text]
                     yield frame.rule("total", f"{goal.word} = {found}")
                     yield from emptiness(frame, goal, text, ~np.isnan(values))
+        left = [v for v in goals if v.word not in explained and v.family == "number"]
+        for text, values in _of_some(child, word, pointers, len(frame)) if left else ():
+            for goal in left:
+                fits = goal.word not in explained
+                if fits and (found := _matched(goal, text, values, several, len(frame))):
+                    explained.add(goal.word)
+                    yield frame.rule("total", f"{goal.word} = {found}")
         left = [v for v in goals if v.word not in explained]
         for goal, rule in find_bills(frame, child, word, pointers, left):
             explained.add(goal.word)
@@ -137,6 +145,28 @@ def _aggregates(
             low, high = _extremes(view.floats, pointers, size)
             yield f"max({word}.{view.word})", high, True
             yield f"min({word}.{view.word})", low, True
+
+
+def _of_some(child: Frame, word: str, pointers: Ints, size: int) -> Iterator[tuple[str, Floats]]:
+    """How many children have a label, and what their numbers come to: paid, shipped, passed."""
+    whole = word if "." not in word else f"{word}.*"
+    labels = [
+        v
+        for v in child.views
+        if v.family == "label" and not v.is_key and 2 <= v.distinct <= _MOST_LABELS
+        and child.is_released(v)
+    ]  # fmt: skip
+    for label in labels[:_MOST_COLUMNS]:
+        for code, value in enumerate(label.labels.to_pylist()):
+            here = np.where(label.codes == code, pointers, -1)
+            column = f"{word}.{label.word}"
+            told = f"{column} = {literal(value)}" if isinstance(value, str) else column
+            told = f"NOT {column}" if value is False else told
+            counts = np.bincount(here[here >= 0], minlength=size).astype(np.float64)
+            yield f"count({whole}) FILTER (WHERE {told})", counts
+            for view in child.numbers[:_MOST_COLUMNS]:
+                total, _ = _summed(view.floats, here, size)
+                yield f"sum({word}.{view.word}) FILTER (WHERE {told})", total
 
 
 def _of_numbers(
