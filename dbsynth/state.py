@@ -58,9 +58,14 @@ class State:
         found = needed_above(self.plan)
         for one in memberships(self.plan, self.plan.rules):
             found.setdefault(one.other, set()).add(one.of)
-        for above, column, _ in limiting(self.plan.rules, self.plan.schema):
+        for above, column, _ in self._limits:
             found.setdefault(above, set()).add(column)
         return found
+
+    @cached_property
+    def _limits(self) -> tuple[tuple[TableName, str, TableName], ...]:
+        """The columns that limit what rows of other tables come to."""
+        return tuple(limiting(self.plan.rules, self.plan.schema))
 
     def order(self) -> list[TablePlan]:
         """
@@ -107,8 +112,7 @@ class State:
         """The columns of rows above that rules about a table name, or that it has to come to."""
         ways = Above.of(self.plan, name).ways.values()
         found = [(way.table, way.column) for way in ways]
-        limits = limiting(self.plan.rules, self.plan.schema)
-        found += [(above, column) for above, column, child in limits if child == name]
+        found += [(above, column) for above, column, child in self._limits if child == name]
         return found + [(t.table, t.column) for t in self.totals.due if t.child == name]
 
     @property

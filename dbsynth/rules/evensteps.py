@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from dbsynth.expressions import UntranslatableError, parse
@@ -72,22 +73,25 @@ def caps_of(rules: Iterable[Rule], schema: Schema, above: TableName) -> tuple[Ca
 def limiting(rules: Iterable[Rule], schema: Schema) -> Iterator[tuple[TableName, str, TableName]]:
     """The columns that limit what rows of other tables add up to: table, column, and the other."""
     rules = tuple(rules)
-    for table in schema.tables:
-        for even in evens_of(rules, schema, table.name):
-            key = next(k for k in table.foreign_keys if k.name == even.key)
-            if even.limit:
-                yield key.parent, even.limit, table.name
-        for cap in caps_of(rules, schema, table.name):
-            yield table.name, cap.column, cap.child
+    for name, child, even in _evens(rules, schema):
+        if even.limit:
+            yield name, even.limit, child
+    for name in dict.fromkeys(r.table for r in rules):
+        for cap in caps_of(rules, schema, name):
+            yield name, cap.column, cap.child
 
 
 def evens_of(rules: Iterable[Rule], schema: Schema, child: TableName) -> tuple[Even, ...]:
     """Read from the rules of the tables above what a table's rows have to come to."""
-    found = []
+    return tuple(dict.fromkeys(e for _, below, e in _evens(rules, schema) if below == child))
+
+
+def _evens(rules: Iterable[Rule], schema: Schema) -> Iterator[tuple[TableName, TableName, Even]]:
+    """What rows have to come to: the table above, that of the rows, and what."""
     for rule in _kept(rules, "sum("):
-        even = _even(rule.text, schema.table(rule.table), schema, child)
-        found += [even] if even is not None else []
-    return tuple(dict.fromkeys(found))
+        found = _even(rule.text, schema.table(rule.table), schema)
+        if found is not None:
+            yield rule.table, *found
 
 
 def _kept(rules: Iterable[Rule], word: str) -> Iterator[Rule]:
@@ -106,14 +110,20 @@ def _kept(rules: Iterable[Rule], word: str) -> Iterator[Rule]:
             yield told
 
 
+@lru_cache(maxsize=4096)
+def _read(text: str) -> exp.Expr | None:
+    """A rule's tree, which nobody changes; None if it is no condition."""
+    try:
+        return parse(text, "duckdb")
+    except UntranslatableError:
+        return None
+
+
 def _at_most(text: str) -> tuple[exp.Expr, exp.Expr] | None:
     """What a rule says to be at most something, and that; None where it says no such thing."""
     from sqlglot import exp
 
-    try:
-        tree = parse(text, "duckdb")
-    except UntranslatableError:
-        return None
+    tree = _read(text)
     if isinstance(tree, exp.LTE):
         return tree.this, tree.expression
     return (tree.expression, tree.this) if isinstance(tree, exp.GTE) else None
@@ -127,38 +137,40 @@ def _is_own(tree: exp.Expr, table: Table) -> bool:
     return is_plain and any(c.name == tree.name for c in table.columns)
 
 
-def _even(text: str, above: Table, schema: Schema, child: TableName) -> Even | None:
+def _even(text: str, above: Table, schema: Schema) -> tuple[TableName, Even] | None:
     from sqlglot import exp
 
-    try:
-        tree, most = parse(text, "duckdb"), _at_most(text)
-        if not isinstance(tree, exp.EQ) and most is None:
-            return None
-        left, right = most or (tree.this, tree.expression)
-        is_rounded, is_most = isinstance(left, exp.Round), most is not None
-        one = _summed(left.this if is_rounded else left, above, schema, child)
-        other = _summed(right, above, schema, child)
-    except (UntranslatableError, RuleError):
+    tree, most = _read(text), _at_most(text)
+    if not isinstance(tree, exp.EQ) and most is None:
         return None
+    assert tree is not None
+    left, right = most or (tree.this, tree.expression)
+    is_rounded, is_most = isinstance(left, exp.Round), most is not None
+    one = _summed(left.this if is_rounded else left, above, schema)
     if one is None:
         return None
+    child, key, column = one
     if isinstance(right, exp.Literal) and right.is_number:
         whole = float(right.name)
         is_known = whole > 0 or not (is_most or is_rounded)
-        return Even(*one, whole=whole, is_most=is_most) if is_known else None
+        return (child, Even(key, column, whole=whole, is_most=is_most)) if is_known else None
     if is_most and not is_rounded and _is_own(right, above):
-        return Even(*one, is_most=True, limit=right.name)
-    is_pair = other is not None and other[0] == one[0] and not (is_most or is_rounded)
-    return Even(*one, other[1]) if other is not None and is_pair else None
+        return child, Even(key, column, is_most=True, limit=right.name)
+    other = _summed(right, above, schema)
+    is_pair = other is not None and other[:2] == one[:2] and not (is_most or is_rounded)
+    return (child, Even(key, column, other[2])) if other is not None and is_pair else None
 
 
 def _summed(
-    tree: exp.Expr | None, above: Table, schema: Schema, child: TableName
-) -> tuple[str, str] | None:
-    """The key and the column of a table that a sum adds up along it."""
+    tree: exp.Expr | None, above: Table, schema: Schema
+) -> tuple[TableName, str, str] | None:
+    """The table, key and column that a sum adds up."""
     from sqlglot import exp
 
     if not isinstance(tree, exp.Sum) or not isinstance(tree.this, exp.Column):
         return None
-    table, key = child_of(tree, above, schema)
-    return (key.name, tree.this.name) if table.name == child else None
+    try:
+        table, key = child_of(tree, above, schema)
+    except RuleError:
+        return None
+    return table.name, key.name, tree.this.name
