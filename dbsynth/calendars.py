@@ -32,11 +32,12 @@ def is_calendar(table: Table, told: dict[str, Treatment], rows: pa.Table) -> boo
         return False
     if not all(c.type.kind in _KINDS for c in table.columns):
         return False
-    days = next((d for c in table.columns if (d := _days(rows, c.name)) is not None), None)
+    written = table.written_columns  # others are not read
+    days = next((d for c in written if (d := _days(rows, c.name)) is not None), None)
     if days is None:
         return False
     ordered = rows.take(pa.array(np.argsort(days)))
-    others = [c for c in table.written_columns if c.name not in table.primary_key]
+    others = [c for c in written if c.name not in table.primary_key]
     return all(_is_told(ordered.column(c.name), np.sort(days), told[c.name]) for c in others)
 
 
