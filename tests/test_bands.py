@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from dbsynth import run
+from dbsynth.mining.years import _chosen
 
 FAST = {"engine": "marginal", "quality": "fast"}
 
@@ -66,8 +67,7 @@ def test_bands_and_ages_are_found_and_kept(
     done = run.clone(clinic(tmp_path / "a.db"), target, run.Options(**FAST))
     kinds = ("bands", "years", "length", "date part", "arithmetic")
     found = {c.rule.text: c.broken for c in done.rules if c.rule.kind in kinds}
-    (then,) = (text for text in found if text.startswith("age_then"))
-    assert then.startswith("age_then = years_between(born, '2021-0")
+    then = "age_then = years_between(born, '2021-05-31')"
     assert found == {
         then: 0,
         "age = years_between(patients.born, day)": 0,
@@ -78,6 +78,17 @@ def test_bands_and_ages_are_found_and_kept(
         "weekday = iso_weekday(day) % 7": 0,
         "bmi = round(weight / (height / 100.0 * (height / 100.0)), 1)": 0,
     }
+
+
+def test_the_day_of_all_ages_is_nobodys_birthday() -> None:
+    def chosen(first: str, end: str) -> str | None:
+        return _chosen(np.datetime64(first), np.datetime64(end))
+
+    assert chosen("2020-11-20", "2021-02-03") == "2021-01-01"
+    assert chosen("2021-05-20", "2021-06-03") == "2021-06-01"
+    assert chosen("2021-05-09", "2021-05-14") == "2021-05-11"
+    assert chosen("2021-05-09", "2021-05-20") is None
+    assert chosen("2021-05-09", "2021-05-09") is None
 
 
 def test_labels_that_come_with_any_number_have_no_bounds(tmp_path: Path) -> None:

@@ -7,11 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsynth import run
+from dbsynth.keepers.groupkeeper import GroupKeeper
 from dbsynth.keepers.spacing import never_below
+from dbsynth.rules.groupsteps import GroupStep
 
 FAST = {"engine": "marginal", "quality": "fast"}
 
@@ -56,6 +59,13 @@ def test_what_may_fall_below_nothing_has_no_floor(tmp_path: Path) -> None:
         connection.execute("UPDATE movements SET quantity = -quantity WHERE id % 9 = 0")
     plan = run.plan(url, run.Options(**FAST))
     assert not [r for r in plan.rules if r.kind == "floor"]
+
+
+def test_what_is_unknown_stays_unknown() -> None:
+    step = GroupStep("floor", "quantity", ("place",), "id")
+    rows = pa.table({"id": [1, 2, 3], "place": [1, 1, 1], "quantity": [5, None, -7]})
+    kept, changed = GroupKeeper((step,), frozenset()).keep(rows, np.random.default_rng(0))
+    assert (kept["quantity"].to_pylist(), changed) == ([5, None, -2], {"quantity"})
 
 
 @given(groups=st.lists(st.lists(st.integers(-50, 50), min_size=1, max_size=12), max_size=6))

@@ -220,8 +220,9 @@ class GroupKeeper:
         column = rows.column(step.column)
         order = np.lexsort((place, groups))
         values = to_floats(column.combine_chunks())
-        values[order] = never_below(np.nan_to_num(values[order]), begins(groups[order]))
-        return {step.column: floats_as(values, column)}
+        made = values.copy()
+        made[order] = never_below(np.nan_to_num(values[order]), begins(groups[order]))
+        return {step.column: floats_as(np.where(np.isnan(values), np.nan, made), column)}
 
     def _number(self, step: GroupStep, rows: pa.Table, rng: np.random.Generator) -> _Found:
         """Count siblings."""

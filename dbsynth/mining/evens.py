@@ -7,10 +7,10 @@ from itertools import combinations
 
 import numpy as np
 
-from dbsynth.features import Floats, Ints
+from dbsynth.features import Floats
 from dbsynth.mining.arithmetic import is_close
 from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Bools, Frame, Frames
-from dbsynth.mining.totals import children_of
+from dbsynth.mining.totals import children_of, summed
 from dbsynth.rules.book import Rule
 from dbsynth.rules.words import child_word
 
@@ -23,7 +23,7 @@ def find_evens(frame: Frame, frames: Frames) -> Iterator[Rule]:
         word, size = child_word(child.table, key), len(frame)
         several = np.bincount(pointers[pointers >= 0], minlength=size) > 1
         sums = {
-            v.word: _sum(v.floats, pointers, size)
+            v.word: summed(v.floats, pointers, size)[0]
             for v in child.numbers[:_MOST_COLUMNS]
             if v.unit[0] != "whole" and v.valid.all()
         }
@@ -33,14 +33,6 @@ def find_evens(frame: Frame, frames: Frames) -> Iterator[Rule]:
         for one, other in combinations(sums, 2):
             if _is_even(sums[one], sums[other], several):
                 yield frame.rule("even", f"sum({word}.{one}) = sum({word}.{other})")
-
-
-def _sum(values: Floats, pointers: Ints, size: int) -> Floats:
-    """(size,) what children come to; NaN where there are none."""
-    here = pointers >= 0
-    total = np.bincount(pointers[here], weights=values[here], minlength=size)
-    count = np.bincount(pointers[here], minlength=size)
-    return np.where(count > 0, total, np.nan)
 
 
 def _is_even(one: Floats, other: Floats, several: Bools) -> bool:

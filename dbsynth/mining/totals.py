@@ -139,7 +139,7 @@ def _aggregates(
     for a, b in combinations(numbers[:6], 2):
         if varies(a.floats) and varies(b.floats):
             text = f"{word}.{a.word} * {word}.{b.word}"
-            yield f"sum({text})", _summed(a.floats * b.floats, pointers, size)[0], False
+            yield f"sum({text})", summed(a.floats * b.floats, pointers, size)[0], False
     for view in child.views:
         if view.family == "moment" and not view.is_key:
             low, high = _extremes(view.floats, pointers, size)
@@ -165,14 +165,14 @@ def _of_some(child: Frame, word: str, pointers: Ints, size: int) -> Iterator[tup
             counts = np.bincount(here[here >= 0], minlength=size).astype(np.float64)
             yield f"count({whole}) FILTER (WHERE {told})", counts
             for view in child.numbers[:_MOST_COLUMNS]:
-                total, _ = _summed(view.floats, here, size)
+                total, _ = summed(view.floats, here, size)
                 yield f"sum({word}.{view.word}) FILTER (WHERE {told})", total
 
 
 def _of_numbers(
     word: str, values: Floats, pointers: Ints, size: int
 ) -> Iterator[tuple[str, Floats, bool]]:
-    total, count = _summed(values, pointers, size)
+    total, count = summed(values, pointers, size)
     low, high = _extremes(values, pointers, size)
     yield f"sum({word})", total, False
     yield f"max({word})", high, False
@@ -180,7 +180,8 @@ def _of_numbers(
     yield f"avg({word})", np.divide(total, count, where=count > 0, out=np.full(size, np.nan)), False
 
 
-def _summed(values: Floats, pointers: Ints, size: int) -> tuple[Floats, Floats]:
+def summed(values: Floats, pointers: Ints, size: int) -> tuple[Floats, Floats]:
+    """(size,) what the children of each parent come to, NaN without any; and how many they are."""
     here = (pointers >= 0) & ~np.isnan(values)
     total = np.bincount(pointers[here], weights=values[here], minlength=size)
     count = np.bincount(pointers[here], minlength=size).astype(np.float64)

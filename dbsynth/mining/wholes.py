@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from dbsynth.features import Floats, Ints
+from dbsynth.features import Floats
 from dbsynth.mining.frames import CARRIED, EXPECTED, MIN_ROWS, Bools, Frame, Frames, View, number
-from dbsynth.mining.totals import children_of
+from dbsynth.mining.totals import children_of, summed
 from dbsynth.rules.book import Rule
 from dbsynth.rules.words import child_word
 
@@ -44,9 +44,9 @@ def find_wholes(frame: Frame, frames: Frames, totals: Iterable[Rule]) -> Iterato
             is_told = any(text in rule.text for rule in totals)
             if is_told or not view.valid.all() or not len(child) or view.floats.min() < 0:
                 continue
-            total = _sum(view.floats, pointers, size)
-            dealt = _sum(rng.permutation(view.floats), pointers, size)
-            is_same = _is_same(_sum(view.floats**2, pointers, size))
+            total = summed(view.floats, pointers, size)[0]
+            dealt = summed(rng.permutation(view.floats), pointers, size)[0]
+            is_same = _is_same(summed(view.floats**2, pointers, size)[0])
             whole = None if is_same else _whole(view, text, total, dealt[count > 1])
             if whole is not None:
                 yield frame.rule("whole", whole)
@@ -93,11 +93,3 @@ def _is_limit(total: Floats, dealt: Floats, limit: Floats | float, *, full: floa
     is_total = np.isclose(total, limit)[there].all()  # which other rules tell
     breaks = dealt > limit * (1 + _EXACT)
     return bool(is_reached and not is_total and breaks.sum() >= EXPECTED)
-
-
-def _sum(values: Floats, pointers: Ints, size: int) -> Floats:
-    """(size,) what children come to; NaN where there are none."""
-    here = pointers >= 0
-    total = np.bincount(pointers[here], weights=values[here], minlength=size)
-    count = np.bincount(pointers[here], minlength=size)
-    return np.where(count > 0, total, np.nan)

@@ -13,6 +13,7 @@ from dbsynth.rules.book import Rule
 
 _MOST_COLUMNS = 8  # of whole numbers, and of moments
 _MOST_YEARS = 500
+_WEEK = 7  # days
 _FEWEST_AGES = 5  # different ones, of which it is no wonder that they fit
 
 
@@ -73,8 +74,24 @@ def _day(view: View, goal: View) -> str | None:
     months = _dates(view, where).astype("datetime64[M]")
     day = (_dates(view, where) - months).astype(np.int64)
     since, until = ((months + 12 * (ages + more)).astype("datetime64[D]") + day for more in (0, 1))
-    first, end = since.max(), until.min()
-    return str(end - 1) if first < end else None
+    return _chosen(since.max(), until.min())
+
+
+def _chosen(first: np.datetime64, end: np.datetime64) -> str | None:
+    """
+    A day from `first` on, before `end`; None if they leave it open.
+
+    Both are single rows' birthdays, which a rule must not tell: the beginning of a year or a month
+    is taken, else the middle of a few days, on which all ages were found out.
+    """
+    if first >= end:
+        return None
+    for unit in ("Y", "M"):
+        round_day = (end - 1).astype(f"datetime64[{unit}]").astype("datetime64[D]")
+        if round_day >= first:
+            return str(round_day)
+    days = int((end - first).astype(np.int64))
+    return str(first + days // 2) if days <= _WEEK else None
 
 
 def _parts(view: View, where: Bools) -> tuple[Ints, Ints]:

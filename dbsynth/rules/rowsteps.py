@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from dbsynth.expressions import UntranslatableError, parse
 from dbsynth.rules.book import Rule
 from dbsynth.rules.words import bare_word, flattened
-from dbsynth.rules.writing import spanned
+from dbsynth.rules.writing import SPANS, spanned
 from dbsynth.schema import Table
 
 if TYPE_CHECKING:
@@ -451,11 +451,7 @@ def local_sql(tree: exp.Expr, table: Table) -> str:
             place = exp.cast(place, "DOUBLE")
         column.replace(place)
     for node in list(root.find_all(exp.Anonymous)):
-        if node.name.lower() == "months_after" and len(node.expressions) == 2:
-            date, months = (e.sql(dialect="duckdb") for e in node.expressions)
-            later = f"CAST({date} AS date) + to_months(CAST({months} AS integer))"
-            node.replace(exp.Var(this=f"CAST({later} AS date)"))
-        elif node.name.lower() in ("years_between", "seconds_between", "iso_weekday"):
+        if node.name.lower() in SPANS:
             given = [e.sql(dialect="duckdb") for e in node.expressions]
             node.replace(exp.Var(this=spanned(node.name.lower(), *given)))
     return str(root.this.sql(dialect="duckdb"))
